@@ -1,0 +1,37 @@
+# Everything sets itself up in .venv; a second run is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SETUP := pyproject.toml constraints.txt
+
+.PHONY: demo test bench lint types check-all clean
+
+demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
+	$(BIN)/gradparity compare
+
+test: $(VENV)/test.stamp  ## assert everything that is not a speed
+	$(BIN)/python -m pytest -n auto
+
+bench: $(VENV)/test.stamp  ## time the training step of every model and backend
+	$(BIN)/python -m pytest bench/bench_train_step.py --benchmark-max-time=0.5 --benchmark-columns=median,iqr,rounds
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+check-all: test lint types  ## what a release must pass
+
+clean:  ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build *.egg-info src/*.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gradparity needs Python 3.11 or newer, this is %s.%s: run  make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.stamp: $(SETUP) | $(BIN)/python
+	$(PIP) --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,35 @@
+"""Softmax regression as a JAX user writes it: ``jax.grad`` derives the backward pass."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Float
+
+from gradparity.models import SoftmaxRegression
+from gradparity.protocol import Array, Batch, Params, Tap
+
+
+def predict(
+    spec: SoftmaxRegression,  # noqa: ARG001 - every model's predict takes its spec
+    params: Params,
+    x: Float[Array, "n features"],
+    tap: Tap,
+) -> Float[Array, "n classes"]:
+    """Return the logits."""
+    with jax.named_scope("logits"):
+        return tap("logits", x @ params["W"] + params["b"])
+
+
+def loss(spec: SoftmaxRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
+    """Return the mean cross-entropy over the batch, plus the penalty λ/2 Σ W² where λ > 0."""
+    logits = predict(spec, params, batch.x, tap)
+    name = "cross_entropy" if spec.weight_decay else "loss"
+    with jax.named_scope(name):
+        per_example = optax.softmax_cross_entropy_with_integer_labels(logits, batch.y)
+        cross_entropy = tap(name, per_example.mean())
+    if not spec.weight_decay:
+        return cross_entropy
+    with jax.named_scope("penalty"):
+        penalty = tap("penalty", spec.weight_decay / 2 * jnp.sum(params["W"] ** 2))
+    with jax.named_scope("loss"):
+        return tap("loss", cross_entropy + penalty)

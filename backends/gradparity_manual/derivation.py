@@ -1,0 +1,63 @@
+"""From a hand derivation to a model's functions, on arrays of any library."""
+
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from gradparity.cache import Gradients
+from gradparity.errors import UsageError, unknown
+from gradparity.protocol import (
+    Array,
+    Batch,
+    HandDerivation,
+    HandWrittenSpec,
+    ModelFunctions,
+    ModelSpec,
+    Params,
+)
+from gradparity_manual import mlp, softmax_regression
+
+MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
+
+
+def functions(spec: ModelSpec) -> ModelFunctions:
+    """Return the functions of the spec's hand derivation: the spec's own, or this package's by its name.
+
+    Raises UsageError when there is neither.
+    """
+    if isinstance(spec, HandWrittenSpec):
+        return _functions(spec.hand, _no_predict)
+    if spec.name not in MODELS:
+        raise unknown("hand-derived model", spec.name, MODELS)
+    module = MODELS[spec.name]
+    hand = HandDerivation(partial(module.forward, spec), partial(module.backward, spec))
+    return _functions(hand, lambda params, x: module.predict(spec, params, x, {}))
+
+
+def _functions(hand: HandDerivation, predict: Callable[[Params, Array], Array]) -> ModelFunctions:
+    def run(params: Params, batch: Batch) -> tuple[dict[str, Array], Gradients]:
+        c: dict[str, Array] = {}
+        d = Gradients(loss=1.0)
+        hand.forward(params, batch, c)
+        hand.backward(params, batch, c, d)
+        return c, d
+
+    def loss(params: Params, batch: Batch) -> Array:
+        c: dict[str, Array] = {}
+        hand.forward(params, batch, c)
+        return c["loss"]
+
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+        c, d = run(params, batch)
+        return c["loss"], {name: d[name] for name in params}
+
+    def trace(params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
+        c, d = run(params, batch)
+        return c, {**d, "loss": c["loss"] * 0 + 1}
+
+    return ModelFunctions(loss, value_and_grad, predict, trace, hand)
+
+
+def _no_predict(params: Params, x: Any) -> Array:  # noqa: ARG001
+    raise UsageError("a hand-written model has no predict: its forward needs the targets as well")

@@ -1,0 +1,91 @@
+"""The functions that derivations are made of, in array-API style; each derivative stands beside its function."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+from jaxtyping import Float, Int
+
+from gradparity.protocol import Array
+
+
+def log_sum_exp(z: Float[Array, "n classes"]) -> Float[Array, " n"]:
+    """log Σₖ exp(zₖ) of each row, shifted by the row's maximum so that no exponential overflows."""
+    xp = array_namespace(z)
+    top = xp.max(z, axis=1, keepdims=True)
+    return xp.log(xp.sum(xp.exp(z - top), axis=1)) + top[:, 0]
+
+
+def softmax(z: Float[Array, "n classes"]) -> Float[Array, "n classes"]:
+    """exp(zₖ) / Σⱼ exp(zⱼ) of each row: the gradient of log-sum-exp."""
+    xp = array_namespace(z)
+    e = xp.exp(z - xp.max(z, axis=1, keepdims=True))
+    return e / xp.sum(e, axis=1, keepdims=True)
+
+
+def cross_entropy(z: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, " n"]:
+    """−log softmax(z)[y] of each example; its gradient with respect to z is softmax(z) − one_hot(y)."""
+    xp = array_namespace(z)
+    return log_sum_exp(z) - z[xp.arange(z.shape[0]), y]
+
+
+def one_hot(y: Int[Array, " n"], like: Float[Array, "n classes"]) -> Float[Array, "n classes"]:
+    """1 in column y of each row, 0 elsewhere, in the shape and dtype of ``like``."""
+    xp = array_namespace(like)
+    return xp.astype(y[:, None] == xp.arange(like.shape[1]), like.dtype)
+
+
+class Activation(NamedTuple):
+    """An entrywise function φ and its local derivative φ'(z), which may be written with a = φ(z)."""
+
+    function: Callable[[Array], Array]
+    derivative: Callable[[Array, Array], Array]
+
+
+def relu(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """max(z, 0)."""
+    xp = array_namespace(z)
+    return xp.where(z > 0, z, xp.zeros_like(z))
+
+
+def relu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """[z > 0]: 0 at the kink z = 0."""
+    return array_namespace(z).astype(z > 0, z.dtype)
+
+
+def tanh(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Hyperbolic tangent."""
+    return array_namespace(z).tanh(z)
+
+
+def tanh_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """1 − a²."""
+    return 1 - a * a
+
+
+def sigmoid(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """1 / (1 + exp(−z)), as (1 + tanh(z/2)) / 2, which overflows for no z."""
+    return (1 + array_namespace(z).tanh(z / 2)) / 2
+
+
+def sigmoid_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """a (1 − a)."""
+    return a * (1 - a)
+
+
+def identity(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return z."""
+    return z
+
+
+def identity_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """1."""
+    return array_namespace(z).ones_like(z)
+
+
+ACTIVATIONS = {
+    "relu": Activation(relu, relu_derivative),
+    "tanh": Activation(tanh, tanh_derivative),
+    "sigmoid": Activation(sigmoid, sigmoid_derivative),
+    "identity": Activation(identity, identity_derivative),
+}

@@ -1,0 +1,179 @@
+"""Backend ``numpy``: the hand derivations on NumPy arrays."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gradparity.protocol import (
+    Array,
+    Batch,
+    Dtype,
+    Examples,
+    HandDerivation,
+    ModelFunctions,
+    ModelSpec,
+    Params,
+    Trace,
+)
+from gradparity_manual import derivation, update_rules
+from gradparity_manual.update_rules import Arrays, Optimizer
+
+GATHER = 4
+"""Batches that the prefetching thread prepares at a time: fewer hand-overs, and two such blocks fit the cache."""
+
+
+@dataclass(frozen=True)
+class NumpyModel:
+    """A hand derivation in one dtype."""
+
+    spec: ModelSpec
+    dtype: Dtype
+    functions: ModelFunctions
+
+    @property
+    def derivation(self) -> HandDerivation | None:
+        """The hand derivation itself."""
+        return self.functions.derivation
+
+    def loss(self, params: Params, batch: Batch) -> Array:
+        """Return the loss, a scalar array."""
+        return self.functions.loss(*self._cast(params, batch))
+
+    def value_and_grad(self, params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+        """Return the loss and its gradient by parameter name."""
+        return self.functions.value_and_grad(*self._cast(params, batch))
+
+    def predict(self, params: Params, x: Array) -> Array:
+        """Return the model's output (n, outputs)."""
+        return self.functions.predict(self._params(params), np.asarray(x, dtype=self.dtype))
+
+    def trace(self, params: Params, batch: Batch) -> Trace:
+        """Return every named value and every named gradient."""
+        values, gradients = self.functions.trace(*self._cast(params, batch))
+        return Trace(
+            {name: np.asarray(v) for name, v in values.items()},
+            {name: np.asarray(g) for name, g in gradients.items()},
+        )
+
+    def train_step(self, optimizer: Optimizer) -> "NumpyTrainStep":
+        """Return the training step; there is nothing to compile."""
+        return NumpyTrainStep(self, optimizer)
+
+    def _params(self, params: Params) -> Arrays:
+        return {name: np.asarray(p, dtype=self.dtype) for name, p in params.items()}
+
+    def _cast(self, params: Params, batch: Batch) -> tuple[Arrays, Batch]:
+        y = np.asarray(batch.y)
+        y = y.astype(self.dtype, copy=False) if y.dtype.kind == "f" else y
+        return self._params(params), Batch(np.asarray(batch.x, dtype=self.dtype), y)
+
+
+State = tuple[Arrays, Arrays]
+"""Parameters, and the optimiser's memory; both updated in place."""
+
+
+@dataclass(frozen=True)
+class NumpyTrainStep:
+    """One optimiser step on arrays that are updated in place."""
+
+    model: NumpyModel
+    optimizer: Optimizer
+
+    def start(self, params: Params) -> State:
+        """Copy the parameters and make the optimiser's memory."""
+        own = {name: np.array(p, dtype=self.model.dtype) for name, p in params.items()}
+        return own, self.optimizer.start(own)
+
+    def __call__(self, state: State, batch: Batch) -> tuple[State, Array]:
+        """Take one step; returns the loss before it."""
+        params, memory = state
+        loss, gradients = self.model.value_and_grad(params, batch)
+        self.optimizer.update(params, gradients, memory)
+        return state, loss
+
+    def load(self, examples: Examples) -> Examples:
+        """Return the examples: NumPy reads them where they are."""
+        return examples
+
+    def epoch(
+        self, state: State, loaded: Examples, order: Int[np.ndarray, " n"], batch_size: int
+    ) -> tuple[State, Float[np.ndarray, " steps"]]:
+        """Step through the examples in this order; returns the loss before each step."""
+        losses = []
+        # A diverging run overflows: the losses say so, at which step, and a warning beside them would say less.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for batch in _prefetched(loaded, order, batch_size, self.model.dtype):
+                state, loss = self(state, batch)
+                losses.append(loss)
+        return state, np.array(losses, dtype=self.model.dtype)
+
+    def params(self, state: State) -> Arrays:
+        """Return copies of the parameters, which later steps do not change."""
+        return {name: p.copy() for name, p in state[0].items()}
+
+
+def _prefetched(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, dtype: Dtype) -> Iterator[Batch]:
+    """Yield the batches while a second thread gathers the next ones into one of two reused buffers.
+
+    A fresh array of this size comes from the operating system page by page, which costs more than filling it.
+    """
+    rows = GATHER * batch_size
+    width = examples.x.shape[1:]
+    blocks = [order[start : start + rows] for start in range(0, len(order), rows)]
+    raw = np.empty((min(rows, len(order)), *width), dtype=examples.x.dtype)
+    buffers = [np.empty((len(raw), *width), dtype=dtype) for _ in range(2)]
+
+    def gather(block: int) -> Batch:
+        index = blocks[block]
+        n = len(index)
+        x = buffers[block % 2][:n]
+        np.take(examples.x, index, axis=0, out=raw[:n], mode="clip")
+        np.copyto(x, raw[:n], casting="unsafe")
+        if examples.divisor != 1.0:
+            x /= x.dtype.type(examples.divisor)
+        y = examples.y[index]
+        return Batch(x, y.astype(dtype) if y.dtype.kind == "f" else y)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming: Future[Batch] = thread.submit(gather, 0)
+        for block in range(len(blocks)):
+            x, y = coming.result()
+            if block + 1 < len(blocks):
+                coming = thread.submit(gather, block + 1)
+            for start in range(0, len(y), batch_size):
+                yield Batch(x[start : start + batch_size], y[start : start + batch_size])
+
+
+@dataclass(frozen=True)
+class NumpyBackend:
+    """The hand derivations on NumPy arrays."""
+
+    name: str = "numpy"
+    library: str = "numpy"
+    differentiation: Literal["hand"] = "hand"
+
+    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> NumpyModel:
+        """Return the spec's hand derivation. Raises UsageError where there is none."""
+        return NumpyModel(spec, dtype, derivation.functions(spec))
+
+    def from_numpy(self, array: np.ndarray) -> np.ndarray:
+        """Copy the array."""
+        return np.array(array)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """Copy the array."""
+        return np.array(array)
+
+    def optimizer(self, name: str, **hyperparameters: float) -> Optimizer:
+        """Return a hand-written update rule. Raises UsageError for an unknown name or hyperparameter."""
+        return update_rules.optimizer(name, **hyperparameters)
+
+    def block(self, x: Any) -> None:
+        """Return at once: NumPy computes nothing asynchronously."""
+
+
+backend = NumpyBackend()

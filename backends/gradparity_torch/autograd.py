@@ -1,0 +1,121 @@
+"""Gradients by torch.autograd: of the package's own forward passes, and of a user's hand-written one."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import ModuleType
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from gradparity.cache import TappedCache
+from gradparity.errors import UsageError, unknown
+from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
+from gradparity_torch import mlp, softmax_regression
+
+Loss = Callable[[Params, Batch, Tap], Tensor]
+Predict = Callable[[Params, Tensor, Tap], Tensor]
+Place = TypeVar("Place", Tensor, GradientEdge)
+"""Where in a graph a gradient is wanted."""
+
+MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
+
+
+def functions(spec: ModelSpec) -> ModelFunctions:
+    """Return the model's mathematics on PyTorch tensors, differentiated by torch.autograd.
+
+    A spec that brings its own hand derivation is differentiated through its hand-written ``forward``.
+    Raises UsageError for a spec that is neither that nor one of MODELS.
+    """
+    loss, predict = _hand_written(spec) if isinstance(spec, HandWrittenSpec) else _built_in(spec)
+
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        leaves = {name: _leaf(value) for name, value in params.items()}
+        with torch.enable_grad():
+            value = loss(leaves, batch, _identity)
+        return value.detach(), _gradients(value, leaves, leaves)
+
+    return ModelFunctions(
+        loss=lambda params, batch: loss(params, batch, _identity),
+        value_and_grad=value_and_grad,
+        predict=lambda params, x: predict(params, x, _identity),
+        trace=partial(_trace, loss),
+        derivation=None,
+    )
+
+
+def _built_in(spec: ModelSpec) -> tuple[Loss, Predict]:
+    if spec.name not in MODELS:
+        raise unknown("model of backend 'torch'", spec.name, MODELS)
+    model = MODELS[spec.name]
+    return partial(model.loss, spec), partial(model.predict, spec)
+
+
+def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
+    def loss(params: Params, batch: Batch, tap: Tap) -> Tensor:
+        c = TappedCache(tap)
+        spec.hand.forward(params, batch, c)
+        value = c.get("loss")
+        if not isinstance(value, Tensor) or value.shape != ():
+            received = "nothing" if value is None else f"shape {tuple(getattr(value, 'shape', ()))}"
+            raise UsageError(
+                f"{spec.name}: forward must write a scalar array to c['loss'], got {received}: "
+                "reduce the loss over the batch and write it last"
+            )
+        return value
+
+    def predict(*_: object) -> Tensor:
+        raise UsageError(f"{spec.name}: a hand-written model has no predict, only a loss: use loss or trace")
+
+    return loss, predict
+
+
+def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return every named value, and the gradient of every named value and every parameter."""
+    leaves = {name: _leaf(value) for name, value in params.items()}
+    # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
+    batch = Batch(*(_leaf(value) if value.is_floating_point() else value for value in batch))
+    values: dict[str, Tensor] = {}
+    edges = {name: get_gradient_edge(leaf) for name, leaf in leaves.items()}
+
+    def tap(name: str, value: Array) -> Array:
+        if not isinstance(value, Tensor):
+            raise UsageError(
+                f"c['{name}'] must be an array, got {type(value).__name__}: keep numbers in local variables"
+            )
+        values[name] = value.detach().clone()
+        if not value.is_floating_point():
+            return value
+        if not value.requires_grad:
+            value = _leaf(value)
+        if get_gradient_edge(value) in edges.values():
+            # Two names of one tensor: the second needs a node of its own, or both get the sum of all uses.
+            value = value.view_as(value)
+        # The edge, not the tensor: it stays this value's own even if the tensor is changed in place later.
+        edges[name] = get_gradient_edge(value)
+        return value
+
+    with torch.enable_grad():
+        total = loss(leaves, batch, tap)
+    return values, _gradients(total, edges, {**values, **leaves})
+
+
+def _gradients(loss: Tensor, wanted: Mapping[str, Place], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return dL/d(name) in the shape of ``like[name]``: zero where the loss does not depend on the name."""
+    found: dict[str, Tensor | None] = {}
+    if loss.requires_grad:
+        found = dict(zip(wanted, torch.autograd.grad(loss, list(wanted.values()), allow_unused=True), strict=True))
+    zeros = partial(torch.zeros_like, dtype=loss.dtype)
+    return {name: zeros(value) if (g := found.get(name)) is None else g for name, value in like.items()}
+
+
+def _leaf(value: Tensor) -> Tensor:
+    """Return the same memory as the start of a new graph; the tensor given and its .grad are left alone."""
+    return value.detach().requires_grad_()
+
+
+def _identity(name: str, value: Tensor) -> Tensor:
+    """The tap outside a trace."""
+    del name
+    return value

@@ -1,0 +1,40 @@
+"""The multilayer perceptron as a PyTorch user writes it; gradparity.models.MLP states the conventions."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
+
+from gradparity.models import MLP
+from gradparity.protocol import Array, Batch, Params, Tap
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "identity": lambda z: z,
+}
+
+
+def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
+    """Return the last activation."""
+    a = x
+    for layer in range(1, spec.depth + 1):
+        phi = ACTIVATIONS[spec.output_activation if layer == spec.depth else spec.activation]
+        z = tap(f"z{layer}", torch.addmm(params[f"b{layer}"], a, params[f"W{layer}"]))
+        a = tap(f"a{layer}", phi(z))
+    return a
+
+
+def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
+    """Return the loss, reduced over the examples as the spec says."""
+    output = predict(spec, params, batch.x, tap)
+    # Not reduction="mean": for the squared error PyTorch's mean is over the outputs too.
+    if spec.loss == "cross_entropy":
+        total = F.cross_entropy(output, batch.y, reduction="sum")
+    else:
+        total = F.mse_loss(output, batch.y, reduction="sum")
+    scale = {"mean": 1 / len(output), "sum": 1.0, "half-sum": 0.5}[spec.reduction]
+    return tap("loss", scale * total)

@@ -1,0 +1,37 @@
+"""``gradparity`` and ``python -m gradparity``: run a command; a user's mistake is one line and exit status 2."""
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit: 0 agreed or done, 1 disagreed, 2 unusable input, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    import typer
+
+    from gradparity.cli import app
+    from gradparity.errors import UsageError
+
+    try:
+        status = app(arguments, prog_name="gradparity", standalone_mode=False) or 0
+    except UsageError as error:
+        return _refuse(str(error))
+    except typer.TyperException as error:
+        return _refuse(error.format_message())
+    if status == INTERRUPTED:
+        print("gradparity: interrupted", file=sys.stderr)
+    return int(status)
+
+
+def _refuse(message: str) -> int:
+    print("gradparity:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

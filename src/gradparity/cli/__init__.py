@@ -1,0 +1,39 @@
+"""The command line. Each command imports what it computes with when it runs, so that ``--help`` is quick."""
+
+from typing import Annotated
+
+import typer
+
+from gradparity import __version__
+from gradparity.cli.check import check
+from gradparity.cli.compare import compare
+from gradparity.cli.lists import backends, data, models
+from gradparity.cli.train import train
+
+app = typer.Typer(
+    help="Gradients derived by hand beside gradients derived by a machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"gradparity {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (compare, check, train, models, backends, data):
+    app.command()(command)

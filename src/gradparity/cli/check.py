@@ -1,0 +1,41 @@
+"""``gradparity check``: parity alone, line by line."""
+
+from typing import Annotated
+
+import typer
+
+from gradparity.cli import options
+from gradparity.cli.options import Backends, JsonFile, ModelName, Set
+
+
+def check(
+    model: ModelName = "softmax_regression",
+    backends: Backends = "numpy,jax,torch",
+    settings: Set = None,
+    n: Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")] = 11,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")] = 0,
+    json: JsonFile = None,
+) -> None:
+    """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
+    from gradparity import parity
+    from gradparity.errors import UsageError
+    from gradparity.models.configure import default_spec
+    from gradparity.output import require_writable, write_json
+
+    if n < 1:
+        raise UsageError(f"--batch-size must be at least 1, got {n}")
+    if seed < 0:
+        raise UsageError(f"--seed must be at least 0, got {seed}")
+    lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
+    names = options.names_of(backends)
+    spec = default_spec(model, settings or [])
+    require_writable(json)
+    report = parity.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    if json is not None:
+        write_json(json, report.to_dict())
+
+    from gradparity.cli.tables import print_report
+
+    print_report(report)
+    raise typer.Exit(0 if report.agrees else 1)

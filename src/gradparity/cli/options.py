@@ -1,0 +1,65 @@
+"""The options that read alike in every command, and what their words mean."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from gradparity.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from gradparity.data import Dataset
+    from gradparity.models.configure import Spec
+    from gradparity.protocol import Dtype
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.")]
+Backends = Annotated[str, typer.Option("--backends", help="Names that `gradparity backends` lists, with commas.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
+]
+Data = Annotated[str, typer.Option("--data", help="digits, mnist, fashion_mnist, synthetic, or a .npz or .csv file.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where MNIST's files are [default: $GRADPARITY_DATA].")
+]
+DtypeName = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="Examples of a step.")]
+EpochCount = Annotated[int, typer.Option("--epochs", help="Passes over the training examples.")]
+LearningRate = Annotated[float, typer.Option("--lr", help="Learning rate.")]
+OptimizerName = Annotated[str, typer.Option("--optimizer", help="sgd, momentum or adam.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of initial weights, batches and random data.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")]
+
+
+def names_of(backends: str) -> list[str]:
+    """Split names at commas. Raises UsageError where there is none."""
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--backends needs at least one name, got '{backends}': try --backends numpy,jax,torch")
+    return names
+
+
+def dtype_of(name: str) -> "Dtype":
+    """Return a dtype. Raises UsageError for one that no backend computes in."""
+    from gradparity.protocol import Dtype
+
+    for dtype in get_args(Dtype):
+        if dtype == name:
+            return dtype  # type: ignore[no-any-return]  # get_args loses the Literal
+    raise unknown("dtype", name, get_args(Dtype))
+
+
+def load_for(
+    model: str, settings: list[str] | None, data: str, data_dir: Path | None, seed: int
+) -> "tuple[Spec, Dataset]":
+    """Load a data set and fit the model to it; labels become one-hot targets where the loss is squared error."""
+    from gradparity.data import load, with_real_targets
+    from gradparity.models import MLP, require_model
+    from gradparity.models.configure import spec_for_data
+
+    require_model(model)
+    dataset = load(data, data_dir=data_dir, seed=seed)
+    spec = spec_for_data(model, dataset, settings or [])
+    if isinstance(spec, MLP) and spec.loss == "squared_error":
+        dataset = with_real_targets(dataset)
+    return spec, dataset

@@ -1,0 +1,147 @@
+"""Results as tables that fit a terminal of 80 columns."""
+
+import math
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gradparity.comparison import Comparison, Run
+from gradparity.parity.report import Kind, Report, Row, describe
+from gradparity.timing import ratios
+
+console = Console()
+
+NAMED: dict[Kind, str] = {"value": "c['{}']", "gradient": "d['{}']", "whole gradient": "∂L/∂{}"}
+"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain."""
+
+
+def progress() -> Progress:
+    """Return a progress display on standard error: on a terminal only, and gone when it ends."""
+    errors = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+
+
+def print_report(report: Report) -> None:
+    """Print a row per line and a column per backend, then each disagreement in words."""
+    title = f"{report.model}: {report.n} examples, seed {report.seed}; witnesses: {', '.join(report.witnesses)}"
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=_caption(report),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("line", no_wrap=True)
+    for backend in report.backends:
+        table.add_column(backend.replace("-", "-\n"), justify="right", no_wrap=True)
+    for kind, name in NAMED.items():
+        table.add_section()
+        for line in _in_reading_order(report, kind):
+            cells = (
+                _cell([r for r in report.rows if (r.kind, r.line, r.backend) == (kind, line, b)])
+                for b in report.backends
+            )
+            table.add_row(name.format(line), *cells)
+    console.print(table)
+    for row in report.disagreements:
+        console.print(f"[bold red]✗[/bold red] {describe(row)}", highlight=False)
+    print(verdict(report))
+
+
+def verdict(report: Report) -> str:
+    """Say in one sentence whether the backends agree."""
+    wrong = report.disagreements
+    if not wrong:
+        return f"All {len(report.rows)} comparisons of {', '.join(report.backends)} agree."
+    lines = ", ".join(dict.fromkeys(row.line for row in wrong))
+    return f"{len(wrong)} of {len(report.rows)} comparisons disagree, in {lines}."
+
+
+def print_comparison(result: Comparison) -> None:
+    """Print a row per backend: parity, training, cost."""
+    s = result.settings
+    table = Table(
+        title=f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, "
+        f"lr {s.lr:g}, {s.optimizer}, {s.dtype}, seed {s.seed}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        caption_justify="left",
+        caption=(
+            f"weights: largest difference from {result.runs[0].backend}'s after training; "
+            "step: time of a training step as a ratio, measured in turns, median and quartiles"
+        ),
+    )
+    for column in ("backend", "gradients", "loss", "test acc.", "weights", "step", "quartiles"):
+        table.add_column(column, justify="left" if column in ("backend", "gradients") else "right", no_wrap=True)
+    for run in result.runs:
+        table.add_row(*_summary(result, run))
+    console.print(table)
+
+
+def _summary(result: Comparison, run: Run) -> Iterable[str]:
+    yield run.backend
+    yield "agree" if result.report.agrees_for(run.backend) else "[bold red]✗ disagree[/bold red]"
+    yield f"{run.epochs[-1].loss:.4f}"
+    yield "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"
+    yield _error(run.differences[-1])
+    if run.backend not in result.timings:
+        yield from ("not timed", "")
+        return
+    to = next(iter(result.timings))
+    median, low, high = ratios(result.timings, to)[run.backend]
+    yield from ("1×", "") if run.backend == to else (f"{median:.2f}×", f"{low:.2f}–{high:.2f}")
+
+
+def _caption(report: Report) -> str:
+    parts = {"float64": "float64 relative error", "float32": "share of the float32 error budget"}
+    lanes = [text for lane, text in parts.items() if any(row.lane == lane for row in report.rows)]
+    worst = " against the worst witness" if len(report.witnesses) > 1 else ""
+    return (
+        f"each cell: {', '.join(lanes)}{worst}; c and d: each line alone, fed the witness's numbers; "
+        "∂L/∂: the backend's own chain"
+    )
+
+
+def _in_reading_order(report: Report, kind: Kind) -> list[str]:
+    """Values as the forward pass goes, gradients as the backward pass goes."""
+    lines = list(dict.fromkeys(row.line for row in report.rows if row.kind == kind))
+    return lines if kind == "value" else lines[::-1]
+
+
+def _cell(rows: list[Row]) -> str:
+    """The worst error of each lane, in red with a cross where it disagrees."""
+    if not rows:
+        return "given"
+    by_lane = {lane: [r for r in rows if r.lane == lane] for lane in ("float64", "float32")}
+    text = " ".join(
+        _error(max(r.error for r in own)) if lane == "float64" else f"{_percent(max(map(_share, own))):>4}"
+        for lane, own in by_lane.items()
+        if own
+    )
+    return text if all(row.agrees for row in rows) else f"[bold red]✗ {text}[/bold red]"
+
+
+def _share(row: Row) -> float:
+    if row.error == 0.0:
+        return 0.0
+    return row.error / row.limit if row.limit > 0.0 else math.inf
+
+
+def _error(error: float) -> str:
+    return f"{error:.0e}" if error else "0"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share < 10 else ">999%"

@@ -1,0 +1,150 @@
+"""The main job: check every backend, train each on the same batches, time a step of each in turns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gradparity import registry
+from gradparity.data import Dataset
+from gradparity.parity import Report, check
+from gradparity.protocol import Backend, Batch, ModelSpec
+from gradparity.timing import Seconds, take_turns
+from gradparity.training import Epoch, Settings, accuracy_on, train
+
+CHECKED = 61
+"""Examples of the data set that the check takes."""
+ROUNDS = 21
+STEPS = 10
+"""Steps timed as one, so that the clock's own cost does not count."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One backend's training."""
+
+    backend: str
+    epochs: tuple[Epoch, ...]
+    test_accuracy: float | None
+    first_gradients: dict[str, np.ndarray]
+    """The gradient of the first batch at the initial weights."""
+    differences: tuple[float, ...]
+    """After each epoch, the largest difference of any parameter entry from the first backend's."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that ``compare`` found."""
+
+    spec: ModelSpec
+    dataset: Dataset
+    settings: Settings
+    report: Report
+    runs: tuple[Run, ...]
+    timings: Seconds
+    """Seconds of one training step, round by round, of the backends whose gradients agree."""
+
+
+def compare(
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: Settings,
+    backends: Sequence[str] = registry.DEFAULT,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Check, train and time. ``progress`` is told what comes next. Raises UsageError as its parts do."""
+    chosen = [registry.backend(name) for name in dict.fromkeys(backends)]
+    progress("checking gradients line by line")
+    some = dataset.train.batch(slice(0, CHECKED), "float64")
+    report = check(spec, backends=[b.name for b in chosen], batch=some, seed=settings.seed)
+    runs = _train_in_step(chosen, spec, dataset, settings, progress)
+    progress("timing a training step in turns")
+    timed = [b for b in chosen if report.agrees_for(b.name)]
+    return Comparison(spec, dataset, settings, report, runs, _time_steps(timed, spec, dataset, settings))
+
+
+def _train_in_step(
+    chosen: list[Backend],
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> tuple[Run, ...]:
+    """Train every backend one epoch, then every backend the next one."""
+    epochs: dict[str, list[Epoch]] = {b.name: [] for b in chosen}
+    trainings = {b.name: train(b, spec, dataset, settings) for b in chosen}
+    for number in range(1, settings.epochs + 1):
+        for name, training in trainings.items():
+            progress(f"epoch {number} of {settings.epochs} on {name}")
+            epochs[name].append(next(training))
+    reference = epochs[chosen[0].name]
+    return tuple(
+        Run(
+            backend=b.name,
+            epochs=tuple(epochs[b.name]),
+            test_accuracy=accuracy_on(b, spec, epochs[b.name][-1].params, dataset.test, settings.dtype),
+            first_gradients=_first_gradients(b, spec, dataset, settings),
+            differences=tuple(
+                _largest_difference(own, first) for own, first in zip(epochs[b.name], reference, strict=True)
+            ),
+        )
+        for b in chosen
+    )
+
+
+def _largest_difference(a: Epoch, b: Epoch) -> float:
+    return max(float(np.max(np.abs(a.params[name] - b.params[name]))) for name in a.params)
+
+
+def _first_gradients(backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings) -> dict[str, np.ndarray]:
+    params, batch = _first_step(spec, dataset, settings)
+    _, gradients = backend.model(spec, settings.dtype).value_and_grad(params, batch)
+    return {name: backend.to_numpy(g) for name, g in gradients.items()}
+
+
+def _first_step(spec: ModelSpec, dataset: Dataset, settings: Settings) -> tuple[dict[str, np.ndarray], Batch]:
+    rng = np.random.default_rng(settings.seed)
+    params = spec.init(rng)
+    first = rng.permutation(len(dataset.train))[: settings.batch_size]
+    return params, dataset.train.batch(first, settings.dtype)
+
+
+def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, settings: Settings) -> Seconds:
+    params, batch = _first_step(spec, dataset, settings)
+
+    def stepping(backend: Backend) -> Callable[[], Any]:
+        step = backend.model(spec, settings.dtype).train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
+        state = step.start(params)
+        native = Batch(backend.from_numpy(batch.x), backend.from_numpy(batch.y))
+
+        def call() -> None:
+            nonlocal state
+            for _ in range(STEPS):
+                state, loss = step(state, native)
+            backend.block((state, loss))
+
+        return call
+
+    calls = {b.name: stepping(b) for b in timed}
+    seconds = take_turns(calls, ROUNDS, np.random.default_rng(settings.seed)) if calls else {}
+    return {name: own / STEPS for name, own in seconds.items()}
+
+
+def to_dict(result: Comparison) -> dict[str, Any]:
+    """Return everything but the weights as plain data, for JSON."""
+    return {
+        "data": result.dataset.name,
+        "settings": asdict(result.settings),
+        "parity": result.report.to_dict(),
+        "runs": [
+            {
+                "backend": run.backend,
+                "epochs": [epoch.to_dict() for epoch in run.epochs],
+                "test_accuracy": run.test_accuracy,
+                "largest_parameter_differences": list(run.differences),
+            }
+            for run in result.runs
+        ],
+        "seconds_per_step": {name: seconds.tolist() for name, seconds in result.timings.items()},
+    }

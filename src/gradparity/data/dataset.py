@@ -1,0 +1,46 @@
+"""What a loaded data set is: examples to train on, examples to test on, and what their targets mean."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradparity.protocol import Examples
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples for training and for testing, of the same features and the same kind of target."""
+
+    name: str
+    train: Examples
+    test: Examples
+    classes: int | None
+    """The number of classes, labelled from 0; None for real targets."""
+    image_shape: tuple[int, int] | None
+    """(height, width) where each row of x is a flattened image."""
+
+    @property
+    def features(self) -> int:
+        """The number of columns of x."""
+        return int(self.train.x.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """The number of classes, or of target columns."""
+        return int(self.train.y.shape[1]) if self.classes is None else self.classes
+
+
+def with_real_targets(dataset: Dataset) -> Dataset:
+    """Replace labels (n,) by one-hot float64 targets (n, classes), for a squared-error loss.
+
+    A data set that has real targets already is returned as it is.
+    """
+    if dataset.classes is None:
+        return dataset
+    one_hot = np.eye(dataset.classes)
+    return replace(
+        dataset,
+        train=replace(dataset.train, y=one_hot[dataset.train.y]),
+        test=replace(dataset.test, y=one_hot[dataset.test.y]),
+        classes=None,
+    )

@@ -1,0 +1,17 @@
+"""The one exception a user's mistake raises: a sentence with the rule, what was received and the likely fix."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(Exception):
+    """Unusable input. The command line prints the message as one line and exits with status 2."""
+
+
+def unknown(kind: str, received: str, known: Iterable[str]) -> UsageError:
+    """Say that ``received`` names no ``kind``, list what there is, and guess what was meant."""
+    names = sorted(known)
+    by_lower_case = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(received.lower(), by_lower_case, n=1, cutoff=0.5)
+    guess = f"; did you mean '{by_lower_case[close[0]]}'?" if close else ""
+    return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{guess}")

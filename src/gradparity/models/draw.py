@@ -1,0 +1,33 @@
+"""Draws that hide no error, and the rules that every spec's sizes obey."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gradparity.errors import UsageError
+
+
+def normal_inputs(rng: np.random.Generator, n: int, features: int) -> Float[np.ndarray, "n features"]:
+    """Standard normal inputs."""
+    return rng.normal(size=(n, features))
+
+
+def unbalanced_labels(rng: np.random.Generator, n: int, classes: int) -> Int[np.ndarray, " n"]:
+    """Labels with probabilities proportional to 1, 2, 3, …: equal counts would hide a wrong sum over classes."""
+    weights = np.arange(1, classes + 1)
+    return rng.choice(classes, size=n, p=weights / weights.sum())
+
+
+def require_positive(model: str, **sizes: int) -> None:
+    """Raise UsageError unless every size is a whole number, at least 1."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise UsageError(f"{model}: {name} must be a whole number of at least 1, got {size!r}")
+
+
+def require_finite(model: str, **coefficients: float) -> None:
+    """Raise UsageError unless every coefficient is finite and not negative."""
+    for name, value in coefficients.items():
+        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+            raise UsageError(f"{model}: {name} must be finite and at least 0, got {value!r}")

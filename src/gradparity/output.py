@@ -1,0 +1,49 @@
+"""Files that appear whole or not at all."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gradparity.errors import UsageError
+
+
+def require_writable(path: Path | None) -> None:
+    """Raise UsageError, before any work is done, where a file cannot be written later."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"an output must be a file, got the folder '{path}'")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"the folder of the output '{path}' does not exist: create it first")
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"the output '{path}' cannot be written: {error.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the whole file, then put it in its place. Raises UsageError where that is not possible."""
+    require_writable(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write plain data as JSON; a number that JSON does not have is an error."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,80 @@
+"""The parity table: a row per named line, and in it each backend against its worst witness."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gradparity.page.words import listing, percent, scientific
+from gradparity.parity import Report, Row
+from gradparity.parity.report import Kind
+from gradparity.protocol import ModelSpec
+
+TITLES: dict[Kind, str] = {
+    "value": "Values, in forward order",
+    "gradient": "Gradients, in backward order: each line alone, fed the witness's numbers",
+    "whole gradient": "Whole gradients: the backend's own chain from the loss to the parameter",
+}
+
+
+class Cell(NamedTuple):
+    """One backend on one line."""
+
+    error: str
+    """Relative error in float64."""
+    used: str
+    """Share of the float32 error budget."""
+    agrees: bool
+
+
+class TableRow(NamedTuple):
+    """One line, with a cell for each backend; None where the backend has nothing to be compared with."""
+
+    line: str
+    cells: tuple[Cell | None, ...]
+    verdict: str
+    agrees: bool
+
+
+class Group(NamedTuple):
+    """The rows of one kind."""
+
+    title: str
+    rows: tuple[TableRow, ...]
+
+
+def parity_table(report: Report, spec: ModelSpec) -> list[Group]:
+    """Arrange a report: values in forward order, then gradients backwards, then the whole gradients."""
+    derived = [line.name for line in spec.derivation]
+    groups = []
+    for kind, title in TITLES.items():
+        rows = [row for row in report.rows if row.kind == kind]
+        names = list(dict.fromkeys(row.line for row in rows))
+        if kind == "gradient":
+            names = [n for n in reversed(derived) if n in names] + [n for n in names if n not in derived]
+        if names:
+            groups.append(Group(title, tuple(_table_row(n, rows, report.backends) for n in names)))
+    return groups
+
+
+def _table_row(line: str, rows: Sequence[Row], backends: Sequence[str]) -> TableRow:
+    found = {b: [r for r in rows if (r.line, r.backend) == (line, b)] for b in backends}
+    wrong = [b for b, own in found.items() if not all(r.agrees for r in own)]
+    verdict = f"{listing(wrong)} wrong" if wrong else "agree"
+    return TableRow(line, tuple(_cell(own) for own in found.values()), verdict, not wrong)
+
+
+def _cell(rows: Sequence[Row]) -> Cell | None:
+    if not rows:
+        return None
+    errors = [r.error for r in rows if r.lane == "float64"]
+    shares = [_share(r) for r in rows if r.lane == "float32"]
+    return Cell(
+        scientific(max(errors)) if errors else "–",
+        percent(max(shares)) if shares else "–",
+        all(r.agrees for r in rows),
+    )
+
+
+def _share(row: Row) -> float:
+    if row.error == 0:
+        return 0.0
+    return row.error / row.limit if row.limit > 0 else float("inf")

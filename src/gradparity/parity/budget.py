@@ -1,0 +1,53 @@
+"""The float32 lane's limit, measured on the problem itself: what rounding of the inputs alone would do.
+
+The float64 result is the truth. Each number that enters is changed by one unit in the last place of float32, up or
+down at random; how far that moves a named value or gradient is its sensitivity.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from gradparity.parity.norms import distance, norm
+from gradparity.protocol import Batch, Model, Params, Trace
+
+FACTOR = 16
+"""Rounding inside a line adds to rounding of its inputs; sums of many terms add most."""
+DRAWS = 4
+ULP = float(np.finfo(np.float32).eps)
+
+Budgets: TypeAlias = Mapping[Literal["value", "gradient"], Mapping[str, float]]
+"""Kind -> name -> the largest ‖a − b‖₂ that rounding explains."""
+
+
+def error_budgets(witness: Model, truth: Trace, params: Params, batch: Batch, rng: np.random.Generator) -> Budgets:
+    """Measure the budget of every named value and gradient.
+
+    ``truth`` is the float64 trace of ``witness`` at ``params`` and ``batch``.
+    """
+    nearby = [witness.trace(_one_ulp_off(params, rng), _batch_one_ulp_off(batch, rng)) for _ in range(DRAWS)]
+
+    def budget(values: dict[str, np.ndarray], others: list[dict[str, np.ndarray]]) -> dict[str, float]:
+        return {
+            name: FACTOR * (max(distance(other[name], value) for other in others) + ULP * norm(value))
+            for name, value in values.items()
+        }
+
+    return {
+        "value": budget(truth.values, [trace.values for trace in nearby]),
+        "gradient": budget(truth.gradients, [trace.gradients for trace in nearby]),
+    }
+
+
+def _one_ulp_off(params: Params, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: _perturb(p, rng) for name, p in params.items()}
+
+
+def _batch_one_ulp_off(batch: Batch, rng: np.random.Generator) -> Batch:
+    y = _perturb(batch.y, rng) if batch.y.dtype.kind == "f" else batch.y
+    return Batch(_perturb(batch.x, rng), y)
+
+
+def _perturb(a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(a * (1 + ULP * rng.choice([-1.0, 1.0], size=a.shape)))

@@ -1,0 +1,87 @@
+"""One verdict per named array: its distance from the witness's, against what rounding explains."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradparity.parity.budget import FACTOR, ULP, Budgets
+from gradparity.parity.norms import ZERO, norm, relative_error
+from gradparity.parity.report import Kind, Row
+from gradparity.protocol import Dtype, Trace
+
+FLOAT64_LIMIT = 1e-10
+"""The largest relative error of a right formula in float64."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares one backend's arrays with one witness's in one lane."""
+
+    backend: str
+    witness: str
+    lane: Dtype
+    truth: Trace
+    budgets: Budgets
+    """Absolute error budgets of the float32 lane."""
+
+    def rows(
+        self,
+        kind: Kind,
+        arrays: Mapping[str, np.ndarray],
+        names: Iterable[str],
+        reads: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> list[Row]:
+        """Compare the arrays of these names with the truth; a name that is missing disagrees.
+
+        ``reads`` tells which named arrays a line was computed from: their size is the scale of a result that is
+        zero by mathematics. Where that is not known, it is the largest named array.
+        """
+        truth = self.truth.values if kind == "value" else self.truth.gradients
+        return [
+            self._row(kind, name, arrays.get(name), truth, truth if reads is None else reads.get(name, ()))
+            for name in names
+        ]
+
+    def _row(
+        self,
+        kind: Kind,
+        name: str,
+        array: np.ndarray | None,
+        truth: Mapping[str, np.ndarray],
+        sources: Iterable[str],
+    ) -> Row:
+        expected = truth[name]
+        upstream = max((norm(truth[source]) for source in sources if source in truth), default=0.0)
+        error = float("inf") if array is None else relative_error(array, expected, upstream)
+        limit = self._limit(kind, name, norm(expected), upstream)
+        return Row(
+            name,
+            kind,
+            self.backend,
+            self.witness,
+            self.lane,
+            error,
+            limit,
+            _misfit(array, expected, self.lane),
+        )
+
+    def _limit(self, kind: Kind, name: str, size: float, upstream: float) -> float:
+        if self.lane == "float64":
+            return FLOAT64_LIMIT
+        if size <= ZERO * upstream:
+            return FACTOR * ULP
+        return self.budgets["value" if kind == "value" else "gradient"][name] / size if size > 0.0 else 0.0
+
+
+def _misfit(array: np.ndarray | None, expected: np.ndarray, lane: Dtype) -> str:
+    """Say what is wrong with an array beyond its numbers; nothing where only the numbers count."""
+    if array is None:
+        return "never written"
+    if array.shape != expected.shape:
+        return f"shape {array.shape}, should be {expected.shape}"
+    if not np.isfinite(array).all():
+        return f"{np.count_nonzero(~np.isfinite(array))} of {array.size} entries are NaN or infinite"
+    if array.dtype != lane:
+        return f"dtype {array.dtype}, should be {lane}"
+    return ""

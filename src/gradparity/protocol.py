@@ -1,0 +1,232 @@
+"""What a model is, what a backend is, and the few shapes that pass between them.
+
+A *spec* says what is computed, in no framework. A *backend* turns a spec into a *model*, whose one primitive is
+``value_and_grad``. Parameters are a flat dict from name to array, with the same names and shapes in every backend;
+whatever is shared between backends is shared as NumPy arrays, never as seeds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Array: TypeAlias = Any
+"""An array of whichever library the surrounding backend uses."""
+
+Params: TypeAlias = Mapping[str, Array]
+"""Parameter name -> array."""
+
+Tap: TypeAlias = Callable[[str, Array], Array]
+"""Marks a named intermediate of a forward pass; the identity outside a trace."""
+
+Dtype: TypeAlias = Literal["float32", "float64"]
+Differentiation: TypeAlias = Literal["hand", "machine"]
+
+
+class Batch(NamedTuple):
+    """The examples of one step: inputs x (n, features), and y, labels (n,) or real targets (n, outputs)."""
+
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Line:
+    """One named step of a derivation: an intermediate (with a forward formula) or a parameter (without)."""
+
+    name: str
+    forward: str
+    """LaTeX; empty for a parameter, which is given."""
+    backward: str
+    """LaTeX of the gradient of the loss with respect to this name."""
+    why: str
+    """One sentence: why the backward formula is what it is."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every named value of one forward pass and every named gradient of one backward pass."""
+
+    values: dict[str, np.ndarray]
+    """The intermediates, in the order in which the forward pass named them."""
+    gradients: dict[str, np.ndarray]
+    """dL/d(name) of every intermediate and every parameter."""
+
+
+class HandDerivation(NamedTuple):
+    """The two functions a student writes, on the arrays of one library."""
+
+    forward: Callable[[Params, Batch, Any], None]
+    """Writes each intermediate to the cache ``c``, the last one as ``c["loss"]``."""
+    backward: Callable[[Params, Batch, Any, Any], None]
+    """Reads ``c``, and writes the gradient of every name to ``d``."""
+
+
+class ModelFunctions(NamedTuple):
+    """A model's mathematics on a library's own arrays, before that library compiles or times anything."""
+
+    loss: Callable[[Params, Batch], Array]
+    value_and_grad: Callable[[Params, Batch], tuple[Array, dict[str, Array]]]
+    predict: Callable[[Params, Array], Array]
+    trace: Callable[[Params, Batch], tuple[dict[str, Array], dict[str, Array]]]
+    """Values and gradients by name."""
+    derivation: HandDerivation | None
+    """The hand derivation, or None where a machine derives."""
+
+
+@runtime_checkable
+class ModelSpec(Protocol):
+    """What a model is, in no framework: a frozen dataclass per model."""
+
+    @property
+    def name(self) -> str:
+        """The name under which each backend has the model."""
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter name -> shape."""
+
+    @property
+    def derivation(self) -> tuple[Line, ...]:
+        """The named lines in forward order, each parameter before the line that uses it first."""
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw initial parameters, in float64."""
+
+    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
+        """Draw n examples that hide no error: x float64, labels int64 and unbalanced, targets float64."""
+
+    def flops(self, n: int) -> int:
+        """Count the floating-point operations of one training step on n examples (a multiply-add is two)."""
+
+
+@runtime_checkable
+class HandWrittenSpec(ModelSpec, Protocol):
+    """A spec that brings its own hand derivation: machine backends differentiate its ``forward``."""
+
+    @property
+    def hand(self) -> HandDerivation:
+        """The hand-written forward and backward, on arrays of any library."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples as they lie in memory: images stay uint8 and become float batch by batch."""
+
+    x: np.ndarray
+    """(n, features), uint8 or float."""
+    y: np.ndarray
+    """Labels (n,) int64, or real targets (n, outputs) float64."""
+    divisor: float = 1.0
+    """What x is divided by when it becomes float: 255 for 8-bit images."""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batch(self, index: "Int[np.ndarray, ' n'] | slice", dtype: Dtype) -> Batch:
+        """Gather the examples at ``index`` as float: x (n, features) in ``dtype``; targets in ``dtype`` too."""
+        x = self.x[index].astype(dtype)
+        if self.divisor != 1.0:
+            x /= np.dtype(dtype).type(self.divisor)
+        y = self.y[index]
+        return Batch(x, y.astype(dtype) if y.dtype.kind == "f" else y)
+
+
+@runtime_checkable
+class TrainStep(Protocol):
+    """One optimiser step, compiled; and ``epoch``, many steps in the fastest way the backend has.
+
+    A state belongs to the step that made it: pass the newest one, for a backend may update it in place.
+    """
+
+    def start(self, params: Params) -> Any:
+        """Return the state before the first step. ``params`` is copied, never changed."""
+
+    def __call__(self, state: Any, batch: Batch) -> tuple[Any, Array]:
+        """Take one step. Returns the new state and the loss *before* the step; asynchronous work may be pending."""
+
+    def load(self, examples: Examples) -> Any:
+        """Hand the examples to the backend, once, for any number of epochs."""
+
+    def epoch(
+        self, state: Any, loaded: Any, order: Int[np.ndarray, " n"], batch_size: int
+    ) -> tuple[Any, Float[np.ndarray, " steps"]]:
+        """Step through the loaded examples in this order; the last batch may be smaller.
+
+        Returns the new state and the loss before each step. Nothing is pending on return.
+        """
+
+    def params(self, state: Any) -> dict[str, Array]:
+        """Return the parameters of a state, in the backend's own arrays."""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A spec in one backend and one dtype. ``params`` and ``batch`` may be NumPy arrays or the backend's own.
+
+    One primitive, ``value_and_grad``; the rest derives from it.
+    """
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What this model computes."""
+
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype of every value and gradient."""
+
+    @property
+    def derivation(self) -> HandDerivation | None:
+        """The hand derivation on the backend's own arrays, or None where a machine derives."""
+
+    def loss(self, params: Params, batch: Batch) -> Array:
+        """Return the loss, a scalar array."""
+
+    def value_and_grad(self, params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+        """Return the loss and its gradient by parameter name, each of the parameter's shape."""
+
+    def predict(self, params: Params, x: Array) -> Array:
+        """Return the model's output (n, outputs): logits for a classifier."""
+
+    def trace(self, params: Params, batch: Batch) -> Trace:
+        """Return every named value and every named gradient."""
+
+    def train_step(self, optimizer: Any) -> TrainStep:
+        """Compile a training step with an optimiser of the same backend."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One way of getting a gradient."""
+
+    @property
+    def name(self) -> str:
+        """The name it is registered and chosen by."""
+
+    @property
+    def library(self) -> str:
+        """The library whose arrays it computes on."""
+
+    @property
+    def differentiation(self) -> Differentiation:
+        """Who derives: "hand" or "machine"."""
+
+    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> Model:
+        """Return the spec's model. Raises UsageError where this backend has none of that name."""
+
+    def from_numpy(self, array: np.ndarray) -> Array:
+        """Copy a NumPy array into the backend's own, dtype kept."""
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """Copy the backend's array to NumPy, dtype kept; waits for it."""
+
+    def optimizer(self, name: str, **hyperparameters: float) -> Any:
+        """Return the optimiser ("sgd", "momentum", "adam"), for this backend's ``train_step`` only.
+
+        Raises UsageError for an unknown name or hyperparameter.
+        """
+
+    def block(self, x: Any) -> None:
+        """Wait until every array in x is computed."""

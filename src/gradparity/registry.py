@@ -1,0 +1,69 @@
+"""Backends, found by their entry points. A built-in backend is registered exactly as a third party's is."""
+
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from gradparity.errors import UsageError, unknown
+from gradparity.protocol import Backend
+
+GROUP = "gradparity.backends"
+DEFAULT = ("numpy", "jax", "torch")
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a registered backend can be used here, and if not, why and what to do."""
+
+    name: str
+    provider: str
+    """The distribution that registers it."""
+    backend: Backend | None
+    problem: str = ""
+    """Why it cannot be used; empty where it can."""
+    install: str = ""
+    """The command that installs what is missing, where that is the problem."""
+
+
+def names() -> list[str]:
+    """Return the names of all registered backends, the default ones first."""
+    registered = _registered()
+    return [n for n in DEFAULT if n in registered] + sorted(set(registered) - set(DEFAULT))
+
+
+def backend(name: str) -> Backend:
+    """Return the backend registered under ``name``.
+
+    Raises UsageError if there is none, or if it cannot be loaded (with the command that installs what is missing).
+    """
+    found = availability(name)
+    if found.backend is None:
+        fix = f": run  {found.install}" if found.install else f": see the package '{found.provider}'"
+        raise UsageError(f"backend '{name}' cannot be used, {found.problem}{fix}")
+    return found.backend
+
+
+def availability(name: str) -> Availability:
+    """Try to load the backend registered under ``name``. Raises UsageError if there is none of that name."""
+    entry = _registered().get(name)
+    if entry is None:
+        raise unknown("backend", name, _registered())
+    provider = entry.dist.name if entry.dist else "unknown"
+    try:
+        loaded: Backend = entry.load()
+    except ModuleNotFoundError as error:
+        missing = (error.name or entry.value).partition(".")[0]
+        return Availability(name, provider, None, f"'{missing}' is not installed", _install(missing, provider))
+    except Exception as error:  # another package's code: whatever it raises must not hide the backends that work
+        return Availability(name, provider, None, f"loading {entry.value} raised {type(error).__name__}: {error}")
+    return Availability(name, provider, loaded)
+
+
+def _install(missing: str, provider: str) -> str:
+    extras = {"jax": "jax", "jaxlib": "jax", "optax": "jax", "torch": "torch"}
+    wanted = f"'{provider}[{extras[missing]}]'" if missing in extras and provider == "gradparity" else missing
+    return f"{sys.executable} -m pip install {wanted}"
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

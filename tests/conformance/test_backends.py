@@ -1,0 +1,238 @@
+"""What every registered backend must do, a third party's as well: run against all that are installed."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gradparity import registry
+from gradparity.models import MLP, SoftmaxRegression
+from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, TrainStep
+
+SPECS = {
+    "softmax_regression": SoftmaxRegression(),
+    "decayed": SoftmaxRegression(weight_decay=0.3),
+    "mlp": MLP(),
+    "squared_error": MLP(activation="tanh", loss="squared_error", reduction="half-sum", output_activation="sigmoid"),
+}
+DTYPES: tuple[Dtype, ...] = ("float32", "float64")
+N = 11
+
+
+@pytest.fixture(params=registry.names())
+def backend(request: pytest.FixtureRequest) -> Backend:
+    found = registry.availability(request.param)
+    if found.backend is None:
+        pytest.skip(f"{found.problem}: {found.install}")
+    return found.backend
+
+
+@pytest.fixture(params=SPECS)
+def spec(request: pytest.FixtureRequest) -> ModelSpec:
+    return SPECS[request.param]
+
+
+@pytest.fixture(params=DTYPES)
+def model(request: pytest.FixtureRequest, backend: Backend, spec: ModelSpec) -> Model:
+    return backend.model(spec, request.param)
+
+
+def draw(spec: ModelSpec, n: int = N) -> tuple[dict[str, np.ndarray], Batch]:
+    rng = np.random.default_rng(3)
+    params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
+    return params, spec.example_batch(rng, n)
+
+
+def start(backend: Backend, spec: ModelSpec, optimizer: str = "sgd") -> tuple[TrainStep, object]:
+    step = backend.model(spec, "float64").train_step(backend.optimizer(optimizer, lr=0.05))
+    return step, step.start(draw(spec)[0])
+
+
+def test_keeps_the_protocol(backend: Backend, model: Model) -> None:
+    assert isinstance(backend, Backend)
+    assert isinstance(model, Model)
+    assert isinstance(model.train_step(backend.optimizer("sgd", lr=0.1)), TrainStep)
+    assert backend.differentiation in ("hand", "machine")
+    assert (model.derivation is not None) == (backend.differentiation == "hand")
+
+
+def test_gradients_have_the_names_shapes_and_dtype_of_the_spec(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    loss, gradients = model.value_and_grad(params, batch)
+    assert backend.to_numpy(loss).shape == ()
+    assert backend.to_numpy(loss).dtype == model.dtype
+    assert {name: backend.to_numpy(g).shape for name, g in gradients.items()} == model.spec.param_shapes
+    assert {str(backend.to_numpy(g).dtype) for g in gradients.values()} == {model.dtype}
+
+
+def test_a_trace_names_every_line_of_the_derivation(model: Model) -> None:
+    trace = model.trace(*draw(model.spec))
+    lines = model.spec.derivation
+    assert list(trace.values) == [line.name for line in lines if line.forward]
+    assert set(trace.gradients) == {line.name for line in lines}
+    assert {a.dtype.name for a in [*trace.values.values(), *trace.gradients.values()]} == {model.dtype}
+    for name, value in trace.values.items():
+        assert trace.gradients[name].shape == value.shape
+    assert trace.gradients["loss"] == 1
+
+
+def test_leaves_its_inputs_unchanged(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    before = {name: p.copy() for name, p in params.items()}, batch.x.copy(), batch.y.copy()
+    model.value_and_grad(params, batch)
+    model.trace(params, batch)
+    step = model.train_step(backend.optimizer("sgd", lr=0.5))
+    step(step.start(params), batch)
+    for name, p in params.items():
+        np.testing.assert_array_equal(p, before[0][name])
+    np.testing.assert_array_equal(batch.x, before[1])
+    np.testing.assert_array_equal(batch.y, before[2])
+
+
+def test_takes_arrays_that_cannot_be_written(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    for array in (*params.values(), *batch):
+        array.flags.writeable = False
+    loss, _ = model.value_and_grad(params, batch)
+    assert np.isfinite(backend.to_numpy(loss))
+
+
+def test_takes_its_own_arrays(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    own = {name: backend.from_numpy(p.astype(model.dtype)) for name, p in params.items()}
+    y = batch.y.astype(model.dtype) if batch.y.dtype.kind == "f" else batch.y
+    own_batch = Batch(backend.from_numpy(batch.x.astype(model.dtype)), backend.from_numpy(y))
+    loss, _ = model.value_and_grad(params, batch)
+    own_loss, _ = model.value_and_grad(own, own_batch)
+    assert backend.to_numpy(own_loss) == backend.to_numpy(loss)
+
+
+def test_gives_the_same_answer_twice(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    (loss, first), (again, second) = model.value_and_grad(params, batch), model.value_and_grad(params, batch)
+    assert backend.to_numpy(loss) == backend.to_numpy(again)
+    for name, gradient in first.items():
+        np.testing.assert_array_equal(backend.to_numpy(gradient), backend.to_numpy(second[name]))
+
+
+def test_loss_value_and_grad_and_trace_agree(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    loss, gradients = model.value_and_grad(params, batch)
+    trace = model.trace(params, batch)
+    close = {"rtol": 1e-5 if model.dtype == "float32" else 1e-13, "atol": 1e-6 if model.dtype == "float32" else 1e-14}
+    np.testing.assert_allclose(backend.to_numpy(model.loss(params, batch)), backend.to_numpy(loss), **close)
+    np.testing.assert_allclose(trace.values["loss"], backend.to_numpy(loss), **close)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(trace.gradients[name], backend.to_numpy(gradient), **close)
+
+
+def test_takes_a_batch_of_one(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec, n=1)
+    loss, gradients = model.value_and_grad(params, batch)
+    assert np.isfinite(backend.to_numpy(loss))
+    assert all(np.isfinite(backend.to_numpy(g)).all() for g in gradients.values())
+
+
+def test_predicts_a_row_per_example(backend: Backend, model: Model) -> None:
+    params, batch = draw(model.spec)
+    outputs = backend.to_numpy(model.predict(params, batch.x))
+    last = list(model.spec.param_shapes.values())[-1][0]
+    assert outputs.shape == (N, last)
+    assert outputs.dtype == model.dtype
+
+
+@pytest.mark.parametrize("scale", [1e4, -1e4])
+def test_huge_logits_give_finite_loss_and_gradients(backend: Backend, scale: float) -> None:
+    spec = SoftmaxRegression()
+    params, batch = draw(spec)
+    params = {"W": np.sign(params["W"]) * scale, "b": params["b"] * scale}
+    for dtype in DTYPES:
+        loss, gradients = backend.model(spec, dtype).value_and_grad(params, batch)
+        assert np.isfinite(backend.to_numpy(loss))
+        assert all(np.isfinite(backend.to_numpy(g)).all() for g in gradients.values())
+
+
+def test_an_epoch_is_its_steps_one_by_one(backend: Backend) -> None:
+    spec = MLP()
+    x = np.random.default_rng(0).integers(0, 256, (23, 7), dtype=np.uint8)
+    examples = Examples(x, np.arange(23) % 5, 255.0)
+    order = np.random.default_rng(1).permutation(23)
+    step, state = start(backend, spec)
+    state, losses = step.epoch(state, step.load(examples), order, 6)
+
+    one_by_one, other = start(backend, spec)
+    singly = []
+    for begin in range(0, 23, 6):
+        other, loss = one_by_one(other, examples.batch(order[begin : begin + 6], "float64"))
+        singly.append(float(backend.to_numpy(loss)))
+    np.testing.assert_allclose(losses, singly, rtol=1e-12)
+    ended, expected = step.params(state), one_by_one.params(other)
+    for name in spec.param_shapes:
+        np.testing.assert_allclose(backend.to_numpy(ended[name]), backend.to_numpy(expected[name]), rtol=1e-11)
+
+
+def test_pixels_become_the_same_floats_as_in_numpy(backend: Backend) -> None:
+    """One step on a linear model with squared error shows the pixels: its weights move by them."""
+    spec = MLP(widths=(256, 1), loss="squared_error", reduction="half-sum")
+    examples = Examples(np.arange(256, dtype=np.uint8)[None], np.full((1, 1), -1.0), 255.0)
+    step = backend.model(spec, "float32").train_step(backend.optimizer("sgd", lr=1.0))
+    zeros = {name: np.zeros(shape) for name, shape in spec.param_shapes.items()}
+    state, _ = step.epoch(step.start(zeros), step.load(examples), np.arange(1), 1)
+    pixels = np.arange(256, dtype=np.float32) / np.float32(255)
+    np.testing.assert_array_equal(backend.to_numpy(step.params(state)["W1"])[:, 0], -pixels)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_every_optimizer_takes_the_same_steps_everywhere(backend: Backend, optimizer: str) -> None:
+    def train(one: Backend) -> dict[str, np.ndarray]:
+        spec = SPECS["mlp"]
+        step, state = start(one, spec, optimizer)
+        for seed in range(5):
+            state, _ = step(state, spec.example_batch(np.random.default_rng(seed), N))
+        return {name: one.to_numpy(p) for name, p in step.params(state).items()}
+
+    expected = train(registry.backend("numpy"))
+    for name, p in train(backend).items():
+        np.testing.assert_allclose(p, expected[name], rtol=1e-9, atol=1e-12)
+
+
+def test_params_of_a_state_are_not_changed_by_later_steps(backend: Backend) -> None:
+    spec = SPECS["softmax_regression"]
+    step, state = start(backend, spec)
+    kept = step.params(state)
+    before = {name: backend.to_numpy(p) for name, p in kept.items()}
+    for seed in range(3):
+        state, _ = step(state, spec.example_batch(np.random.default_rng(seed), N))
+    for name, p in kept.items():
+        np.testing.assert_array_equal(backend.to_numpy(p), before[name])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda b: b.optimizer("sdg", lr=0.1), "unknown optimizer 'sdg'.*did you mean 'sgd'"),
+        (lambda b: b.optimizer("sgd"), "lr"),
+        (lambda b: b.optimizer("sgd", lr=0.1, momentun=0.9), "momentun"),
+        (lambda b: b.model(Nameless()), "no_such_model"),
+    ],
+)
+def test_refuses_what_it_does_not_know(backend: Backend, wrong: Callable[[Backend], object], says: str) -> None:
+    with pytest.raises(registry.UsageError, match=says):
+        wrong(backend)
+
+
+class Nameless:
+    """A spec that no backend has."""
+
+    name = "no_such_model"
+    param_shapes = {"W": (2, 3)}  # noqa: RUF012
+    derivation = ()
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"W": rng.normal(size=(2, 3))}
+
+    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
+        return Batch(rng.normal(size=(n, 2)), rng.integers(3, size=n))
+
+    def flops(self, n: int) -> int:
+        return 12 * n

@@ -1,0 +1,191 @@
+"""The commands as a user types them: what they print, where, and their exit status."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradparity import __main__, parity, registry
+from gradparity.parity.report import Report, Row
+
+MACHINE = [
+    name
+    for name in registry.names()
+    if (found := registry.availability(name).backend) and found.differentiation == "machine"
+]
+NO_MACHINE = "neither JAX nor PyTorch is installed: pip install 'gradparity[all]'"
+needs_machine = pytest.mark.skipif(not MACHINE, reason=NO_MACHINE)
+
+
+@pytest.fixture
+def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Run a command; return its exit status, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        status = __main__.run([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return command
+
+
+def test_help_names_every_command(gradparity) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = gradparity("--help")
+    assert (status, err) == (0, "")
+    assert all(command in out for command in ("compare", "check", "train", "models", "backends", "data"))
+
+
+def test_train_prints_a_line_an_epoch_and_the_test_accuracy(gradparity) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = gradparity("train", "--epochs", 3)
+    assert (status, err) == (0, "")
+    *epochs, last = out.splitlines()
+    assert [line[:8] for line in epochs] == ["Epoch 01", "Epoch 02", "Epoch 03"]
+    assert all(re.fullmatch(r"Epoch \d\d - Loss: \d\.\d{4}, Accuracy: [01]\.\d{4}", line) for line in epochs)
+    assert re.fullmatch(r"Test Accuracy: \d\d\.\d\d%", last)
+
+
+def test_train_writes_configuration_and_epochs_as_json(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    target = tmp_path / "out.json"
+    status, out, _ = gradparity("train", "mlp", "--set", "hidden=9,8", "--epochs", 2, "--json", target)
+    assert status == 0
+    written = json.loads(target.read_text())
+    assert written["model"]["name"] == "mlp"
+    assert written["model"]["widths"] == [64, 9, 8, 10]
+    assert (written["backend"], written["data"]) == ("numpy", "digits")
+    assert written["settings"] == {
+        "epochs": 2, "batch_size": 64, "lr": 0.1, "optimizer": "sgd", "dtype": "float32", "seed": 42,
+    }  # fmt: skip
+    assert [e["epoch"] for e in written["epochs"]] == [1, 2]
+    assert all(e["seconds"] > 0 for e in written["epochs"])
+    assert f"Test Accuracy: {written['test_accuracy'] * 100:.2f}%" in out
+
+
+def test_squared_error_trains_on_one_hot_labels(gradparity) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = gradparity("train", "mlp", "--set", "loss=squared_error", "--epochs", 2)
+    assert status == 0
+    assert "Accuracy" in out
+
+
+@needs_machine
+def test_check_prints_a_row_a_line_and_exits_with_0(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    target = tmp_path / "out.json"
+    status, out, err = gradparity("check", "--backends", f"numpy,{MACHINE[0]}", "--json", target)
+    assert (status, err) == (0, "")
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert re.search(r"All \d+ comparisons of numpy, \w+ agree\.", out)
+    assert json.loads(target.read_text())["agrees"] is True
+
+
+def test_check_shows_a_disagreement_in_words_and_exits_with_1(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    wrong = Row("W", "gradient", "numpy", "jax", "float64", 10.0, 1e-10)
+    right = Row("b", "gradient", "numpy", "jax", "float64", 1e-16, 1e-10)
+    report = Report("softmax_regression", 11, 0, ("numpy",), ("jax",), (right, wrong))
+    monkeypatch.setattr(parity, "check", lambda *_, **__: report)
+    status, out, _ = gradparity("check")
+    assert status == 1
+    assert "d['W'] of numpy against jax in float64: relative error 1.0e+01" in out
+    assert "1 of 2 comparisons disagree, in W." in out
+
+
+@needs_machine
+def test_compare_checks_trains_and_times(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page, target = tmp_path / "out.html", tmp_path / "out.json"
+    status, out, err = gradparity(
+        "compare", "--backends", f"numpy,{MACHINE[0]}", "--epochs", 2, "--report", page, "--json", target
+    )
+    assert (status, err) == (0, "")
+    assert all(len(line) <= 80 for line in out.splitlines() if str(tmp_path) not in line)
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    written = json.loads(target.read_text())
+    assert [run["backend"] for run in written["runs"]] == ["numpy", MACHINE[0]]
+    assert all(0 <= d < 1e-5 for run in written["runs"] for d in run["largest_parameter_differences"])
+    assert all(len(own) > 0 for own in written["seconds_per_step"].values())
+
+
+@pytest.mark.parametrize("command", ["models", "backends", "data"])
+def test_lists_fit_a_terminal_of_80_columns(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = gradparity(command)
+    assert (status, err) == (0, "")
+    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("to "))
+
+
+def test_backends_names_the_command_that_installs_what_is_missing(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    absent = registry.Availability("jax", "gradparity", None, "'jax' is not installed", "pip install 'gradparity[jax]'")
+    monkeypatch.setattr(registry, "availability", lambda _: absent)
+    monkeypatch.setattr(registry, "names", lambda: ["jax"])
+    _, out, _ = gradparity("backends")
+    assert "no: 'jax' is not installed" in out
+    assert "to install what is missing:  pip install 'gradparity[jax]'" in out
+
+
+BAD = [
+    (["chek"], "No such command 'chek'"),
+    (["train", "softmax"], "unknown model 'softmax'.*did you mean 'softmax_regression'"),
+    (["train", "--backend", "nunpy"], "unknown backend 'nunpy'.*did you mean 'numpy'"),
+    (["train", "--backend", "numpy,jax"], "train takes one backend, got 'numpy,jax'.*gradparity compare"),
+    (["compare", "--backends", ","], "--backends needs at least one name"),
+    (["train", "--data", "minst"], "unknown data set 'minst'.*did you mean 'mnist'"),
+    (["train", "--data", "no/such.csv"], "there is no data file 'no/such.csv'"),
+    (["train", "--dtype", "float16"], "unknown dtype 'float16'.*float32"),
+    (["train", "--optimizer", "sdg"], "unknown optimizer 'sdg'.*did you mean 'sgd'"),
+    (["train", "--epochs", "0"], "--epochs must be at least 1, got 0"),
+    (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer"),
+    (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    (["check", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    (["train", "--lr", "nan"], "--lr must be finite and above 0, got nan"),
+    (["train", "--epoch", "3"], "No such option.*--epochs"),
+    (["train", "mlp", "--set", "activation=rely"], "unknown mlp activation 'rely'.*did you mean 'relu'"),
+    (["train", "mlp", "--set", "hidden=x"], r"widths\[1\] must be a whole number of at least 1, got 'x'"),
+    (["check", "mlp", "--set", "widths=5"], "widths must name at least input and output size, got 5"),
+    (["check", "--set", "classes=2.5"], "classes must be a whole number of at least 1, got 2.5"),
+    (["train", "--set", "weight_decay=much"], "weight_decay must be finite and at least 0, got 'much'"),
+    (["train", "--lr", "1e30", "--set", "weight_decay=1"], r"training diverged: the loss is \S+ at epoch 1, step \d+"),
+    (["train", "--json", "no/such/folder/out.json"], "the folder of the output .* does not exist"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD, ids=lambda a: " ".join(a) if isinstance(a, list) else "")
+def test_bad_input_is_one_line_on_standard_error_and_status_2(arguments: list[str], says: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "gradparity", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert re.match(f"gradparity: .*{says}", line), line
+
+
+@needs_machine
+def test_a_terminal_shows_what_is_going_on() -> None:
+    arguments = [sys.executable, "-m", "gradparity", "compare", "--backends", "numpy", "--epochs", "1"]
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=terminal, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        while chunk := _read(controller):
+            shown += chunk
+        process.communicate()
+    os.close(controller)
+    assert process.returncode == 0
+    assert b"checking gradients" in shown
+
+
+def _read(controller: int) -> bytes:
+    try:
+        return os.read(controller, 4096)
+    except OSError:  # the terminal's other end is closed
+        return b""
+
+
+def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parity, "check", interrupted)
+    assert gradparity("check") == (130, "", "gradparity: interrupted\n")

@@ -1,0 +1,109 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradparity.errors import UsageError
+from gradparity.models import MLP, SoftmaxRegression
+from gradparity.protocol import ModelSpec
+
+sizes = st.integers(1, 9)
+softmax_regressions = st.builds(
+    SoftmaxRegression, features=sizes, classes=sizes, weight_decay=st.sampled_from([0.0, 0.1])
+)
+mlps = st.builds(
+    MLP,
+    widths=st.lists(sizes, min_size=2, max_size=5).map(tuple),
+    activation=st.sampled_from(["relu", "tanh", "sigmoid", "identity"]),
+    loss=st.sampled_from(["cross_entropy", "squared_error"]),
+    reduction=st.sampled_from(["mean", "sum"]),
+    init_weights=st.sampled_from(["he", "normal"]),
+)
+specs = softmax_regressions | mlps
+
+
+@given(specs, st.integers(0, 99))
+def test_initial_parameters_have_the_shapes_that_the_spec_says(spec: ModelSpec, seed: int) -> None:
+    drawn = spec.init(np.random.default_rng(seed))
+    assert {name: p.shape for name, p in drawn.items()} == spec.param_shapes
+    assert {p.dtype for p in drawn.values()} == {np.dtype(np.float64)}
+
+
+@given(specs, st.integers(1, 20))
+def test_example_batches_have_n_rows_and_labels_in_range(spec: ModelSpec, n: int) -> None:
+    batch = spec.example_batch(np.random.default_rng(0), n)
+    first, last = next(iter(spec.param_shapes.values()))[0], list(spec.param_shapes.values())[-1][0]
+    assert batch.x.shape == (n, first)
+    if batch.y.dtype.kind == "f":
+        assert batch.y.shape == (n, last)
+    else:
+        assert batch.y.shape == (n,)
+        assert 0 <= batch.y.min() <= batch.y.max() < last
+
+
+@given(specs)
+def test_the_derivation_has_a_line_for_every_parameter_and_ends_with_the_loss(spec: ModelSpec) -> None:
+    names = [line.name for line in spec.derivation]
+    assert len(set(names)) == len(names)
+    assert {line.name for line in spec.derivation if not line.forward} == set(spec.param_shapes)
+    assert names[-1] == "loss"
+
+
+@given(specs)
+def test_every_formula_is_balanced_latex_and_every_why_a_sentence(spec: ModelSpec) -> None:
+    for line in spec.derivation:
+        for formula in (line.forward, line.backward):
+            assert formula.count("{") == formula.count("}")
+            assert formula.count(r"\left") == formula.count(r"\right")
+        assert line.backward.startswith(r"\mathrm{d}")
+        assert line.why.endswith(".")
+        assert not re.search(r"[{}]", line.why)
+
+
+@given(specs)
+def test_flops_grow_with_the_batch(spec: ModelSpec) -> None:
+    assert 0 < spec.flops(1) < spec.flops(2)
+
+
+def test_flops_of_the_notebook_are_its_two_products_and_little_else() -> None:
+    assert SoftmaxRegression(784, 10).flops(256) == pytest.approx(2 * 2 * 256 * 784 * 10, rel=0.01)
+
+
+def test_flops_of_an_mlp_are_three_products_a_layer_but_two_in_the_first() -> None:
+    products = 2 * 512 * (300 * 200 * 2 + 200 * 100 * 3)
+    assert MLP(widths=(300, 200, 100)).flops(512) == pytest.approx(products, rel=0.01)
+
+
+def test_the_notebooks_weights_are_drawn_first_and_biases_take_no_draw() -> None:
+    drawn = SoftmaxRegression(784, 10).init(np.random.default_rng(42))
+    np.testing.assert_array_equal(drawn["W"], np.random.default_rng(42).normal(0, 0.01, (784, 10)))
+    assert not drawn["b"].any()
+
+
+def test_he_weights_have_variance_two_over_fan_in() -> None:
+    drawn = MLP(widths=(400, 500, 2)).init(np.random.default_rng(0))
+    assert drawn["W1"].var() == pytest.approx(2 / 400, rel=0.02)
+    assert drawn["W2"].var() == pytest.approx(2 / 500, rel=0.1)
+
+
+def test_labels_are_unbalanced() -> None:
+    counts = np.bincount(SoftmaxRegression().example_batch(np.random.default_rng(0), 3000).y)
+    assert (np.diff(counts) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: SoftmaxRegression(features=0), "features must be a whole number of at least 1, got 0"),
+        (lambda: SoftmaxRegression(weight_decay=float("nan")), "weight_decay must be finite and at least 0, got nan"),
+        (lambda: SoftmaxRegression(init_std=-1.0), "init_std must be finite and at least 0, got -1.0"),
+        (lambda: MLP(widths=(3,)), "widths must name at least input and output size"),
+        (lambda: MLP(widths=(3, 0, 2)), r"widths\[1\] must be a whole number of at least 1, got 0"),
+        (lambda: MLP(reduction="half-sum"), "'half-sum' goes with loss 'squared_error'"),
+    ],
+)
+def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build()  # type: ignore[operator]

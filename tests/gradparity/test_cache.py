@@ -1,0 +1,53 @@
+import pytest
+
+from gradparity.cache import Gradients, Recorder, TappedCache
+from gradparity.errors import UsageError
+
+
+def test_gradients_sum_over_uses() -> None:
+    d = Gradients(loss=1.0)
+    d.add("W", 2.0)
+    d.add("W", 3.0)
+    assert d == {"loss": 1.0, "W": 5.0}
+
+
+def test_tapped_cache_reads_what_the_tap_returned() -> None:
+    c = TappedCache(lambda name, value: (name, value))
+    c["z"] = 1
+    assert c["z"] == ("z", 1)
+
+
+def test_recorder_answers_reads_with_the_witness_and_keeps_what_was_written() -> None:
+    d = Recorder("d", {"z": 10.0, "W": 7.0}, seed="loss")
+    d["z"] = 1.0
+    d["W"] = 2 * d["z"]
+    assert d.written() == {"z": 1.0, "W": 20.0}
+
+
+def test_recorder_reads_a_name_without_witness_as_it_was_written() -> None:
+    c = Recorder("c", {})
+    c["own"] = 3.0
+    assert c["own"] == 3.0
+
+
+def test_recorder_knows_what_each_line_read() -> None:
+    d = Recorder("d", {"loss": 1.0, "z": 2.0}, seed="loss")
+    d["z"] = d["loss"] * 5
+    d.add("W", d["z"])
+    d.add("W", d["z"] + d["loss"])
+    assert d.reads == {"z": ("loss",), "W": ("z", "z", "loss")}
+    assert d.written()["W"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda d: (d.__setitem__("W", 1), d.__setitem__("W", 2)), r"d\['W'\] is written twice.*d\.add\('W', value\)"),
+        (lambda d: (d.__setitem__("W", 1), d.add("W", 2)), r"d\['W'\] is written and then added to"),
+        (lambda d: (d.add("W", 1), d.__setitem__("W", 2)), r"d\['W'\] is written twice"),
+        (lambda d: d["z"], r"d\['z'\] is read before it is written: so far there is nothing"),
+    ],
+)
+def test_recorder_refuses_and_names_the_line(write: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        write(Recorder("d", {"z": 1.0, "W": 1.0}))  # type: ignore[operator]
