@@ -1,5 +1,6 @@
 """What crosses from the caller to JAX: dtype, precision, and whose memory it is."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,9 +17,16 @@ def precision(dtype: Dtype) -> AbstractContextManager[None]:
     return context
 
 
-def detached(arrays: Any) -> Any:
-    """Copy what is NumPy's: JAX may read it after the call returns, when the caller may have changed it."""
-    return jax.tree.map(lambda array: array.copy() if isinstance(array, np.ndarray) else array, arrays)
+def run(program: Callable[..., Any], *inputs: Any) -> Any:
+    """Call a compiled program, and wait for it where an input is NumPy's.
+
+    JAX may read NumPy's memory after the call returns, when the caller may already have changed it; waiting is
+    cheaper than copying.
+    """
+    result = program(*inputs)
+    if any(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(inputs)):
+        jax.block_until_ready(result)  # type: ignore[no-untyped-call]
+    return result
 
 
 def cast_batch(batch: Batch, dtype: Dtype) -> Batch:

@@ -28,7 +28,7 @@ from gradparity.protocol import (
     Params,
     Trace,
 )
-from gradparity_jax.boundary import cast_batch, detached, precision
+from gradparity_jax.boundary import cast_batch, precision, run
 from gradparity_jax.training import OPTIMIZERS, JaxTrainStep
 
 
@@ -49,7 +49,7 @@ class JaxBackend:
     def from_numpy(self, array: np.ndarray) -> Array:
         """Copy a NumPy array into JAX's own, dtype kept."""
         with jax.enable_x64(True):
-            return jax.device_put(detached(array))
+            return jax.device_put(array.copy())
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy a JAX array to NumPy, dtype kept; waits for it."""
@@ -88,7 +88,8 @@ class JaxModel:
     @property
     def derivation(self) -> HandDerivation | None:
         """The hand derivation on JAX arrays, or None where the machine derives."""
-        return self.functions.derivation
+        hand = self.functions.derivation
+        return None if hand is None else HandDerivation(self._precisely(hand.forward), self._precisely(hand.backward))
 
     def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
         """Return the loss, a scalar array."""
@@ -115,9 +116,16 @@ class JaxModel:
         """Compile a training step with an optimiser of this backend."""
         return JaxTrainStep(self.functions.value_and_grad, self.dtype, optimizer)
 
+    def _precisely(self, function: Callable[..., None]) -> Callable[..., None]:
+        def within(params: Params, batch: Batch, *named: Any) -> None:
+            with precision(self.dtype):
+                function(params, cast_batch(batch, self.dtype), *named)
+
+        return within
+
     def _call(self, program: Callable[..., Any], params: Params, data: Any) -> Any:
         with precision(self.dtype):
-            return program(detached(dict(params)), detached(data))
+            return run(program, dict(params), data)
 
     @cached_property
     def _loss(self) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Batch, Dtype, Examples, Params
-from gradparity_jax.boundary import cast_batch, detached, precision
+from gradparity_jax.boundary import cast_batch, precision, run
 
 
 def _sgd(lr: float) -> Any:
@@ -73,7 +73,7 @@ class JaxTrainStep:
     def __call__(self, state: State, batch: Batch) -> tuple[State, Float[Array, ""]]:
         """Take one step. Returns the new state and the loss before the step; work may be pending."""
         with precision(self.dtype):
-            new_state, loss = self._compiled_step(state, detached(batch))
+            new_state, loss = run(self._compiled_step, state, batch)
             return new_state, loss
 
     def load(self, examples: Examples) -> Loaded:
@@ -101,8 +101,8 @@ class JaxTrainStep:
                 "draw it as a permutation of the loaded examples"
             )
         with precision(self.dtype):
-            new_state, losses = self._compiled_epoch(state, loaded, order.astype(np.int32), batch_size)
-            jax.block_until_ready(new_state)  # type: ignore[no-untyped-call]
+            indices = order.astype(np.int32)
+            new_state, losses = run(self._compiled_epoch, state, loaded, indices, batch_size)
             return new_state, np.array(losses)
 
     @cached_property

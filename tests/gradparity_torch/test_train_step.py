@@ -149,20 +149,24 @@ def test_the_loss_of_a_step_is_the_loss_before_it(name: str) -> None:
 @pytest.mark.parametrize("layout", ["rows", "columns", "tensors", "tensors with gradients"])
 @pytest.mark.parametrize("name", SPECS)
 def test_a_state_shares_no_memory_with_the_parameters_it_started_from_or_gave(name: str, layout: str) -> None:
-    layouts: dict[str, Callable[[tuple[int, ...]], Any]] = {
-        "rows": lambda shape: np.full(shape, 0.25),
-        "columns": lambda shape: np.full(shape, 0.25, order="F"),
-        "tensors": lambda shape: torch.full(shape, 0.25, dtype=torch.float64),
-        "tensors with gradients": lambda shape: torch.full(shape, 0.25, dtype=torch.float64, requires_grad=True),
+    layouts: dict[str, Callable[[np.ndarray], Any]] = {
+        "rows": np.array,
+        "columns": lambda p: torch.from_numpy(np.asfortranarray(p)),
+        "tensors": torch.tensor,
+        "tensors with gradients": lambda p: torch.tensor(p, requires_grad=True),
     }
     spec = SPECS[name]
     step = backend.model(spec, "float64").train_step(backend.optimizer("sgd", lr=0.1))
-    given_params = {parameter: layouts[layout](shape) for parameter, shape in spec.param_shapes.items()}
-    state = step.start(given_params)
+    rng = np.random.default_rng(0)
+    before = {parameter: rng.normal(size=shape) for parameter, shape in spec.param_shapes.items()}
+    started = {parameter: layouts[layout](p.copy()) for parameter, p in before.items()}
+    state = step.start(started)
     taken = step.params(state)
-    state, _ = step(state, spec.example_batch(np.random.default_rng(0), 4))
-    assert all((p == 0.25).all() for p in (*given_params.values(), *taken.values()))
-    assert all((p != 0.25).any() for p in step.params(state).values())
+    state, _ = step(state, spec.example_batch(rng, 4))
+    for parameter, p in before.items():
+        np.testing.assert_array_equal(torch.as_tensor(started[parameter]).detach(), p)
+        np.testing.assert_array_equal(taken[parameter], p)
+        assert (step.params(state)[parameter].numpy() != p).any()
 
 
 Update = Callable[[np.ndarray, int], np.ndarray]

@@ -27,8 +27,8 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Whether the error is within the limit."""
-        return self.error <= self.limit
+        """Whether the error is within the limit, and nothing else is wrong with the array."""
+        return self.error <= self.limit and not self.note
 
 
 @dataclass(frozen=True)
