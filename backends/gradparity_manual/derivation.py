@@ -5,6 +5,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from array_api_compat import array_namespace
+
 from gradparity.cache import Gradients
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import (
@@ -36,25 +38,24 @@ def functions(spec: ModelSpec) -> ModelFunctions:
 
 
 def _functions(hand: HandDerivation, predict: Callable[[Params, Array], Array]) -> ModelFunctions:
-    def run(params: Params, batch: Batch) -> tuple[dict[str, Array], Gradients]:
-        c: dict[str, Array] = {}
-        d = Gradients(loss=1.0)
-        hand.forward(params, batch, c)
-        hand.backward(params, batch, c, d)
-        return c, d
-
     def loss(params: Params, batch: Batch) -> Array:
         c: dict[str, Array] = {}
         hand.forward(params, batch, c)
         return c["loss"]
 
     def value_and_grad(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
-        c, d = run(params, batch)
+        c: dict[str, Array] = {}
+        d = Gradients(loss=1.0)
+        hand.forward(params, batch, c)
+        hand.backward(params, batch, c, d)
         return c["loss"], {name: d[name] for name in params}
 
     def trace(params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
-        c, d = run(params, batch)
-        return c, {**d, "loss": c["loss"] * 0 + 1}
+        c: dict[str, Array] = {}
+        hand.forward(params, batch, c)
+        d = Gradients(loss=array_namespace(c["loss"]).ones_like(c["loss"]))
+        hand.backward(params, batch, c, d)
+        return c, d
 
     return ModelFunctions(loss, value_and_grad, predict, trace, hand)
 

@@ -9,18 +9,25 @@ from jaxtyping import Float, Int
 from gradparity.protocol import Array
 
 
+def by_class(z: Float[Array, "n classes"]) -> Float[Array, "classes n"]:
+    """z transposed, and laid out so: reductions over a few classes then run along memory, several times faster."""
+    return z.T.reshape(-1).reshape(z.T.shape)
+
+
 def log_sum_exp(z: Float[Array, "n classes"]) -> Float[Array, " n"]:
     """log Σₖ exp(zₖ) of each row, shifted by the row's maximum so that no exponential overflows."""
     xp = array_namespace(z)
-    top = xp.max(z, axis=1, keepdims=True)
-    return xp.log(xp.sum(xp.exp(z - top), axis=1)) + top[:, 0]
+    z = by_class(z)
+    top = xp.max(z, axis=0)
+    return xp.log(xp.exp(z - top).sum(axis=0)) + top
 
 
 def softmax(z: Float[Array, "n classes"]) -> Float[Array, "n classes"]:
     """exp(zₖ) / Σⱼ exp(zⱼ) of each row: the gradient of log-sum-exp."""
     xp = array_namespace(z)
-    e = xp.exp(z - xp.max(z, axis=1, keepdims=True))
-    return e / xp.sum(e, axis=1, keepdims=True)
+    z = by_class(z)
+    e = xp.exp(z - xp.max(z, axis=0))
+    return (e / e.sum(axis=0)).T
 
 
 def cross_entropy(z: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, " n"]:
@@ -32,7 +39,7 @@ def cross_entropy(z: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Ar
 def one_hot(y: Int[Array, " n"], like: Float[Array, "n classes"]) -> Float[Array, "n classes"]:
     """1 in column y of each row, 0 elsewhere, in the shape and dtype of ``like``."""
     xp = array_namespace(like)
-    return xp.astype(y[:, None] == xp.arange(like.shape[1]), like.dtype)
+    return xp.astype(xp.arange(like.shape[1])[:, None] == y, like.dtype).T
 
 
 class Activation(NamedTuple):

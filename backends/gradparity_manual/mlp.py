@@ -5,7 +5,6 @@ Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.
 
 from typing import Any
 
-from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from gradparity.models import MLP
@@ -29,7 +28,7 @@ def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
     if spec.loss == "cross_entropy":
         per_example = cross_entropy(output, batch.y)
     else:
-        per_example = array_namespace(output).sum((output - batch.y) ** 2, axis=1)
+        per_example = ((output - batch.y) ** 2).sum(axis=1)
     c["loss"] = loss_scale(spec, batch) * per_example.sum()
 
 
@@ -48,7 +47,7 @@ def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
         dz = d[f"z{layer}"]
         below = batch.x if layer == 1 else c[f"a{layer - 1}"]
         d[f"W{layer}"] = below.T @ dz
-        d[f"b{layer}"] = array_namespace(dz).sum(dz, axis=0)
+        d[f"b{layer}"] = dz.sum(axis=0)
         if layer > 1:
             d[f"a{layer - 1}"] = dz @ p[f"W{layer}"].T
 

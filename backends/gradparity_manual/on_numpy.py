@@ -1,7 +1,6 @@
 """Backend ``numpy``: the hand derivations on NumPy arrays."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,9 +20,6 @@ from gradparity.protocol import (
 )
 from gradparity_manual import derivation, update_rules
 from gradparity_manual.update_rules import Arrays, Optimizer
-
-GATHER = 4
-"""Batches that the prefetching thread prepares at a time: fewer hand-overs, and two such blocks fit the cache."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class NumpyTrainStep:
         losses = []
         # A diverging run overflows: the losses say so, at which step, and a warning beside them would say less.
         with np.errstate(over="ignore", invalid="ignore"):
-            for batch in _prefetched(loaded, order, batch_size, self.model.dtype):
+            for batch in _batches(loaded, order, batch_size, self.model.dtype):
                 state, loss = self(state, batch)
                 losses.append(loss)
         return state, np.array(losses, dtype=self.model.dtype)
@@ -116,36 +112,23 @@ class NumpyTrainStep:
         return {name: p.copy() for name, p in state[0].items()}
 
 
-def _prefetched(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, dtype: Dtype) -> Iterator[Batch]:
-    """Yield the batches while a second thread gathers the next ones into one of two reused buffers.
+def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, dtype: Dtype) -> Iterator[Batch]:
+    """Yield the batches, every one gathered into the same two arrays: raw pixels, then floats.
 
-    A fresh array of this size comes from the operating system page by page, which costs more than filling it.
+    A fresh array of this size comes from the operating system page by page, which costs more than filling it. A
+    thread that gathers ahead was tried and is slower: it takes a core from the matrix products, and its floats
+    then lie in the other core's cache.
     """
-    rows = GATHER * batch_size
-    width = examples.x.shape[1:]
-    blocks = [order[start : start + rows] for start in range(0, len(order), rows)]
-    raw = np.empty((min(rows, len(order)), *width), dtype=examples.x.dtype)
-    buffers = [np.empty((len(raw), *width), dtype=dtype) for _ in range(2)]
-
-    def gather(block: int) -> Batch:
-        index = blocks[block]
-        n = len(index)
-        x = buffers[block % 2][:n]
-        np.take(examples.x, index, axis=0, out=raw[:n], mode="clip")
-        np.copyto(x, raw[:n], casting="unsafe")
+    shape = (min(batch_size, len(order)), *examples.x.shape[1:])
+    raw, floats = np.empty(shape, dtype=examples.x.dtype), np.empty(shape, dtype=dtype)
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        x = floats[: len(index)]
+        np.copyto(x, np.take(examples.x, index, axis=0, out=raw[: len(index)], mode="clip"), casting="unsafe")
         if examples.divisor != 1.0:
             x /= x.dtype.type(examples.divisor)
         y = examples.y[index]
-        return Batch(x, y.astype(dtype) if y.dtype.kind == "f" else y)
-
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        coming: Future[Batch] = thread.submit(gather, 0)
-        for block in range(len(blocks)):
-            x, y = coming.result()
-            if block + 1 < len(blocks):
-                coming = thread.submit(gather, block + 1)
-            for start in range(0, len(y), batch_size):
-                yield Batch(x[start : start + batch_size], y[start : start + batch_size])
+        yield Batch(x, y.astype(dtype) if y.dtype.kind == "f" else y)
 
 
 @dataclass(frozen=True)

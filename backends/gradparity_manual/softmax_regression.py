@@ -5,7 +5,6 @@ Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.
 
 from typing import Any
 
-from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from gradparity.models import SoftmaxRegression
@@ -47,4 +46,4 @@ def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -
     n = batch.x.shape[0]
     d["logits"] = d[data_term] * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"])) / n
     d.add("W", batch.x.T @ d["logits"])
-    d["b"] = array_namespace(d["logits"]).sum(d["logits"], axis=0)
+    d["b"] = d["logits"].sum(axis=0)

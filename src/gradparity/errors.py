@@ -11,7 +11,11 @@ class UsageError(Exception):
 def unknown(kind: str, received: str, known: Iterable[str]) -> UsageError:
     """Say that ``received`` names no ``kind``, list what there is, and guess what was meant."""
     names = sorted(known)
-    by_lower_case = {name.lower(): name for name in names}
+    return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{did_you_mean(received, names)}")
+
+
+def did_you_mean(received: str, known: Iterable[str]) -> str:
+    """Guess what was meant, as the end of a sentence; empty where nothing is close."""
+    by_lower_case = {name.lower(): name for name in known}
     close = difflib.get_close_matches(received.lower(), by_lower_case, n=1, cutoff=0.5)
-    guess = f"; did you mean '{by_lower_case[close[0]]}'?" if close else ""
-    return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{guess}")
+    return f"; did you mean '{by_lower_case[close[0]]}'?" if close else ""
