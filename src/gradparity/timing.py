@@ -9,22 +9,34 @@ import numpy as np
 Seconds = dict[str, np.ndarray]
 """Name -> seconds of one call, round by round."""
 
+SETTLE = 0.05
+"""Seconds for which a call is repeated in its turn before it is timed.
+
+The threads of a library do not sleep at once when they run out of work: OpenBLAS's keep spinning for 2²⁶ clock
+cycles, about 25 ms, and OpenMP's for some milliseconds, and so take a core from whoever comes next.
+"""
+
 
 def take_turns(calls: Mapping[str, Callable[[], Any]], rounds: int, rng: np.random.Generator) -> Seconds:
-    """Time each call once per round, in shuffled order, after one round that is not counted.
+    """Time each call once per round, in shuffled order, each time after it has settled.
 
     A call must return only when its work is done.
     """
     seconds = {name: np.empty(rounds) for name in calls}
-    for call in calls.values():
-        call()
     for turn in range(rounds):
         for name in rng.permutation(list(calls)):
-            call = calls[name]
+            _settle(calls[name])
             began = time.perf_counter()
-            call()
+            calls[name]()
             seconds[name][turn] = time.perf_counter() - began
     return seconds
+
+
+def _settle(call: Callable[[], Any]) -> None:
+    until = time.perf_counter() + SETTLE
+    call()
+    while time.perf_counter() < until:
+        call()
 
 
 def ratios(seconds: Seconds, to: str) -> dict[str, tuple[float, float, float]]:

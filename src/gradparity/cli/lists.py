@@ -13,7 +13,7 @@ def models() -> None:
     from gradparity.cli.tables import console
     from gradparity.models import MODELS
 
-    table = Table(title="Models", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("model", "what it computes", "settings (default)"):
         table.add_column(column)
     for name, spec in MODELS.items():
@@ -32,7 +32,7 @@ def backends() -> None:
     from gradparity.cli.tables import console
 
     found = [registry.availability(name) for name in registry.names()]
-    table = Table(title="Backends", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("backend", "library", "derived by", "from", "here"):
         table.add_column(column)
     for each in found:
@@ -55,7 +55,7 @@ def data(data_dir: DataDir = None) -> None:
     from gradparity.data import DATASETS, status
 
     states = {name: status(name, data_dir) for name in DATASETS}
-    table = Table(title="Data sets", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("data set", "what it is", "here"):
         table.add_column(column)
     for name, state in states.items():

@@ -34,14 +34,7 @@ def progress() -> Progress:
 def print_report(report: Report) -> None:
     """Print a row per line and a column per backend, then each disagreement in words."""
     title = f"{report.model}: {report.n} examples, seed {report.seed}; witnesses: {', '.join(report.witnesses)}"
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption=_caption(report),
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("line", no_wrap=True)
     for backend in report.backends:
         table.add_column(backend.replace("-", "-\n"), justify="right", no_wrap=True)
@@ -53,7 +46,7 @@ def print_report(report: Report) -> None:
                 for b in report.backends
             )
             table.add_row(name.format(line), *cells)
-    console.print(table)
+    console.print(title, table, f"[dim]{_caption(report)}[/dim]", highlight=False)
     for row in report.disagreements:
         console.print(f"[bold red]✗[/bold red] {describe(row)}", highlight=False)
     print(verdict(report))
@@ -71,23 +64,20 @@ def verdict(report: Report) -> str:
 def print_comparison(result: Comparison) -> None:
     """Print a row per backend: parity, training, cost."""
     s = result.settings
-    table = Table(
-        title=f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, "
-        f"lr {s.lr:g}, {s.optimizer}, {s.dtype}, seed {s.seed}",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        caption_justify="left",
-        caption=(
-            f"weights: largest difference from {result.runs[0].backend}'s after training; "
-            "step: time of a training step as a ratio, measured in turns, median and quartiles"
-        ),
+    title = (
+        f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, lr {s.lr:g}, "
+        f"{s.optimizer}, {s.dtype}, seed {s.seed}"
     )
+    caption = (
+        f"weights: largest difference from {result.runs[0].backend}'s after training; "
+        "step: time of a training step on one thread as a ratio, measured in turns, median and quartiles"
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("backend", "gradients", "loss", "test acc.", "weights", "step", "quartiles"):
         table.add_column(column, justify="left" if column in ("backend", "gradients") else "right", no_wrap=True)
     for run in result.runs:
         table.add_row(*_summary(result, run))
-    console.print(table)
+    console.print(title, table, f"[dim]{caption}[/dim]", highlight=False)
 
 
 def _summary(result: Comparison, run: Run) -> Iterable[str]:

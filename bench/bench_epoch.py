@@ -1,0 +1,31 @@
+"""One pass over the training examples: gathering every batch, and every step."""
+
+import numpy as np
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from gradparity.data import Dataset
+from gradparity.models.configure import Spec
+from gradparity.protocol import Backend, TrainStep
+from gradparity_bench.clock import BATCH_SIZE, clock
+
+
+def test_epoch(
+    benchmark: BenchmarkFixture,
+    spec: Spec,
+    backend: Backend,
+    step: TrainStep,
+    params: dict[str, np.ndarray],
+    digits: Dataset,
+) -> None:
+    """Time an epoch from the initial parameters."""
+    order = np.random.default_rng(42).permutation(len(digits.train))
+    loaded = step.load(digits.train)
+    clock(
+        benchmark,
+        "epoch",
+        spec,
+        backend,
+        step.epoch,
+        lambda: (step.start(params), loaded, order, BATCH_SIZE),
+        rounds=40,
+    )
