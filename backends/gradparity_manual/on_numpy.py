@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
+from threadpoolctl import ThreadpoolController
 
 from gradparity.protocol import (
     Array,
@@ -20,6 +22,13 @@ from gradparity.protocol import (
 )
 from gradparity_manual import derivation, update_rules
 from gradparity_manual.update_rules import Arrays, Optimizer
+
+SMALL_STEP = 50e6
+"""Floating-point operations of a step below which its matrix products run on one thread.
+
+A product with ten columns takes less time than waking a second thread and fetching its share from the other core's
+cache; and the thread that waits for the next product keeps its core busy.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,11 +46,11 @@ class NumpyModel:
 
     def loss(self, params: Params, batch: Batch) -> Array:
         """Return the loss, a scalar array."""
-        return self.functions.loss(*self._cast(params, batch))
+        return self.functions.loss(self._params(params), self.cast_batch(batch))
 
     def value_and_grad(self, params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
         """Return the loss and its gradient by parameter name."""
-        return self.functions.value_and_grad(*self._cast(params, batch))
+        return self.functions.value_and_grad(self._params(params), self.cast_batch(batch))
 
     def predict(self, params: Params, x: Array) -> Array:
         """Return the model's output (n, outputs)."""
@@ -49,7 +58,7 @@ class NumpyModel:
 
     def trace(self, params: Params, batch: Batch) -> Trace:
         """Return every named value and every named gradient."""
-        values, gradients = self.functions.trace(*self._cast(params, batch))
+        values, gradients = self.functions.trace(self._params(params), self.cast_batch(batch))
         return Trace(
             {name: np.asarray(v) for name, v in values.items()},
             {name: np.asarray(g) for name, g in gradients.items()},
@@ -62,10 +71,11 @@ class NumpyModel:
     def _params(self, params: Params) -> Arrays:
         return {name: np.asarray(p, dtype=self.dtype) for name, p in params.items()}
 
-    def _cast(self, params: Params, batch: Batch) -> tuple[Arrays, Batch]:
+    def cast_batch(self, batch: Batch) -> Batch:
+        """Return x and real targets in the model's dtype, and labels as they are."""
         y = np.asarray(batch.y)
         y = y.astype(self.dtype, copy=False) if y.dtype.kind == "f" else y
-        return self._params(params), Batch(np.asarray(batch.x, dtype=self.dtype), y)
+        return Batch(np.asarray(batch.x, dtype=self.dtype), y)
 
 
 State = tuple[Arrays, Arrays]
@@ -86,10 +96,7 @@ class NumpyTrainStep:
 
     def __call__(self, state: State, batch: Batch) -> tuple[State, Array]:
         """Take one step; returns the loss before it."""
-        params, memory = state
-        loss, gradients = self.model.value_and_grad(params, batch)
-        self.optimizer.update(params, gradients, memory)
-        return state, loss
+        return state, self._step(state, self.model.cast_batch(batch))
 
     def load(self, examples: Examples) -> Examples:
         """Return the examples: NumPy reads them where they are."""
@@ -100,16 +107,27 @@ class NumpyTrainStep:
     ) -> tuple[State, Float[np.ndarray, " steps"]]:
         """Step through the examples in this order; returns the loss before each step."""
         losses = []
+        threads = 1 if self.model.spec.flops(batch_size) < SMALL_STEP else None
         # A diverging run overflows: the losses say so, at which step, and a warning beside them would say less.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _blas().limit(limits=threads, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
             for batch in _batches(loaded, order, batch_size, self.model.dtype):
-                state, loss = self(state, batch)
-                losses.append(loss)
+                losses.append(self._step(state, batch))
         return state, np.array(losses, dtype=self.model.dtype)
+
+    def _step(self, state: State, batch: Batch) -> Array:
+        params, memory = state
+        loss, gradients = self.model.functions.value_and_grad(params, batch)
+        self.optimizer.update(params, gradients, memory)
+        return loss
 
     def params(self, state: State) -> Arrays:
         """Return copies of the parameters, which later steps do not change."""
         return {name: p.copy() for name, p in state[0].items()}
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, dtype: Dtype) -> Iterator[Batch]:

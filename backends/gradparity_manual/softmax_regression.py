@@ -44,6 +44,6 @@ def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -
         d["penalty"] = d["loss"]
         d.add("W", d["penalty"] * spec.weight_decay * p["W"])
     n = batch.x.shape[0]
-    d["logits"] = d[data_term] * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"])) / n
+    d["logits"] = d[data_term] / n * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
     d.add("W", batch.x.T @ d["logits"])
     d["b"] = d["logits"].sum(axis=0)
