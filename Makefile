@@ -11,10 +11,10 @@ demo: $(VENV)/all.stamp  ## check, train and time the three default backends on 
 	$(BIN)/gradparity compare
 
 test: $(VENV)/test.stamp  ## assert everything that is not a speed
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 bench: $(VENV)/test.stamp  ## time the training step of every model and backend
-	$(BIN)/python -m pytest bench/bench_train_step.py --benchmark-max-time=0.5 --benchmark-columns=median,iqr,rounds
+	$(BIN)/python -m pytest bench --benchmark-columns=median,iqr,rounds --benchmark-sort=median
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

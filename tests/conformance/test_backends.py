@@ -1,15 +1,17 @@
 """What every registered backend must do, a third party's as well: run against all that are installed."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gradparity import registry
+from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, TrainStep
 
-SPECS = {
+SPECS: dict[str, ModelSpec] = {
     "softmax_regression": SoftmaxRegression(),
     "decayed": SoftmaxRegression(weight_decay=0.3),
     "mlp": MLP(),
@@ -119,11 +121,15 @@ def test_loss_value_and_grad_and_trace_agree(backend: Backend, model: Model) -> 
     params, batch = draw(model.spec)
     loss, gradients = model.value_and_grad(params, batch)
     trace = model.trace(params, batch)
-    close = {"rtol": 1e-5 if model.dtype == "float32" else 1e-13, "atol": 1e-6 if model.dtype == "float32" else 1e-14}
-    np.testing.assert_allclose(backend.to_numpy(model.loss(params, batch)), backend.to_numpy(loss), **close)
-    np.testing.assert_allclose(trace.values["loss"], backend.to_numpy(loss), **close)
+    close = partial(
+        np.testing.assert_allclose,
+        rtol=1e-5 if model.dtype == "float32" else 1e-13,
+        atol=1e-6 if model.dtype == "float32" else 1e-14,
+    )
+    close(backend.to_numpy(model.loss(params, batch)), backend.to_numpy(loss))
+    close(trace.values["loss"], backend.to_numpy(loss))
     for name, gradient in gradients.items():
-        np.testing.assert_allclose(trace.gradients[name], backend.to_numpy(gradient), **close)
+        close(trace.gradients[name], backend.to_numpy(gradient))
 
 
 def test_takes_a_batch_of_one(backend: Backend, model: Model) -> None:
@@ -217,7 +223,7 @@ def test_params_of_a_state_are_not_changed_by_later_steps(backend: Backend) -> N
     ],
 )
 def test_refuses_what_it_does_not_know(backend: Backend, wrong: Callable[[Backend], object], says: str) -> None:
-    with pytest.raises(registry.UsageError, match=says):
+    with pytest.raises(UsageError, match=says):
         wrong(backend)
 
 

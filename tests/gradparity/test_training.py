@@ -7,6 +7,7 @@ from gradparity import registry
 from gradparity.data import Dataset, SyntheticShape, load, with_real_targets
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
+from gradparity.protocol import Backend
 from gradparity.training import Settings, accuracy_on, labels_of, train
 
 NOTEBOOK = [
@@ -26,21 +27,21 @@ def mnist() -> Dataset:
 
 
 @pytest.fixture(params=FIVE)
-def backend(request: pytest.FixtureRequest) -> registry.Backend:
+def backend(request: pytest.FixtureRequest) -> Backend:
     found = registry.availability(request.param)
     if found.backend is None:
         pytest.skip(f"{found.problem}: {found.install}")
     return found.backend
 
 
-def test_every_backend_prints_the_notebooks_numbers(backend: registry.Backend, mnist: Dataset) -> None:
+def test_every_backend_prints_the_notebooks_numbers(backend: Backend, mnist: Dataset) -> None:
     spec = SoftmaxRegression(784, 10)
     epochs = list(train(backend, spec, mnist, Settings(8, 256, 0.1, "sgd", "float32", 42)))
     assert [(round(e.loss, 4), round(e.accuracy or 0, 4)) for e in epochs] == NOTEBOOK
     assert f"{accuracy_on(backend, spec, epochs[-1].params, mnist.test, 'float32'):.4f}" == "0.9158"
 
 
-def test_training_learns_the_digits(backend: registry.Backend) -> None:
+def test_training_learns_the_digits(backend: Backend) -> None:
     digits = load("digits")
     spec = MLP(widths=(64, 32, 10))
     *_, last = train(backend, spec, digits, Settings(epochs=12, optimizer="adam", lr=0.01))
