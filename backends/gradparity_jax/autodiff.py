@@ -5,13 +5,14 @@ with respect to that intermediate: so one ordinary backward pass yields the grad
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, Literal
 
 from gradparity.cache import TappedCache
 from gradparity.errors import UsageError, unknown
@@ -22,6 +23,8 @@ MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp"
 """Model name -> the module of its forward pass."""
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
+Atom: TypeAlias = Any
+"""A variable or a literal of a jaxpr."""
 Predict: TypeAlias = Callable[[Params, Array], Array]
 
 
@@ -73,27 +76,64 @@ def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return the named values, and dL/d(name) of every named value and every parameter.
 
-    A value that is not real, such as a mask, has no gradient and so is absent from the second dict.
+    The probes are added in the jaxpr, where each value arises, so that a forward pass may go on with a variable of
+    its own instead of what the tap returned. A value that is not real, such as a mask, has no gradient and so is
+    absent from the second dict.
     """
-    _, values = jax.eval_shape(partial(_run_with_probes, loss), params, {}, batch)
-    probes = OrderedDict(
-        (name, jnp.zeros(value.shape, value.dtype))
-        for name, value in values.items()
-        if jnp.issubdtype(value.dtype, jnp.floating)
-    )
-    differentiate = jax.value_and_grad(partial(_run_with_probes, loss), argnums=(0, 1), has_aux=True)
-    (_, values), (of_params, of_probes) = differentiate(params, probes, batch)
-    return values, {**of_probes, **of_params}
+    names: list[str] = []
+    traced = jax.make_jaxpr(partial(_loss_and_values, loss, names))(params, batch)
+    marks = dict(zip(names, traced.jaxpr.outvars[1:], strict=True))
+    probes = {
+        name: jnp.zeros(mark.aval.shape, mark.aval.dtype)
+        for name, mark in marks.items()
+        if jnp.issubdtype(mark.aval.dtype, jnp.floating)
+    }
+
+    def run(params: Params, probes: Params) -> tuple[Array, list[Array]]:
+        loss, *values = _evaluate(traced, jax.tree.leaves((params, batch)), marks, probes)
+        return loss, values
+
+    differentiate = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
+    (_, values), (of_params, of_probes) = differentiate(params, probes)
+    return OrderedDict(zip(names, values, strict=True)), {**of_probes, **of_params}
 
 
-def _run_with_probes(loss: Loss, params: Params, probes: Params, batch: Batch) -> tuple[Array, OrderedDict[str, Array]]:
-    # Ordered: JAX gives a plain dict back sorted by name, and the order of the forward pass would be lost.
-    values: OrderedDict[str, Array] = OrderedDict()
+def _loss_and_values(loss: Loss, names: list[str], params: Params, batch: Batch) -> tuple[Array, list[Array]]:
+    values: list[Array] = []
 
     def tap(name: str, value: Array) -> Array:
-        if name in values:
+        if name in names:
             raise UsageError(f"c['{name}'] is written twice: give each intermediate its own name")
-        values[name] = value + probes[name] if name in probes else value
-        return values[name]
+        names.append(name)
+        values.append(jnp.asarray(value))
+        # A copy: a second name for the same value is then a variable of its own, with a gradient of its own.
+        return jnp.copy(values[-1])
 
-    return loss(params, batch, tap), values
+    total = loss(params, batch, tap)
+    return total, values
+
+
+def _evaluate(traced: ClosedJaxpr, arguments: list[Array], marks: Mapping[str, Atom], probes: Params) -> list[Array]:
+    """Evaluate a jaxpr, adding each name's probe to its variable as soon as that has a value."""
+    known: dict[Atom, Array] = {}
+
+    def write(variable: Atom, value: Array) -> None:
+        for name, mark in marks.items():
+            if mark is variable and name in probes:
+                value = value + probes[name]
+        known[variable] = value
+
+    def read(atom: Atom) -> Array:
+        return atom.val if isinstance(atom, Literal) else known[atom]
+
+    jaxpr = traced.jaxpr
+    for variable, value in zip([*jaxpr.constvars, *jaxpr.invars], [*traced.consts, *arguments], strict=True):
+        write(variable, value)
+    for equation in jaxpr.eqns:
+        static = equation.primitive.get_bind_params(equation.params)
+        result = equation.primitive.bind(*map(read, equation.invars), **static)
+        for variable, value in zip(
+            equation.outvars, result if equation.primitive.multiple_results else [result], strict=True
+        ):
+            write(variable, value)
+    return [read(atom) for atom in jaxpr.outvars]

@@ -1,15 +1,39 @@
 """Gradients derived by hand beside gradients derived by a machine.
 
     >>> import gradparity
+    >>> gradparity.check("softmax_regression").assert_ok()
     >>> spec = gradparity.SoftmaxRegression(features=64, classes=10)
     >>> model = gradparity.backend("numpy").model(spec)
 
-Importing this package imports no backend, and so neither JAX nor PyTorch.
+Importing this package imports no backend, and so neither JAX nor PyTorch; its names are loaded when they are used.
 """
 
-from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
-from gradparity.registry import backend
+from typing import TYPE_CHECKING
 
-__all__ = ["MLP", "SoftmaxRegression", "UsageError", "backend"]
+from gradparity.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradparity.checking import check
+    from gradparity.models import MLP, SoftmaxRegression
+    from gradparity.registry import backend
+else:
+    _HOMES = {
+        "MLP": "gradparity.models",
+        "SoftmaxRegression": "gradparity.models",
+        "backend": "gradparity.registry",
+        "check": "gradparity.checking",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'gradparity' has no attribute '{name}'")
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = ["MLP", "SoftmaxRegression", "UsageError", "backend", "check"]
 __version__ = "0.1.0"

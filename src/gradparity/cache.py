@@ -4,9 +4,10 @@ In training both are plain mappings. In a check they *record what is written and
 read*: each line is fed the right inputs, so exactly the wrong line differs and errors do not cascade.
 """
 
-from collections.abc import Mapping
+from collections import UserDict
+from collections.abc import Callable, Mapping
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Array, Tap
 
 
@@ -18,7 +19,8 @@ class Gradients(dict[str, Array]):
         self[name] = self[name] + value if name in self else value
 
 
-class TappedCache(dict[str, Array]):
+# A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.
+class TappedCache(UserDict[str, Array]):
     """``c`` for a machine that differentiates a hand-written forward: every write is a tap."""
 
     def __init__(self, tap: Tap) -> None:
@@ -26,44 +28,50 @@ class TappedCache(dict[str, Array]):
         self._tap = tap
 
     def __setitem__(self, name: str, value: Array) -> None:
-        super().__setitem__(name, self._tap(name, value))
+        self.data[name] = self._tap(name, value)
 
 
-class Recorder(dict[str, Array]):
+class Recorder(UserDict[str, Array]):
     """``c`` or ``d`` in a check: holds what is written, and answers each read with the witness's value.
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
     ``name``. A name that the witness does not have is read as it was written. ``seed`` is readable from the start.
+    ``inspect`` is given each name and value before it is recorded, and may refuse it.
 
-    Raises UsageError when a name is written twice, or read before it is written.
+    Raises UsageError when a name is written twice, or read before it is written, or when an array is of another
+    library than the witness's.
     """
 
-    def __init__(self, symbol: str, witness: Mapping[str, Array], seed: str | None = None) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        witness: Mapping[str, Array],
+        seed: str | None = None,
+        inspect: Callable[[str, Array], None] | None = None,
+    ) -> None:
         super().__init__()
         self._symbol = symbol
         self._witness = witness
         self._seed = seed
+        self._inspect = inspect
         self._sums: set[str] = set()
         self._pending: tuple[str, ...] = ()
         self.reads: dict[str, tuple[str, ...]] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self and name != self._seed:
-            there = ", ".join(self) or "nothing"
             raise UsageError(
-                f"{self._symbol}['{name}'] is read before it is written: so far there is {there}; "
-                "write it first, or check the name"
+                f"{self._symbol}['{name}'] is read before it is written: so far there is "
+                f"{', '.join(self) or 'nothing'}; write it first{self._about_sums(name)}{did_you_mean(str(name), self)}"
             )
         self._pending += (name,)
-        return self._witness[name] if name in self._witness else super().__getitem__(name)
+        return self._witness[name] if name in self._witness else self.data[name]
 
     def __setitem__(self, name: str, value: Array) -> None:
         if name in self:
-            raise UsageError(
-                f"{self._symbol}['{name}'] is written twice: a name is written once; "
-                f"a sum over uses goes through {self._symbol}.add('{name}', value)"
-            )
-        self._record(name, value)
+            fix = self._about_sums(name) or "; a new value gets a new name, and += and -= write too"
+            raise UsageError(f"{self._symbol}['{name}'] is written twice: a name is written once{fix}")
+        self._record(name, value, value)
 
     def add(self, name: str, value: Array) -> None:
         """Add one use's share to what is written."""
@@ -73,13 +81,31 @@ class Recorder(dict[str, Array]):
                 f"write every share with {self._symbol}.add('{name}', value)"
             )
         self._sums.add(name)
-        self._record(name, super().__getitem__(name) + value if name in self else value)
+        self._record(name, value, self.data[name] + value if name in self else value)
 
-    def _record(self, name: str, value: Array) -> None:
-        super().__setitem__(name, value)
+    def _record(self, name: str, value: Array, total: Array) -> None:
+        expected = library_of(self._witness.get(name, value))
+        if library_of(value) not in (expected, "builtins"):
+            raise UsageError(
+                f"{self._symbol}['{name}'] must be an array of {expected}, got one of {library_of(value)}: "
+                "take functions from xp = array_namespace(x)"
+            )
+        if self._inspect is not None:
+            self._inspect(name, value)
+        self.data[name] = total
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 
+    def _about_sums(self, name: str) -> str:
+        """Name what replaces ``d[name] += value``, which Python turns into a read and then a write."""
+        return f"; a sum goes through d.add('{name}', value), never +=" if self._symbol == "d" else ""
+
     def written(self) -> dict[str, Array]:
         """Return what was written, by name."""
-        return {name: dict.__getitem__(self, name) for name in self}
+        return dict(self.data)
+
+
+def library_of(array: Array) -> str:
+    """Return the package that an array's type comes from: "numpy", "jax", "torch"; "builtins" for a number."""
+    package = type(array).__module__.partition(".")[0]
+    return "jax" if package == "jaxlib" else package

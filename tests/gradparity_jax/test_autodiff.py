@@ -194,6 +194,22 @@ def test_a_hand_written_forward_is_differentiated_through_its_cache() -> None:
     assert np.allclose(gradients["w"], trace.gradients["w"], rtol=1e-13)
 
 
+def test_a_forward_that_goes_on_with_its_own_variables_has_the_same_gradients() -> None:
+    def with_variables(p: Params, batch: Batch, c: Any) -> None:
+        s = c["s"] = batch.x @ p["w"]
+        c["same"] = c["s"]
+        r = c["r"] = s * (s > 0)
+        c["loss"] = (r**2).mean() + 0 * c["same"].sum()
+
+    rng = np.random.default_rng(3)
+    params, batch = own_model(forward).init(rng), own_model(forward).example_batch(rng, 6)
+    expected = backend.model(own_model(forward), "float64").trace(params, batch).gradients
+    gradients = backend.model(own_model(with_variables), "float64").trace(params, batch).gradients
+    for name in ("s", "r", "w"):
+        assert np.allclose(gradients[name], expected[name], rtol=1e-13)
+    assert not gradients["same"].any()
+
+
 def write_twice(p: Params, batch: Batch, c: Any) -> None:
     c["loss"] = (batch.x @ p["w"]).sum()
     c["loss"] = 2 * c["loss"]

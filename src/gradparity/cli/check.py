@@ -5,12 +5,24 @@ from typing import Annotated
 import typer
 
 from gradparity.cli import options
-from gradparity.cli.options import Backends, JsonFile, ModelName, Set
+from gradparity.cli.options import JsonFile, Set
 
 
 def check(
-    model: ModelName = "softmax_regression",
-    backends: Backends = "numpy,jax,torch",
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|FILE",
+            help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
+        ),
+    ] = "softmax_regression",
+    backends: Annotated[
+        str | None,
+        typer.Option(
+            "--backends",
+            help="Names that `gradparity backends` lists, with commas [default: numpy, jax, torch if installed].",
+        ),
+    ] = None,
     settings: Set = None,
     n: Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")] = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
@@ -18,9 +30,8 @@ def check(
     json: JsonFile = None,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
-    from gradparity import parity
+    from gradparity import checking, parity
     from gradparity.errors import UsageError
-    from gradparity.models.configure import default_spec
     from gradparity.output import require_writable, write_json
 
     if n < 1:
@@ -28,10 +39,10 @@ def check(
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
-    names = options.names_of(backends)
-    spec = default_spec(model, settings or [])
+    names = None if backends is None else options.names_of(backends)
+    spec = checking.spec_of(model, settings or [])
     require_writable(json)
-    report = parity.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    report = checking.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
     if json is not None:
         write_json(json, report.to_dict())
 

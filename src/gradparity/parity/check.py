@@ -16,6 +16,7 @@ from gradparity.parity.budget import error_budgets
 from gradparity.parity.judge import Judge
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, Params, Trace
+from gradparity.usermodel import UserModel, preflight
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
 
@@ -37,6 +38,8 @@ def check(
     rng = np.random.default_rng(seed)
     params = {name: _representable(p) for name, p in draw_params(spec, rng).items()}
     batch = Batch(*map(_representable, batch if batch is not None else spec.example_batch(rng, n)))
+    if isinstance(spec, UserModel):
+        preflight(spec, params, batch, lanes)
     subjects = [registry.backend(name) for name in dict.fromkeys(backends)]
     witnesses = _witnesses(subjects)
 
@@ -64,8 +67,11 @@ def check(
 
 def draw_params(spec: ModelSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw parameters that hide no error: none is zero, and activations keep the size of the inputs."""
+    own = spec.init(rng) if isinstance(spec, UserModel) else {}
     return {
-        name: rng.normal(0, 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape)
+        name: own[name]
+        if np.any(own.get(name, 0))
+        else rng.normal(0, 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape)
         for name, shape in spec.param_shapes.items()
     }
 
