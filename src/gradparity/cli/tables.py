@@ -47,7 +47,7 @@ def print_report(report: Report) -> None:
             )
             table.add_row(name.format(line), *cells)
     console.print(title, table, f"[dim]{_caption(report)}[/dim]", highlight=False)
-    for row in report.disagreements:
+    for row in report.findings:
         console.print(f"[bold red]✗[/bold red] {describe(row)}", highlight=False)
     print(verdict(report))
 

@@ -96,6 +96,12 @@ class MLP:
             shapes[f"b{layer}"] = (fan_out,)
         return shapes
 
+    @property
+    def kinks(self) -> dict[str, Literal["relu"]]:
+        """The pre-activations of every layer with ReLU, which has a kink at 0."""
+        activations = [self.activation] * (self.depth - 1) + [self.output_activation]
+        return {f"z{layer}": "relu" for layer, phi in enumerate(activations, start=1) if phi == "relu"}
+
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Weights as ``init_weights`` says; biases zero."""
 

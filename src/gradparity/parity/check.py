@@ -4,7 +4,9 @@ Two lanes. float64 is for the mathematics: a relative error above 1e-10 is a wro
 implementation: the error against the float64 truth must stay within a budget measured on the same numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from gradparity.cache import Recorder
 from gradparity.errors import UsageError
 from gradparity.parity.beside import run_beside
 from gradparity.parity.budget import error_budgets
+from gradparity.parity.diagnosis import diagnose, gather
 from gradparity.parity.judge import Judge
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, Params, Trace
@@ -84,11 +87,42 @@ def _rows(judge: Judge, subject: Backend, model: Model, params: Params, batch: B
         lines = judge.rows("value", trace.values, values) + judge.rows("gradient", trace.gradients, gradients)
     else:
         c, d = run_beside(model.derivation, subject, judge.lane, params, batch, judge.truth)
-        lines = judge.rows("value", _numpy(subject, c), values, c.reads)
+        lines = _hand_rows(judge, "value", _numpy(subject, c), values, c.reads, params, batch)
         # dL/dL = 1 is where every backward pass starts: it is given, and a derivation need not write it.
         names = [name for name in gradients if name != "loss" or name in d]
-        lines += judge.rows("gradient", _numpy(subject, d), names, d.reads)
+        lines += _hand_rows(judge, "gradient", _numpy(subject, d), names, d.reads, params, batch)
     return lines + judge.rows("whole gradient", trace.gradients, params)
+
+
+def _hand_rows(
+    judge: Judge,
+    kind: Literal["value", "gradient"],
+    written: dict[str, np.ndarray],
+    names: Iterable[str],
+    reads: dict[str, tuple[str, ...]],
+    params: Params,
+    batch: Batch,
+) -> list[Row]:
+    """Compare the lines of a hand derivation, and say of each wrong one why."""
+
+    def diagnosed(row: Row) -> Row:
+        if row.agrees:
+            return row
+        evidence = gather(
+            "c" if kind == "value" else "d",
+            row.line,
+            written.get(row.line),
+            truth=judge.truth,
+            params=params,
+            batch=batch,
+            reads=reads.get(row.line, ()),
+            written=written,
+            limit=row.limit,
+            dtype=judge.lane,
+        )
+        return replace(row, diagnosis=diagnose(evidence))
+
+    return [diagnosed(row) for row in judge.rows(kind, written, names, reads)]
 
 
 def _in_order(trace: Trace, spec: ModelSpec) -> Trace:

@@ -24,6 +24,8 @@ class Row:
     """The largest error that rounding explains."""
     note: str = ""
     """What is wrong with the array, where that is more than its numbers."""
+    diagnosis: str = ""
+    """Why a hand-derived line disagrees, in one sentence; empty for a line that agrees and for a machine's."""
 
     @property
     def agrees(self) -> bool:
@@ -53,6 +55,20 @@ class Report:
         """The rows that do not agree."""
         return tuple(row for row in self.rows if not row.agrees)
 
+    @property
+    def findings(self) -> tuple[Row, ...]:
+        """One row for each wrong line of each backend, in float64 where that shows it.
+
+        What a wrong line does to the whole gradient is told only where no line of that backend is wrong by itself.
+        """
+        wrong = sorted(self.disagreements, key=lambda row: row.lane != "float64")
+        in_lines = {row.backend for row in wrong if row.kind != "whole gradient"}
+        told = [row for row in wrong if row.kind != "whole gradient" or row.backend not in in_lines]
+        first: dict[tuple[str, Kind, str], Row] = {}
+        for row in told:
+            first.setdefault((row.backend, row.kind, row.line), row)
+        return tuple(row for row in self.rows if row in first.values())
+
     def agrees_for(self, backend: str) -> bool:
         """Whether every row of one backend agrees."""
         return all(row.agrees for row in self.rows if row.backend == backend)
@@ -60,7 +76,7 @@ class Report:
     def assert_ok(self) -> None:
         """Raise AssertionError with a line for each disagreement."""
         if not self.agrees:
-            raise AssertionError("\n".join(["gradients disagree:", *map(describe, self.disagreements)]))
+            raise AssertionError("\n".join(["gradients disagree:", *map(describe, self.findings)]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, for JSON; an infinite error is None there."""
@@ -82,6 +98,7 @@ class Report:
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
-    where = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    line = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    where = f"{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
-    return f"{where} of {row.backend} against {row.witness} in {row.lane}: {found}"
+    return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"

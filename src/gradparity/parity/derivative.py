@@ -1,0 +1,101 @@
+"""The derivative at 0 of a function of one real variable, from its values alone, and how exact it is."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from gradparity.parity.norms import norm
+
+RATIO = 4
+STEPS: Float[np.ndarray, " steps"] = 1.0 / np.float64(RATIO) ** np.arange(1, 17)
+"""The steps h that are tried, the largest first: powers of two, so that h·v is exact."""
+ROUNDING = 16
+"""How many times the measured noise is still taken for rounding: it is measured from a few values only."""
+RESOLVED = 100
+"""A remainder this many times larger than the noise tells its own size to about a percent."""
+FEWEST = 3
+"""Steps that two extrapolations, or the fit of a slope, need."""
+FITTED = 4
+"""Steps in the fit of a slope: the smallest ones, where the lowest power of h prevails."""
+NOISE_POINTS = 9
+NOISE_SPACING = 2.0**-36
+"""So close together that the function is a straight line there, and only rounding bends it."""
+
+
+def noise(f: Callable[[float], float]) -> float:
+    """Estimate the rounding error of f near 0 from the fourth differences of nine values; at least one ulp.
+
+    Source: J. Moré & S. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the
+    k-th differences of independent errors of variance σ² have variance σ² (2k)! / (k!)², which is 70 σ² for k = 4.
+    """
+    values = np.array([f(i * NOISE_SPACING) for i in range(NOISE_POINTS)])
+    with np.errstate(invalid="ignore"):
+        differences = np.diff(values, 4)
+    sigma = norm(differences) / np.sqrt(70 * len(differences))
+    return float(np.maximum(sigma, np.finfo(np.float64).eps * abs(values[0])))
+
+
+def smooth_from(steps: Float[np.ndarray, " steps"], bend: Float[np.ndarray, " steps"], noise: float) -> int:
+    """Return how many of the largest steps to leave out, so that no kink is within the rest.
+
+    ``bend`` is f(h) − 2 f(0) + f(−h). Divided by h² it is the curvature, which settles with h² along a smooth
+    function: by 1/RATIO² from step to step. A kink within the step adds a term in 1/h: that changes by RATIO.
+    """
+    change = np.abs(np.diff(bend / steps**2))
+    rounding = ROUNDING * noise / steps[1:] ** 2
+    unsettled = change[1:] > np.maximum(change[:-1] / RATIO, rounding[1:])
+    return int(np.max(np.flatnonzero(unsettled) + 2, initial=0))
+
+
+def central(
+    steps: Float[np.ndarray, " steps"],
+    above: Float[np.ndarray, " steps"],
+    below: Float[np.ndarray, " steps"],
+    noise: float,
+) -> tuple[float, float]:
+    """Return f'(0) from f(h) and f(−h), and the largest error that it may have; FEWEST steps or more.
+
+    Central differences err by a series in h², of which two Richardson extrapolations remove two terms. What the last
+    one still changes is taken for the error, but never as less than 1/RATIO² of the same at the step before, where
+    theory says 1/RATIO⁴: at a step that is too large the change may be small by chance. To this the noise divided by
+    the smallest step is added, and of the results at all steps the one with the smallest error counts.
+    Source: C. Ridders, Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4 (1982).
+    """
+    once = _extrapolate((above - below) / (2 * steps), RATIO**2)
+    twice = _extrapolate(once.better, RATIO**4)
+    truncation = twice.change
+    previous = once.change[0]
+    for i, change in enumerate(truncation):
+        previous = truncation[i] = max(change, previous / RATIO**2)
+    error = truncation + ROUNDING * noise / steps[2:]
+    best = int(np.argmin(error))
+    return float(twice.better[best]), float(error[best])
+
+
+class _Extrapolation(NamedTuple):
+    better: Float[np.ndarray, " fewer"]
+    change: Float[np.ndarray, " fewer"]
+
+
+def _extrapolate(table: Float[np.ndarray, " steps"], power: int) -> _Extrapolation:
+    better = (power * table[1:] - table[:-1]) / (power - 1)
+    return _Extrapolation(better, np.abs(better - table[1:]))
+
+
+def rate(
+    steps: Float[np.ndarray, " steps"], remainders: Float[np.ndarray, " steps"], noise: float
+) -> tuple[float, tuple[float, float]] | None:
+    """Return r of remainder ≈ C hʳ, and the smallest and largest step of the fit.
+
+    Fitted over the smallest steps at which every remainder stands clear of the noise; None where those are fewer
+    than FEWEST, as along a straight line. ``steps`` descend.
+    """
+    lost = np.flatnonzero(~(np.abs(remainders) > RESOLVED * noise))
+    clear = slice(0, int(lost[0]) if len(lost) else len(steps))
+    h, remainder = steps[clear][-FITTED:], np.abs(remainders[clear][-FITTED:])
+    if len(h) < FEWEST:
+        return None
+    slope = float(np.polyfit(np.log(h), np.log(remainder), 1)[0])
+    return slope, (float(h[-1]), float(h[0]))

@@ -1,0 +1,185 @@
+"""The witness that uses no autodiff: how the loss itself changes along random directions.
+
+A direction is a change v of one name: of a parameter, or of an intermediate as it is written to ``c``. The loss is
+then a function of one variable, t ↦ L(name + t·v), whose derivative at 0 a right gradient g predicts: g·v. It is
+measured in one of two ways, and how exactly is measured as well:
+
+* **complex step**, Im L(name + ih·v) / h with a tiny h: no difference is taken, so nothing cancels, and the result
+  is exact to rounding. It needs an analytic loss, and code that takes complex numbers. Sources: W. Squire & G. Trapp,
+  Using complex variables to estimate derivatives of real functions, SIAM Rev. 40 (1998); J. Martins, P. Sturdza &
+  J. Alonso, The complex-step derivative approximation, ACM TOMS 29 (2003).
+* **central differences**, extrapolated, everywhere else; and always, to see whether the complex step is right.
+
+Besides, the remainder |L(name + h·v) − L(name) − h g·v| tells a right gradient from a wrong one by its rate alone:
+it falls with h² if g is right and with h if it is not (the Taylor test).
+
+What this cannot see is a wrong forward: it is the forward that it measures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from gradparity.parity import derivative
+from gradparity.parity.judge import FLOAT64_LIMIT
+from gradparity.parity.kinks import Kinks
+from gradparity.parity.norms import norm
+from gradparity.parity.perturbed import Direction, Forward, Loss, Run
+from gradparity.protocol import Batch
+
+Method: TypeAlias = Literal["complex step", "central differences"]
+
+DIRECTIONS = 3
+"""Random directions per name. A gradient that is wrong by ε of its norm is wrong by about ε times a standard normal
+number along each; to stay below the limit along all three has a probability of about (0.8 limit / ε)³."""
+REDRAWS = 4
+"""Directions of one name that may meet a kink before the name is given up."""
+ROUNDING = 16
+"""Rounding adds up inside the forward: the noise of the loss, times this, is the error of a complex step."""
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What the loss itself says about the gradient of one name."""
+
+    name: str
+    method: Method
+    directions: tuple[Direction, ...]
+    """Empty where so many met a kink that the loss has no derivative here, and differences say nothing."""
+    redrawn: int
+    """Directions that met a kink and were drawn again."""
+    noise: float
+    """The rounding error of the loss."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One gradient beside a measurement."""
+
+    name: str
+    method: Method
+    by_differences: tuple[float, ...]
+    """The directional derivatives as measured."""
+    by_gradient: tuple[float, ...]
+    """g·v of the same directions."""
+    error: float
+    """‖by_gradient − by_differences‖₂ / ‖by_differences‖₂: an estimate of the gradient's norm-wise relative error.
+    Where what was measured is zero within its accuracy, it is relative to ‖by_gradient‖₂. Infinite for NaN, infinity
+    and a wrong shape."""
+    limit: float
+    """The largest error that the accuracy of the measurement and rounding explain: no smaller bug can be seen."""
+    slope: float | None
+    """The rate of the Taylor remainder: 2 if the gradient is right, 1 if not; None where rounding hides it."""
+    fitted: tuple[float, float] | None
+    """The smallest and the largest step of that fit."""
+    redrawn: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the error is within the limit."""
+        return self.error <= self.limit
+
+
+def measure(
+    forward: Forward,
+    params: Mapping[str, Float[np.ndarray, "..."]],
+    batch: Batch,
+    rng: np.random.Generator,
+    kinks: Kinks,
+) -> dict[str, Measurement]:
+    """Measure the loss along random directions of every parameter, and of every real intermediate but the loss.
+
+    ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if the forward reads it back from ``c``:
+    otherwise a change of it changes nothing. Complex steps are taken where ``kinks`` is empty and they agree with
+    central differences along every direction of every name; they do not where the forward refuses complex numbers or
+    drops their imaginary part somewhere.
+    """
+    loss = Loss(forward, params, batch, kinks)
+    here = loss.run({})
+    everywhere = {name: _draw(rng, p) for name, p in params.items()}
+    noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in _values(params, here).items()}
+    if kinks:
+        return measured
+    exact = {name: found for name, m in measured.items() if (found := _by_complex_step(loss, m))}
+    return exact if len(exact) == len(measured) else measured
+
+
+def compare(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
+    """Judge a float64 gradient of the same name by a measurement that has at least one direction."""
+    found = measured.directions
+    seen = np.array([each.derivative for each in found])
+    accuracy = norm(np.array([each.accuracy for each in found]))
+    right_shape = gradient.shape == found[0].v.shape
+    predicted = np.array([float(np.vdot(gradient, each.v)) if right_shape else np.nan for each in found])
+    if np.isfinite(predicted).all():
+        scale = norm(seen) if norm(seen) > accuracy else norm(predicted)
+        error, limit = norm(predicted - seen) / (scale or 1.0), FLOAT64_LIMIT + accuracy / (scale or 1.0)
+        fit = _remainder_rate(measured, predicted)
+    else:
+        error, limit, fit = np.inf, FLOAT64_LIMIT, None
+    slope, fitted = fit or (None, None)
+    return Agreement(
+        measured.name,
+        measured.method,
+        tuple(seen.tolist()),
+        tuple(predicted.tolist()),
+        error,
+        limit,
+        slope,
+        fitted,
+        measured.redrawn,
+    )
+
+
+def _values(params: Mapping[str, np.ndarray], here: Run) -> dict[str, np.ndarray]:
+    read = {name: np.asarray(value) for name, value in here.values.items() if name in here.read and name != "loss"}
+    return {**params, **{name: value for name, value in read.items() if value.dtype.kind == "f"}}
+
+
+def _measure(
+    loss: Loss, name: str, value: Float[np.ndarray, "..."], here: Run, noise: float, rng: np.random.Generator
+) -> Measurement:
+    found: list[Direction] = []
+    redrawn = 0
+    while len(found) < DIRECTIONS and redrawn <= REDRAWS:
+        direction = loss.along(name, _draw(rng, value), here, noise)
+        if direction is None:
+            redrawn += 1
+        else:
+            found.append(direction)
+    # Where most directions meet a kink, the rest may only look smooth.
+    return Measurement(name, "central differences", tuple(found) if len(found) == DIRECTIONS else (), redrawn, noise)
+
+
+def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """A normal direction, as large as the value (root mean square), or of size 1 where that is zero."""
+    size = norm(value) / np.sqrt(max(value.size, 1))
+    return np.asarray(rng.normal(size=value.shape) * (size or 1.0))
+
+
+def _by_complex_step(loss: Loss, measured: Measurement) -> Measurement | None:
+    """Measure the same directions by complex steps; None where they fail, or central differences contradict."""
+    exact = []
+    for each in measured.directions:
+        slope = loss.complex_step(measured.name, each.v)
+        if slope is None or not abs(slope - each.derivative) <= each.accuracy:
+            return None
+        exact.append(replace(each, derivative=slope, accuracy=ROUNDING * (measured.noise + EPS * abs(slope))))
+    return replace(measured, method="complex step", directions=tuple(exact)) if exact else None
+
+
+def _remainder_rate(
+    measured: Measurement, predicted: Float[np.ndarray, " directions"]
+) -> tuple[float, tuple[float, float]] | None:
+    """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide."""
+    common = [h for h in measured.directions[0].steps if all(h in each.steps for each in measured.directions)]
+    remainders = [
+        each.change[np.isin(each.steps, common)] - np.array(common) * slope
+        for each, slope in zip(measured.directions, predicted, strict=True)
+    ]
+    return derivative.rate(np.array(common), np.array([norm(r) for r in np.transpose(remainders)]), measured.noise)

@@ -1,0 +1,83 @@
+"""The comparison with the masks pinned: which disagreements are only entries that rounding put across a kink.
+
+In the line-by-line comparison every line is fed the witness's numbers, so its masks are the witness's. A backend's
+own chain has its own masks; where one differs, a right gradient is off by the whole share of that entry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gradparity.cache import Gradients, TappedCache
+from gradparity.parity.judge import Judge
+from gradparity.parity.kinks import Kinks, flips, masks
+from gradparity.protocol import Array, Batch, HandDerivation, Params, Trace
+
+
+def explained(
+    judge: Judge, kinks: Kinks, trace: Trace, hand: HandDerivation, params: Params, batch: Batch
+) -> frozenset[str]:
+    """Return the names whose gradient in a backend's own ``trace`` disagrees, but agrees with the masks pinned.
+
+    None is, unless every entry on different sides of a kink is as close to it as the error that its line may have:
+    else not rounding, but a wrong value put it there. ``hand``, ``params`` and ``batch`` are as for ``pinned``.
+    """
+    crossed = flips(kinks, trace.values, judge.truth.values)
+    limits = {row.line: row.limit for row in judge.rows("value", trace.values, kinks)}
+    if not crossed or any(line.distance > limits[line.line] for line in crossed):
+        return frozenset()
+    truth = pinned(judge.truth, kinks, trace.values, hand, params, batch)
+    names = list(judge.truth.gradients)
+    before = judge.rows("whole gradient", trace.gradients, names)
+    after = replace(judge, truth=truth).rows("whole gradient", trace.gradients, names)
+    return frozenset(new.line for old, new in zip(before, after, strict=True) if new.agrees and not old.agrees)
+
+
+def pinned(
+    truth: Trace, kinks: Kinks, values: Mapping[str, np.ndarray], hand: HandDerivation, params: Params, batch: Batch
+) -> Trace:
+    """Return the witness's trace with its gradients as they would be with the masks of a subject's ``values``.
+
+    ``hand`` is run twice by its own chain, on NumPy float64 arrays as ``params`` and ``batch`` are: as it is, and
+    with the entries whose side differs from the subject's moved just across the kink when they are written to ``c``,
+    before its forward and its backward read them. What that changes in each gradient is added to the witness's: it
+    is the share of these entries, and nothing else. So no wrong line is excused: where the derivation itself is
+    wrong, its error is in both runs and cancels; and a subject that is wrong for another reason differs from the
+    result as it differed from the truth. It needs no more than the subject's values, and so serves any subject, also
+    one that a machine differentiates.
+    """
+    sides = masks(kinks, values)
+    pins = {line: partial(_PIN[kink], mask=sides[line]) for line, kink in kinks.items()}
+    own, moved = _gradients(hand, params, batch, {}), _gradients(hand, params, batch, pins)
+    gradients = {
+        name: np.asarray(gradient + (moved[name] - own[name])) if name in own else gradient
+        for name, gradient in truth.gradients.items()
+    }
+    return Trace(truth.values, gradients)
+
+
+def _gradients(
+    hand: HandDerivation, params: Params, batch: Batch, pins: Mapping[str, Callable[[Array], Array]]
+) -> dict[str, Array]:
+    c = TappedCache(lambda name, value: pins[name](value) if name in pins else value)
+    d = Gradients(loss=1.0)
+    hand.forward(params, batch, c)
+    hand.backward(params, batch, c, d)
+    return d
+
+
+def _pin_relu(z: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    # The smallest normal number changes no sum, and is on its side whether a derivation asks for > 0 or >= 0.
+    tiny = np.finfo(z.dtype).tiny
+    return np.asarray(np.where((z > 0) == mask, z, np.where(mask, tiny, -tiny)))
+
+
+def _pin_max(z: Float[np.ndarray, "*rows n"], mask: Bool[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows n"]:
+    top = np.max(z, axis=-1, keepdims=True)
+    return np.asarray(np.where(mask, top, np.minimum(z, np.nextafter(top, -np.inf))))
+
+
+_PIN: dict[str, Callable[..., np.ndarray]] = {"relu": _pin_relu, "max": _pin_max}
