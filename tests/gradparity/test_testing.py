@@ -81,7 +81,9 @@ def test_a_disagreement_is_told_in_words_and_as_a_table(machine: str) -> None:
         assert_gradients_agree(model(2, factor=1.001), backends=["numpy", machine], lanes=["float64"])
     first, *others = str(caught.value).splitlines()
     assert first == "SimpleNamespace: gradients disagree:"
-    assert others[0].startswith(f"d['w0'] of numpy against {machine} in float64: relative error 1.0e-03")
+    assert others[0].startswith(
+        f"d['w0'] is 1.001 times the right value everywhere (numpy against {machine} in float64: relative error 1.0e-03"
+    )
     table = others[others.index("") + 1 :]
     assert [line.split() for line in table if "✗" in line] == [
         ["✗", "gradient", "w0:", "1e-03"],
@@ -110,7 +112,7 @@ def test_the_fixture_asserts(pytester: pytest.Pytester, machine: str) -> None:
         [
             "*test_wrong*",
             "E  *AssertionError: Wrong: gradients disagree:",
-            f"E  *d?'error'? of numpy against {machine} in float64: relative error 5.0e-01*",
+            f"E  *d?'error'? is 2 times too small: * (numpy against {machine} in float64: relative error 5.0e-01*",
             "E  *✗  gradient       error: 5e-01",
         ]
     )

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from gradparity.protocol import Examples
 from gradparity_bench.task import Task
@@ -23,6 +25,13 @@ class WrongBackend(NumpyBackend):
 
 backend = WrongBackend("wrong")
 """
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """No speed is asserted, and beside other tests, threads that wait for each other take most of the time."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

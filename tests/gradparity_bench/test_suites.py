@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 def run_suites(plugins: Path, *arguments: str) -> str:
     """Run ``pytest bench`` in a process of its own and return what it prints."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     paths = [str(plugins), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(

@@ -9,6 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradparity.comparison import Comparison, Run
+from gradparity.parity.lines import DIFFERENCES
 from gradparity.parity.report import Kind, Report, Row, describe
 from gradparity.timing import ratios
 
@@ -47,6 +48,8 @@ def print_report(report: Report) -> None:
             )
             table.add_row(name.format(line), *cells)
     console.print(title, table, f"[dim]{_caption(report)}[/dim]", highlight=False)
+    for remark in report.remarks:
+        console.print(f"[dim]{remark}[/dim]", highlight=False)
     for row in report.findings:
         console.print(f"[bold red]✗[/bold red] {describe(row)}", highlight=False)
     print(verdict(report))
@@ -114,7 +117,9 @@ def _cell(rows: list[Row]) -> str:
     """The worst error of each lane, in red with a cross where it disagrees."""
     if not rows:
         return "given"
-    by_lane = {lane: [r for r in rows if r.lane == lane] for lane in ("float64", "float32")}
+    # What autodiff gives is exact to rounding; differences are not, and would hide that.
+    shown = [row for row in rows if row.witness != DIFFERENCES] or rows
+    by_lane = {lane: [r for r in shown if r.lane == lane] for lane in ("float64", "float32")}
     text = " ".join(
         _error(max(r.error for r in own)) if lane == "float64" else f"{_percent(max(map(_share, own))):>4}"
         for lane, own in by_lane.items()

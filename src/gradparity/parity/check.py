@@ -4,21 +4,19 @@ Two lanes. float64 is for the mathematics: a relative error above 1e-10 is a wro
 implementation: the error against the float64 truth must stay within a budget measured on the same numbers.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gradparity import registry
-from gradparity.cache import Recorder
 from gradparity.errors import UsageError
-from gradparity.parity.beside import run_beside
 from gradparity.parity.budget import error_budgets
-from gradparity.parity.diagnosis import diagnose, gather
+from gradparity.parity.differences import Measurement, measure
 from gradparity.parity.judge import Judge
+from gradparity.parity.kinks import Kinks, census, kinks_of
+from gradparity.parity.lines import DIFFERENCES, compare_differences, compare_lines, with_masks_pinned
 from gradparity.parity.report import Report, Row
-from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, Params, Trace
+from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, ModelSpec, Trace
 from gradparity.usermodel import UserModel, preflight
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
@@ -46,25 +44,37 @@ def check(
     subjects = [registry.backend(name) for name in dict.fromkeys(backends)]
     witnesses = _witnesses(subjects)
 
-    truths = {w.name: w.model(spec, "float64").trace(params, batch) for w in witnesses}
+    hand = _hand_derivation(subjects, spec)
+    kinks = kinks_of(spec)
+    measured = {} if hand is None else measure(hand.forward, params, batch, np.random.default_rng(seed), kinks)
+    truths = {w.name: _in_order(w.model(spec, "float64").trace(params, batch), spec) for w in witnesses}
     first = witnesses[0]
     budgets = error_budgets(first.model(spec, "float64"), truths[first.name], params, batch, rng)
     rows: list[Row] = []
     for lane in lanes:
         for subject in subjects:
             model = subject.model(spec, lane)
+            trace = model.trace(params, batch)
             for witness, truth in truths.items():
                 if witness == subject.name:
                     continue
-                judge = Judge(subject.name, witness, lane, _in_order(truth, spec), budgets)
-                rows += _rows(judge, subject, model, params, batch)
+                judge = Judge(subject.name, witness, lane, truth, budgets)
+                own = compare_lines(judge, subject, model, trace, params, batch)
+                rows += with_masks_pinned(own, judge, kinks, model, trace, hand, params, batch)
+            if lane == "float64":
+                whole = {name: trace.gradients[name] for name in params if name in trace.gradients}
+                rows += compare_differences(measured, subject.name, "whole gradient", whole)
+                if model.derivation is None:
+                    lines = {name: g for name, g in trace.gradients.items() if name not in params}
+                    rows += compare_differences(measured, subject.name, "gradient", lines)
     return Report(
         model=spec.name,
         n=len(batch.x),
         seed=seed,
         backends=tuple(s.name for s in subjects),
-        witnesses=tuple(truths),
+        witnesses=(*truths, *([DIFFERENCES] if measured else [])),
         rows=tuple(rows),
+        remarks=tuple(_remarks(measured, kinks, truths[first.name])),
     )
 
 
@@ -79,50 +89,28 @@ def draw_params(spec: ModelSpec, rng: np.random.Generator) -> dict[str, np.ndarr
     }
 
 
-def _rows(judge: Judge, subject: Backend, model: Model, params: Params, batch: Batch) -> list[Row]:
-    """Compare each line, then the gradient that training uses: the one from the backend's own chain."""
-    values, gradients = judge.truth.values, judge.truth.gradients
-    trace = model.trace(params, batch)
-    if model.derivation is None:
-        lines = judge.rows("value", trace.values, values) + judge.rows("gradient", trace.gradients, gradients)
-    else:
-        c, d = run_beside(model.derivation, subject, judge.lane, params, batch, judge.truth)
-        lines = _hand_rows(judge, "value", _numpy(subject, c), values, c.reads, params, batch)
-        # dL/dL = 1 is where every backward pass starts: it is given, and a derivation need not write it.
-        names = [name for name in gradients if name != "loss" or name in d]
-        lines += _hand_rows(judge, "gradient", _numpy(subject, d), names, d.reads, params, batch)
-    return lines + judge.rows("whole gradient", trace.gradients, params)
+def _hand_derivation(subjects: Sequence[Backend], spec: ModelSpec) -> HandDerivation | None:
+    """Return the derivation of the first chosen backend that runs one on NumPy arrays."""
+    for subject in subjects:
+        if subject.library == "numpy" and subject.differentiation == "hand":
+            return subject.model(spec, "float64").derivation
+    return None
 
 
-def _hand_rows(
-    judge: Judge,
-    kind: Literal["value", "gradient"],
-    written: dict[str, np.ndarray],
-    names: Iterable[str],
-    reads: dict[str, tuple[str, ...]],
-    params: Params,
-    batch: Batch,
-) -> list[Row]:
-    """Compare the lines of a hand derivation, and say of each wrong one why."""
-
-    def diagnosed(row: Row) -> Row:
-        if row.agrees:
-            return row
-        evidence = gather(
-            "c" if kind == "value" else "d",
-            row.line,
-            written.get(row.line),
-            truth=judge.truth,
-            params=params,
-            batch=batch,
-            reads=reads.get(row.line, ()),
-            written=written,
-            limit=row.limit,
-            dtype=judge.lane,
-        )
-        return replace(row, diagnosis=diagnose(evidence))
-
-    return [diagnosed(row) for row in judge.rows(kind, written, names, reads)]
+def _remarks(measured: Mapping[str, Measurement], kinks: Kinks, truth: Trace) -> Iterator[str]:
+    """Say how the differences were taken, and how near the numbers came to a kink."""
+    methods = sorted({m.method for m in measured.values()})
+    if methods:
+        yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    given_up = [name for name, m in measured.items() if not m.directions]
+    if given_up:
+        yield f"differences: {', '.join(given_up)} not measured, for the loss has no derivative at a kink"
+    for count in census(kinks, truth.values):
+        if count.at or count.near:
+            yield (
+                f"kinks: of {count.decisions} entries of {count.line}, {count.at} are at the {count.kink}'s kink, "
+                f"{count.near} near"
+            )
 
 
 def _in_order(trace: Trace, spec: ModelSpec) -> Trace:
@@ -130,10 +118,6 @@ def _in_order(trace: Trace, spec: ModelSpec) -> Trace:
     names = [line.name for line in spec.derivation if line.name in trace.gradients]
     names += [name for name in trace.gradients if name not in names]
     return Trace(trace.values, {name: trace.gradients[name] for name in names})
-
-
-def _numpy(subject: Backend, recorder: Recorder) -> dict[str, np.ndarray]:
-    return {name: subject.to_numpy(value) for name, value in recorder.written().items()}
 
 
 def _representable(a: np.ndarray) -> np.ndarray:
