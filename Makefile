@@ -24,6 +24,8 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 check-all: test lint types  ## what a release must pass
+	$(BIN)/gradparity check softmax_regression --draws 5000 --jobs -1 --backends numpy,jax,torch,jax-manual,torch-manual
+	$(BIN)/gradparity check mlp --draws 5000 --jobs -1 --backends numpy,jax,torch,jax-manual,torch-manual
 
 clean:  ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build *.egg-info src/*.egg-info

@@ -1,5 +1,6 @@
 """``gradparity check``: parity alone, line by line."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,9 +29,20 @@ def check(
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
     seed: Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")] = 0,
     json: JsonFile = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", help="Check that many random seeds, sizes and settings instead of one.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="Processes of a sweep; -1 is one for each core.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="FILE", help="Where a sweep keeps its finished draws.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
+    ] = None,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import checking, parity
+    from gradparity.cli import sweep
     from gradparity.errors import UsageError
     from gradparity.output import require_writable, write_json
 
@@ -40,9 +52,18 @@ def check(
         raise UsageError(f"--seed must be at least 0, got {seed}")
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
-    spec = checking.spec_of(model, settings or [])
     require_writable(json)
-    report = checking.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    if draws is not None:
+        if settings:
+            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
+        raise typer.Exit(
+            sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
+        )
+    if replay is not None:
+        report = sweep.counter_example(replay).check()
+    else:
+        spec = checking.spec_of(model, settings or [])
+        report = checking.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
     if json is not None:
         write_json(json, report.to_dict())
 

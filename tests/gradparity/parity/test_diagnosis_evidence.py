@@ -73,6 +73,9 @@ def test_nan_and_infinity_are_counted_and_the_first_is_shown() -> None:
         "is NaN or infinite in 2 of 20 entries, the first at [1, 4]; the witness's is not finite either"
     )
     assert say(np.asarray(np.inf), np.asarray(1.0)) == "is infinite"
+    assert say(RIGHT, bad) == (
+        "cannot be judged: the witness's is NaN or infinite in 2 of 20 entries, the first at [1, 4]"
+    )
 
 
 def test_a_wrong_dtype_is_named_only_where_the_numbers_are_right_up_to_it() -> None:
@@ -160,6 +163,11 @@ def test_a_single_number_gets_a_factor_or_a_sign_and_no_more(factor: float) -> N
     assert say(np.asarray(factor * right), right, terms={"d['z']": np.asarray(1.0)}).startswith(known[factor])
     other = say(np.asarray(0.52), np.asarray(0.13), terms={"c['a']": np.asarray(0.2)}, n=5)
     assert other == "is 4 times the right value: 0.52, should be 0.13"
+
+
+def test_numbers_that_overflow_are_diagnosed_without_a_warning() -> None:
+    huge = {"c['z']": 1e200 * LOGITS, "d['z']": 1e200 * LOGITS}
+    assert "no known cause fits" in say(LOGITS**3, LOGITS, terms=huge)
 
 
 @given(

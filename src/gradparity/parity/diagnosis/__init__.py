@@ -28,10 +28,10 @@ CAUSES = (
     swapped_array,
     one_entry,
     one_example,
+    share,
     few_slices,
     mask,
     signs,
-    share,
     made_of,
     few_entries,
 )
@@ -40,7 +40,8 @@ CAUSES = (
 
 def diagnose(evidence: Evidence) -> str:
     """Say in one sentence why a line that disagrees does so: "d['W1'] is n times too large (n = 7): …"."""
-    return f"{evidence.line} {misfit(evidence) or _cause(evidence)}"
+    with np.errstate(all="ignore"):  # a guess that overflows is a wrong guess
+        return f"{evidence.line} {misfit(evidence) or _cause(evidence)}"
 
 
 def _cause(e: Evidence) -> str:

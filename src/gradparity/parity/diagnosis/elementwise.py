@@ -27,11 +27,8 @@ def mask(error: Discrepancy) -> str | None:
         return None
     of = f"of {wrong.size} entries are"
     if not extra.any():
-        return (
-            f"lacks a mask: {_count(missing)} {of} not zero where they should be"
-            if _covers(right == 0, wrong)
-            else None
-        )
+        where = f"{_count(missing)} {of} not zero where they should be"
+        return f"lacks a mask: {where}" if _covers(right == 0, wrong) else None
     if _count(extra) < 3:
         return None
     where = f"{_count(extra)} {of} zero where they should not be"

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Bool, Float, Int, Shaped
 
 from gradparity.parity.diagnosis.expressions import Expression, elementwise, linear, unary
 from gradparity.parity.norms import ZERO, distance, norm
@@ -27,21 +27,21 @@ class Evidence:
     symbol: Symbol
     """"c": a value of the forward pass; "d": a gradient."""
     name: str
-    array: Num[np.ndarray, "..."] | None
+    array: Shaped[np.ndarray, "..."] | None
     """What the hand derivation wrote, or None where it wrote nothing."""
     expected: Float[np.ndarray, "..."]
     """The witness's, in float64."""
     n: int
     """Examples in the batch."""
     terms: Mapping[str, Float[np.ndarray, "..."]]
-    """The other arrays in float64, under the names that a derivation calls them by: ``d['z1']``, ``batch.x``."""
+    """The other finite arrays, in float64, as a derivation calls them: ``d['z1']``, ``batch.x``."""
     reads: tuple[str, ...] = ()
     """Which of the terms the line is known to have read."""
     limit: float = 1e-10
     """The largest relative error that rounding explains."""
     dtype: Dtype = "float64"
     """What the array's dtype should be."""
-    strays: Mapping[str, Num[np.ndarray, "..."]] = field(default_factory=dict)
+    strays: Mapping[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict)
     """What was written under names that the witness does not have."""
 
     @property
@@ -163,13 +163,13 @@ def _near(values: Float[np.ndarray, "*many m"], target: Float[np.ndarray, "*othe
 def gather(
     symbol: Symbol,
     name: str,
-    array: Num[np.ndarray, "..."] | None,
+    array: Shaped[np.ndarray, "..."] | None,
     *,
     truth: Trace,
     params: Params,
     batch: Batch,
     reads: tuple[str, ...] = (),
-    written: Mapping[str, Num[np.ndarray, "..."]] | None = None,
+    written: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
     limit: float = 1e-10,
     dtype: Dtype = "float64",
 ) -> Evidence:
@@ -189,14 +189,14 @@ def gather(
     terms |= _of_batch("batch.y", batch.y, (*expected.shape[-1:], *expected.shape[:1]))
     del terms[f"{symbol}['{name}']"]
     known = tuple(f"{symbol}['{read}']" for read in reads)
-    read_first = sorted(terms, key=lambda term: term not in known)
+    finite = {term: np.asarray(a, dtype=np.float64) for term, a in terms.items() if np.isfinite(a).all()}
     return Evidence(
         symbol,
         name,
         array,
         expected,
         n=len(batch.x),
-        terms={term: np.asarray(terms[term], dtype=np.float64) for term in read_first},
+        terms={term: finite[term] for term in sorted(finite, key=lambda term: term not in known)},
         reads=tuple(dict.fromkeys(known)),
         limit=limit,
         dtype=dtype,

@@ -63,9 +63,8 @@ def unary(terms: Terms, shape: Shape) -> Iterator[Expression]:
         for array in arrays:
             if array.operands[0].startswith("d["):
                 continue
-            with np.errstate(over="ignore"):
-                value = function(array.value)
-            if np.isfinite(value).all():
+            value = function(array.value)
+            if np.isfinite(value).all() and np.ptp(value) > 0:  # a mask of ones is no mask
                 yield Expression(form.replace("{0}", array.form), array.operands, value)
 
 

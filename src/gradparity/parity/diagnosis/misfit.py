@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Shaped
 
 from gradparity.parity.diagnosis.evidence import Evidence
 from gradparity.parity.diagnosis.expressions import linear, plain
@@ -27,7 +27,10 @@ def misfit(e: Evidence) -> str | None:
     if e.array.shape != e.expected.shape:
         return f"has shape {e.array.shape}, should be {e.expected.shape}{_shape_cause(e, e.array)}"
     if not np.isfinite(e.array).all():
-        return _not_finite(e, e.array)
+        also = "" if np.isfinite(e.expected).all() else "; the witness's is not finite either"
+        return f"is {_not_finite(e.array)}{also}"
+    if not np.isfinite(e.expected).all():
+        return f"cannot be judged: the witness's is {_not_finite(e.expected)}"
     return _precision(e, e.array)
 
 
@@ -80,15 +83,14 @@ def _made_of(e: Evidence, array: np.ndarray) -> Iterator[Guess]:
         yield f"it is {candidate.text}", array, candidate.value
 
 
-def _not_finite(e: Evidence, array: np.ndarray) -> str:
-    bad = ~np.isfinite(array)
-    first = [int(i) for i in np.argwhere(bad)[0]]
+def _not_finite(array: np.ndarray) -> str:
+    """Say what is in the array instead of numbers, how often, and where first."""
     kinds = [kind for kind, found in (("NaN", np.isnan(array)), ("infinite", np.isinf(array))) if found.any()]
-    count = int(np.count_nonzero(bad))
-    where = f", the first at {first}" if array.ndim else ""
-    witness = "; the witness's is not finite either" if not np.isfinite(e.expected).all() else ""
-    of = f"in {count} of {array.size} entries" if array.ndim else ""
-    return f"is {' or '.join(kinds)} {of}".rstrip() + where + witness
+    what = " or ".join(kinds)
+    if array.ndim == 0:
+        return what
+    bad = np.argwhere(~np.isfinite(array))
+    return f"{what} in {len(bad)} of {array.size} entries, the first at {bad[0].tolist()}"
 
 
 def _precision(e: Evidence, array: np.ndarray) -> str | None:
@@ -101,7 +103,7 @@ def _precision(e: Evidence, array: np.ndarray) -> str | None:
     return None
 
 
-def _equal(e: Evidence, a: Num[np.ndarray, "..."], b: Num[np.ndarray, "..."]) -> bool:
+def _equal(e: Evidence, a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> bool:
     """On the scale of the line: a sum over all of it may be zero by mathematics."""
     return a.dtype.kind == "f" and bool(a.any()) and distance(a, b) <= e.limit * max(norm(b), e.scale)
 

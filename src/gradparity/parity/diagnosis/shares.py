@@ -14,7 +14,7 @@ from gradparity.parity.norms import distance, norm
 
 def swapped_array(error: Discrepancy) -> str | None:
     """Array and expected are both expressions of the named arrays: at best, the same one of different arrays."""
-    if not error.equal_candidates:
+    if not error.equal_candidates or error.evidence.vanishes:
         return None
     within = error.evidence.limit * error.evidence.scale
     right = [x for x in error.candidates if distance(x.value, error.expected) <= within]

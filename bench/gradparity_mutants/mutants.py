@@ -1,0 +1,57 @@
+"""Every mutant of a derivation: each line with each bug that its shape allows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradparity.parity.norms import relative_error
+from gradparity.protocol import Array, Batch, HandDerivation, Params
+from gradparity_mutants.mutations import mutations
+from gradparity_mutants.plant import Change, Site, Symbol, chain, plant, shares
+
+SAME = 1e-14
+"""A change smaller than this, relative to the line, is rounding: the mutant computes the same."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A derivation with one bug in one line."""
+
+    symbol: Symbol
+    line: str
+    mutation: str
+    hand: HandDerivation
+    equivalent: bool
+    """Whether the bug changes nothing here: a transposed symmetric array, a mask that is one everywhere."""
+
+    @property
+    def where(self) -> str:
+        """The line as it is written in the derivation."""
+        return f"{self.symbol}['{self.line}']"
+
+
+def mutants(hand: HandDerivation, p: Params, batch: Batch, other: Batch) -> Iterator[Mutant]:
+    """Yield every mutant of a derivation, in the order of its lines.
+
+    ``p`` and ``batch`` show what the bugs change; ``other``, another batch of as many examples, is what is stale.
+    """
+    right = dict(zip(("c", "d"), chain(hand, p, batch), strict=True))
+    for (symbol, line), count in shares(hand, p, batch).items():
+        for mutation, change in mutations(other, count).items():
+            allowed: list[bool] = []
+            with np.errstate(all="ignore"):
+                planted = chain(plant(hand, symbol, line, _noting(change, allowed)), p, batch)
+            if any(allowed):
+                wrong = dict(zip(("c", "d"), planted, strict=True))[symbol][line]
+                same = relative_error(np.asarray(wrong), np.asarray(right[symbol][line])) <= SAME
+                yield Mutant(symbol, line, mutation, plant(hand, symbol, line, change), same)
+
+
+def _noting(change: Change, allowed: list[bool]) -> Change:
+    def noted(value: Array, at: Site) -> Array | None:
+        changed = change(value, at)
+        allowed.append(changed is not None)
+        return changed
+
+    return noted

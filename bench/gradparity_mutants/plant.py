@@ -1,0 +1,145 @@
+"""Plant a bug in one line of any hand derivation, by changing what that line writes to ``c`` or ``d``."""
+
+from collections import UserDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from gradparity.cache import Gradients
+from gradparity.protocol import Array, Batch, HandDerivation, Params
+
+Symbol = Literal["c", "d"]
+Named: TypeAlias = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A line at the moment it is written, with what it was computed from."""
+
+    hand: HandDerivation
+    symbol: Symbol
+    name: str
+    share: int
+    """Which of the line's shares this is: 0, except where ``add`` writes it more than once."""
+    p: Params
+    batch: Batch
+    c: Named
+    """What the forward pass has written so far, right."""
+    d: Named
+    """What the backward pass has written so far, right."""
+    read: tuple[Array, ...]
+    """The arrays read from ``c`` (in a forward line) or ``d`` so far, the last one last."""
+
+    def again(
+        self, *, p: Params | None = None, batch: Batch | None = None, c: Named | None = None, d: Named | None = None
+    ) -> Array:
+        """Compute the same share of the same line from other inputs."""
+        p = self.p if p is None else p
+        batch = self.batch if batch is None else batch
+        c = self.c if c is None else c
+        if self.symbol == "c":
+            written = Fed(c)
+            self.hand.forward(p, batch, written)
+        else:
+            written = Fed(self.d if d is None else d)
+            self.hand.backward(p, batch, c, written)
+        return written.shares[self.name][self.share]
+
+
+Change: TypeAlias = Callable[[Array, Site], Array | None]
+"""What a bug makes of a line's value; None where the line's shape does not allow the bug."""
+
+
+class Fed(dict[str, Array]):
+    """``c`` or ``d`` for one line's sake: reads are answered from what is given, writes are kept share by share."""
+
+    def __init__(self, given: Named) -> None:
+        super().__init__(given)
+        self._given = given
+        self.shares: dict[str, list[Array]] = {}
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        self.shares[name] = [value]
+        if name not in self._given:
+            super().__setitem__(name, value)
+
+    def add(self, name: str, value: Array) -> None:
+        """Keep one share."""
+        self.shares.setdefault(name, []).append(value)
+        if name not in self._given:
+            super().__setitem__(name, sum(self.shares[name]))
+
+
+class Watched(UserDict[str, Array]):
+    """``c`` or ``d`` with a bug: hands every read and write on to ``outer``, the value of one line changed."""
+
+    def __init__(self, outer: Any, name: str, change: Callable[["Watched", Array], Array | None]) -> None:
+        self.data = self._outer = outer
+        self._name = name
+        self._change = change
+        self.clean: Named = {}
+        self.share = 0
+        self.read: tuple[Array, ...] = ()
+
+    def __getitem__(self, name: str) -> Array:
+        value = self._outer[name]
+        self.read += (value,)
+        return value
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        self._outer[name] = self._changed(name, value)
+        self.clean[name] = value
+
+    def add(self, name: str, value: Array) -> None:
+        """Hand one share on."""
+        self._outer.add(name, self._changed(name, value))
+        self.clean[name] = self.clean[name] + value if name in self.clean else value
+
+    def _changed(self, name: str, value: Array) -> Array:
+        if name != self._name:
+            return value
+        changed = self._change(self, value)
+        self.share += 1
+        if changed is None:
+            return value
+        # A plain number stays one: as an array of float64 it would change the dtype of what is computed from it.
+        return float(changed) if type(value) is float else np.asarray(changed, dtype=value.dtype)
+
+
+def plant(hand: HandDerivation, symbol: Symbol, name: str, change: Change) -> HandDerivation:
+    """Return the derivation with the result of one line changed, wherever it runs on NumPy arrays."""
+
+    def watch(outer: Any, p: Params, batch: Batch, c: Named | None) -> Watched:
+        def at(watched: Watched, value: Array) -> Array | None:
+            before = ({**watched.clean}, {}) if c is None else (c, {"loss": 1.0, **watched.clean})
+            return change(value, Site(hand, symbol, name, watched.share, p, batch, *before, watched.read))
+
+        return Watched(outer, name, at)
+
+    def forward(p: Params, batch: Batch, c: Any) -> None:
+        hand.forward(p, batch, watch(c, p, batch, None) if symbol == "c" else c)
+
+    def backward(p: Params, batch: Batch, c: Any, d: Any) -> None:
+        hand.backward(p, batch, c, watch(d, p, batch, dict(c)) if symbol == "d" else d)
+
+    return HandDerivation(forward, backward)
+
+
+def chain(hand: HandDerivation, p: Params, batch: Batch) -> tuple[Named, Named]:
+    """Run forward and backward as training does; return what was written to ``c`` and ``d``."""
+    c: Named = {}
+    d = Gradients(loss=1.0)
+    hand.forward(p, batch, c)
+    hand.backward(p, batch, c, d)
+    return c, d
+
+
+def shares(hand: HandDerivation, p: Params, batch: Batch) -> dict[tuple[Symbol, str], int]:
+    """Return every line that the derivation writes, in order, and in how many shares."""
+    c, d = Fed({}), Fed({"loss": 1.0})
+    hand.forward(p, batch, c)
+    hand.backward(p, batch, c, d)
+    found: dict[tuple[Symbol, str], int] = {("c", name): len(written) for name, written in c.shares.items()}
+    return found | {("d", name): len(written) for name, written in d.shares.items()}

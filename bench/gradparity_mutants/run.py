@@ -1,0 +1,76 @@
+"""Try every checker on every mutant, and on right derivations, in one run; results as plain data."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gradparity import registry
+from gradparity.parity.check import LANES
+from gradparity.protocol import HandDerivation, ModelSpec
+from gradparity_mutants.others import OTHERS
+from gradparity_mutants.regimes import REGIMES, WHOLE, derivation_with
+from gradparity_mutants.trial import Problem, judge, pose
+
+GRADPARITY = tuple(f"gradparity {lane}" for lane in LANES)
+CHECKERS = (*GRADPARITY, *OTHERS)
+MOST_PARAMETERS = 1000
+"""gradcheck evaluates the loss twice for each parameter: with more than these it is not tried."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What each checker says of one derivation of one model."""
+
+    model: str
+    line: str
+    """c['name'] or d['name'] where the bug is; empty for the right derivation."""
+    mutation: str
+    equivalent: bool
+    rejects: dict[str, bool | None]
+    """Checker and dtype -> whether it rejects the derivation; None where it was not tried."""
+    named: tuple[str, ...] = ()
+    """The lines that gradparity names."""
+    diagnoses: tuple[str, ...] = ()
+    """What it says of them."""
+
+    @property
+    def localised(self) -> bool:
+        """Whether exactly the planted line is named."""
+        return self.named == (self.line,)
+
+    @property
+    def explained(self) -> bool:
+        """Whether gradparity gives a cause, in every lane and against every witness."""
+        return bool(self.diagnoses) and not any("no known cause" in sentence for sentence in self.diagnoses)
+
+
+def witnesses() -> tuple[str, ...]:
+    """Return the default backends that differentiate by machine."""
+    return tuple(name for name in registry.DEFAULT if registry.backend(name).differentiation == "machine")
+
+
+def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) -> Iterator[Tried]:
+    """Yield the right derivation of a model, then each mutant."""
+    problem = pose(spec, witnesses())
+    yield _try(problem, problem.hand, title, "", "none", equivalent=False)
+    for mutant in problem.mutants():
+        progress(f"{title}: {mutant.where} {mutant.mutation}")
+        yield _try(problem, mutant.hand, title, mutant.where, mutant.mutation, equivalent=mutant.equivalent)
+
+
+def try_regimes(progress: Callable[[str], None]) -> Iterator[Tried]:
+    """Yield right, all-zero and negated whole gradients on each regime."""
+    for regime in REGIMES:
+        problem = regime.problem(witnesses())
+        for name, change in WHOLE.items():
+            progress(f"{regime.title}: {name}")
+            yield _try(problem, derivation_with(problem, change), regime.title, "", name, equivalent=False)
+
+
+def _try(problem: Problem, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> Tried:
+    verdict = judge(problem, hand)
+    rejects: dict[str, bool | None] = {f"gradparity {lane}": caught for lane, caught in verdict.caught.items()}
+    parameters = sum(p.size for p in problem.params.values())
+    for name, (objects, dtype) in OTHERS.items():
+        too_slow = name.startswith("gradcheck") and parameters > MOST_PARAMETERS
+        rejects[name] = None if too_slow else objects(problem, hand, dtype)
+    return Tried(model, line, mutation, equivalent, rejects, verdict.named, verdict.diagnoses)
