@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.models.draw import unbalanced_labels
-from gradparity.protocol import Array, Batch, HandDerivation, Line, ModelSpec, Params
+from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params
 from gradparity_manual.elementary import cross_entropy, one_hot, softmax
 from gradparity_mutants.mutations import scaled, zero
 from gradparity_mutants.plant import Change, Named, chain, plant
@@ -32,10 +33,10 @@ class CrossEntropy:
     def hand(self) -> HandDerivation:
         """(P − Y)/n."""
 
-        def forward(p: Params, batch: Batch, c: dict[str, Array]) -> None:
+        def forward(p: Params, batch: Batch, c: Any) -> None:
             c["loss"] = cross_entropy(p["logits"], batch.y).mean()
 
-        def backward(p: Params, batch: Batch, c: dict[str, Array], d: dict[str, Array]) -> None:  # noqa: ARG001
+        def backward(p: Params, batch: Batch, c: Any, d: Any) -> None:  # noqa: ARG001
             d["logits"] = (softmax(p["logits"]) - one_hot(batch.y, like=p["logits"])) / batch.y.shape[0]
 
         return HandDerivation(forward, backward)

@@ -77,13 +77,12 @@ def test_a_smooth_function_keeps_its_small_steps(f: Callable[[float], float]) ->
 
 
 @given(st.floats(-8, -1), st.floats(0.01, 10))
-def test_no_step_across_a_kink_is_kept(exponent: float, jump: float) -> None:
-    """Except perhaps one, which crosses it so little that the stated accuracy still holds."""
+def test_steps_across_a_kink_that_are_kept_do_no_harm(exponent: float, jump: float) -> None:
+    """A step may cross a kink so little that it looks smooth; the stated accuracy still holds."""
     at = 10.0**exponent
     above, below = sides(lambda t: float(np.exp(t)) + jump * max(t - at, 0))
     left = LADDER[smooth_from(LADDER, above - 2 + below, EPS) :]
     if len(left) >= derivative.FEWEST:
-        assert (left[1:] <= at).all()
         kept = slice(-len(left), None)
         found, accuracy = central(left, above[kept], below[kept], EPS)
         assert abs(found - 1) <= accuracy

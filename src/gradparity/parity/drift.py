@@ -1,0 +1,141 @@
+"""How far training runs move apart, step by step, and how much of that rounding explains.
+
+Rounding's share is measured on the problem itself. Another backend is run in the same dtype, from weights and on
+inputs that are ``UNITS`` units in the last place off; how far its runs separate from the float64 truth, times ``FACTOR``, is
+the share. In the dtype, because rounding inside a step is not always like a change of what enters it: once training
+comes to probabilities near 1, P − Y loses digits that no change of the inputs takes. From nearby, and in pairs of
+opposite signs, because some of it is chance: where rounding can carry a value over a kink (a ReLU at zero), or turn the
+sign of a tiny gradient that Adam makes large, one run of a pair goes over as well.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gradparity.errors import UsageError
+from gradparity.parity.norms import ZERO, distance, norm
+from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
+
+UNITS = 8
+"""How far off a nearby run starts, in units in the last place: further than rounding goes."""
+FACTOR = 4
+"""Two runs that go over the same kink are as far from the truth as each other; this leaves room for a second one."""
+PAIRS = 2
+ADAM_BETA2 = 0.999
+"""β₂ of Kingma and Ba (2015), arXiv:1412.6980, algorithm 1; every backend's default."""
+
+Run = Iterator[dict[str, np.ndarray]]
+"""The parameters after each step, in float64."""
+Distances = Float[np.ndarray, "steps params"]
+"""‖p − p*‖₂ of each parameter from the truth's, after each step."""
+
+
+def train(backend: Backend, step: TrainStep, params: Params, batches: Iterable[Batch]) -> Run:
+    """Take a step on each batch, and yield the parameters after it."""
+    state = step.start(params)
+    for batch in batches:
+        # A diverging run overflows: its distance says so, at which step, and a warning beside it would say less.
+        with np.errstate(over="ignore", invalid="ignore"):
+            state, _ = step(state, batch)
+        yield {name: backend.to_numpy(p).astype(np.float64) for name, p in step.params(state).items()}
+
+
+def train_nearby(
+    backend: Backend, step: TrainStep, params: Params, batches: Sequence[Batch], lane: Dtype, seed: int
+) -> list[Run]:
+    """Start runs from weights and on batches that are ``UNITS`` units in the last place of ``lane``'s dtype off."""
+
+    def run(pair: int, sign: int) -> Run:
+        rng = np.random.default_rng([seed, pair])
+        size = sign * UNITS * float(np.finfo(lane).eps)
+        start = {name: nudged(p, size, rng) for name, p in params.items()}
+        return train(backend, step, start, (Batch(*(nudged(a, size, rng) for a in batch)) for batch in batches))
+
+    return [run(pair, sign) for pair in range(PAIRS) for sign in (1, -1)]
+
+
+def nudged(a: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+    """Change every real number by ``size`` of itself, up or down at random; anything else stays."""
+    return np.asarray(a * (1 + size * rng.choice([-1.0, 1.0], a.shape))) if a.dtype.kind == "f" else a
+
+
+@dataclass(frozen=True)
+class Course:
+    """The truth's way through the parameters."""
+
+    names: tuple[str, ...]
+    sizes: Float[np.ndarray, "moments params"]
+    """‖p*‖₂ at the start and after each step."""
+    lengths: Distances
+    """‖p* − p*‖₂ from before each step to after it."""
+
+    @property
+    def overall(self) -> Float[np.ndarray, "moments 1"]:
+        """‖p*‖₂ over all parameters together."""
+        return np.asarray(np.linalg.norm(self.sizes, axis=1, keepdims=True))
+
+    @property
+    def scales(self) -> Float[np.ndarray, "moments params"]:
+        """What a distance is compared with: ‖p*‖₂, or that of all parameters where p* is zero by mathematics."""
+        return np.where(self.sizes <= ZERO * self.overall, self.overall, self.sizes)
+
+    def relative(self, distances: Distances) -> tuple[float, ...]:
+        """Return the distance over all parameters together, relative to their size, after each step."""
+        together = np.linalg.norm(distances, axis=1)
+        return tuple(ratio(together, self.overall[1:, 0]).tolist())
+
+
+def ratio(a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """a / b of numbers that are not negative: 0 / 0 is 0, for nothing has drifted, and ∞ / b is ∞ for every b."""
+    return np.asarray(np.divide(a, b, out=np.where(a > 0.0, np.inf, 0.0), where=(b > 0.0) & np.isfinite(a)))
+
+
+def follow(start: Params, truth: Run, runs: Sequence[Run], steps: int) -> tuple[Course, list[Distances]]:
+    """Take every run along with the truth, step by step; return ‖p − p*‖₂ of each run.
+
+    A run that holds a NaN or an infinity is infinitely far. Raises UsageError where the truth does.
+    """
+    names = tuple(start)
+    sizes = np.empty((steps + 1, len(names)))
+    lengths = np.empty((steps, len(names)))
+    apart = [np.empty((steps, len(names))) for _ in runs]
+    sizes[0] = [norm(start[name]) for name in names]
+    before = start
+    for k, true in enumerate(truth):
+        sizes[k + 1] = [norm(true[name]) for name in names]
+        lengths[k] = [distance(true[name], before[name]) for name in names]
+        if not np.isfinite(lengths[k]).all():
+            raise UsageError(f"training diverges: parameters are NaN or infinite in float64 at step {k + 1}: lower lr")
+        for distances, run in zip(apart, runs, strict=True):
+            own = next(run)
+            distances[k] = [distance(own[name], true[name]) for name in names]
+        before = true
+    return Course(names, sizes, lengths), apart
+
+
+def rounding_limits(course: Course, spread: Sequence[Distances], lane: Dtype, optimizer: str) -> Distances:
+    """Return the largest ‖p − p*‖₂ that rounding explains; ``spread`` is that of the nearby runs.
+
+    A step's rounding of the stored parameters is random, so k of them add up like √k; the rounding of the optimiser's
+    constants is the same in every step, so it adds up along the way. A nearby run that is NaN or infinite says nothing;
+    where all of them are, the limit is infinite.
+    """
+    finite = np.where(np.isfinite(spread), spread, -1.0).max(axis=0)
+    separation = np.where(finite < 0.0, np.inf, finite)
+    taken = np.arange(1, len(course.lengths) + 1)[:, None]
+    stored = np.sqrt(taken) * np.maximum.accumulate(course.scales)[1:]
+    stepped = np.cumsum(_magnification(optimizer, taken) * course.lengths, axis=0)
+    return np.asarray(FACTOR * (separation + np.finfo(lane).eps * (stored + stepped)))
+
+
+def _magnification(optimizer: str, taken: Int[np.ndarray, "steps 1"]) -> Float[np.ndarray, "steps 1"]:
+    """How many units in the last place a step changes when one of the optimiser's constants changes by one.
+
+    Adam divides by √(1 − β₂ᵗ), and β₂ is so close to 1 that its rounding is magnified 500 times in the first step: the
+    change of step t, relative to the step, is t β₂ᵗ⁻¹ / 2(1 − β₂ᵗ) times that of β₂.
+    """
+    if optimizer != "adam":
+        return np.ones(taken.shape)
+    return taken * ADAM_BETA2 ** (taken - 1) / (2 * (1 - ADAM_BETA2**taken))
