@@ -1,11 +1,11 @@
 """How far training runs move apart, step by step, and how much of that rounding explains.
 
 Rounding's share is measured on the problem itself. Another backend is run in the same dtype, from weights and on
-inputs that are ``UNITS`` units in the last place off; how far its runs separate from the float64 truth, times ``FACTOR``, is
-the share. In the dtype, because rounding inside a step is not always like a change of what enters it: once training
-comes to probabilities near 1, P − Y loses digits that no change of the inputs takes. From nearby, and in pairs of
-opposite signs, because some of it is chance: where rounding can carry a value over a kink (a ReLU at zero), or turn the
-sign of a tiny gradient that Adam makes large, one run of a pair goes over as well.
+inputs that are ``UNITS`` units in the last place off; how far its runs separate from the float64 truth, times
+``FACTOR``, is the share. In the dtype, because rounding inside a step is not always like a change of what enters it:
+once training comes to probabilities near 1, P − Y loses digits that no change of the inputs takes. From nearby, and
+in pairs of opposite signs, because some of it is chance: where rounding can carry a value over a kink (a ReLU at
+zero), or turn the sign of a tiny gradient that Adam makes large, one run of a pair goes over as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
