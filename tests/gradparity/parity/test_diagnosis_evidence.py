@@ -47,6 +47,10 @@ def test_a_wrong_shape_is_traced_to_what_was_done(array: np.ndarray, sentence: s
     assert say(array) == sentence
 
 
+def test_dividing_once_more_by_one_less_than_n_is_named() -> None:
+    assert say(RIGHT / 6) == "is n − 1 times too small (n = 7): as if divided by n − 1 once more"
+
+
 def test_keepdims_is_missed() -> None:
     column = RIGHT.sum(axis=1, keepdims=True)
     assert say(column[:, 0], column) == "has shape (4,), should be (4, 1): it lost an axis of length 1 (keepdims)"

@@ -157,7 +157,8 @@ def _largest(a: Float[np.ndarray, "..."]) -> Int[np.ndarray, " m"]:
 
 
 def _near(values: Float[np.ndarray, "*many m"], target: Float[np.ndarray, "*other m"]) -> Bool[np.ndarray, "*many"]:
-    return np.asarray((np.abs(values - target) <= CLOSE * np.abs(target)).all(axis=-1))
+    within = CLOSE * np.abs(target).max(axis=-1, keepdims=True)
+    return np.asarray((np.abs(values - target) <= within).all(axis=-1))
 
 
 def gather(

@@ -66,8 +66,10 @@ def _counts(e: Evidence) -> list[Factor]:
 
 
 def _roots(e: Evidence) -> list[Factor]:
-    """√n and n/(n − 1), and the same for the other counts."""
+    """√n and n/(n − 1), and the same for the other counts; and n − 1."""
     found = []
+    if e.n > 2:
+        found.append(Factor(1 / (e.n - 1), f"n − 1 times too small (n = {e.n})", "as if divided by n − 1 once more"))
     for size, (name, seen, _) in _sizes(e).items():
         root = sqrt(size)
         missing, doubled = "is missing here or applied twice elsewhere", "is applied twice here or missing elsewhere"
@@ -76,11 +78,11 @@ def _roots(e: Evidence) -> list[Factor]:
             Factor(1 / root, f"√{name} times too small ({seen})", f"1/√{name} {doubled}"),
         ]
         if size > 2:
-            less, more = f"{name}/({name} − 1)", f"({name} − 1)/{name}"
+            larger, smaller = f"{name}/({name} − 1)", f"({name} − 1)/{name}"
             right = f"times the right value ({seen})"
             found += [
-                Factor(size / (size - 1), f"{less} {right}", f"as if divided by {name} − 1 where {name} belongs"),
-                Factor((size - 1) / size, f"{more} {right}", f"as if divided by {name} where {name} − 1 belongs"),
+                Factor(size / (size - 1), f"{larger} {right}", f"as if divided by {name} − 1 where {name} belongs"),
+                Factor((size - 1) / size, f"{smaller} {right}", f"as if divided by {name} where {name} − 1 belongs"),
             ]
     return found
 
