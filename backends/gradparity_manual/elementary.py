@@ -1,20 +1,23 @@
-"""The functions that derivations are made of, in array-API style; each derivative stands beside its function."""
+"""The functions that derivations are made of, in array-API style; each derivative stands beside its function.
+
+What a forward pass uses takes complex numbers as well: a check measures the loss by complex steps.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
-from jaxtyping import Float, Int
+from jaxtyping import Float, Inexact, Int
 
 from gradparity.protocol import Array
 
 
-def by_class(z: Float[Array, "n classes"]) -> Float[Array, "classes n"]:
+def by_class(z: Inexact[Array, "n classes"]) -> Inexact[Array, "classes n"]:
     """z transposed, and laid out so: reductions over a few classes then run along memory, several times faster."""
     return z.T.reshape(-1).reshape(z.T.shape)
 
 
-def log_sum_exp(z: Float[Array, "n classes"]) -> Float[Array, " n"]:
+def log_sum_exp(z: Inexact[Array, "n classes"]) -> Inexact[Array, " n"]:
     """log Σₖ exp(zₖ) of each row, shifted by the row's maximum so that no exponential overflows."""
     xp = array_namespace(z)
     z = by_class(z)
@@ -30,7 +33,7 @@ def softmax(z: Float[Array, "n classes"]) -> Float[Array, "n classes"]:
     return (e / e.sum(axis=0)).T
 
 
-def cross_entropy(z: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, " n"]:
+def cross_entropy(z: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Array, " n"]:
     """−log softmax(z)[y] of each example; its gradient with respect to z is softmax(z) − one_hot(y)."""
     xp = array_namespace(z)
     return log_sum_exp(z) - z[xp.arange(z.shape[0]), y]
@@ -49,7 +52,7 @@ class Activation(NamedTuple):
     derivative: Callable[[Array, Array], Array]
 
 
-def relu(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def relu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     """max(z, 0)."""
     xp = array_namespace(z)
     return xp.where(z > 0, z, xp.zeros_like(z))
@@ -60,7 +63,7 @@ def relu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Flo
     return array_namespace(z).astype(z > 0, z.dtype)
 
 
-def tanh(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def tanh(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     """Hyperbolic tangent."""
     return array_namespace(z).tanh(z)
 
@@ -70,7 +73,7 @@ def tanh_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Flo
     return 1 - a * a
 
 
-def sigmoid(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def sigmoid(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     """1 / (1 + exp(−z)), as (1 + tanh(z/2)) / 2, which overflows for no z."""
     return (1 + array_namespace(z).tanh(z / 2)) / 2
 
@@ -80,7 +83,7 @@ def sigmoid_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> 
     return a * (1 - a)
 
 
-def identity(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def identity(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     """Return z."""
     return z
 

@@ -5,14 +5,14 @@ Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.
 
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from gradparity.models import MLP
 from gradparity.protocol import Array, Batch, Params
 from gradparity_manual.elementary import ACTIVATIONS, Activation, cross_entropy, one_hot, softmax
 
 
-def predict(spec: MLP, p: Params, x: Float[Array, "n features"], c: Any) -> Float[Array, "n outputs"]:
+def predict(spec: MLP, p: Params, x: Float[Array, "n features"], c: Any) -> Inexact[Array, "n outputs"]:
     """Write each layer's pre-activation z and activation a; return the last activation."""
     a = x
     for layer in range(1, spec.depth + 1):

@@ -5,7 +5,7 @@ Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.
 
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from gradparity.models import SoftmaxRegression
 from gradparity.protocol import Array, Batch, Params
@@ -17,7 +17,7 @@ def predict(
     p: Params,
     x: Float[Array, "n features"],
     c: Any,
-) -> Float[Array, "n classes"]:
+) -> Inexact[Array, "n classes"]:
     """Write and return the logits."""
     c["logits"] = x @ p["W"] + p["b"]
     return c["logits"]

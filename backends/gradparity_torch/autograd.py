@@ -13,6 +13,7 @@ from gradparity.cache import TappedCache
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
 from gradparity_torch import mlp, softmax_regression
+from gradparity_torch.operations import operations
 
 Loss = Callable[[Params, Batch, Tap], Tensor]
 Predict = Callable[[Params, Tensor, Tap], Tensor]
@@ -42,6 +43,7 @@ def functions(spec: ModelSpec) -> ModelFunctions:
         predict=lambda params, x: predict(params, x, _identity),
         trace=partial(_trace, loss),
         derivation=None,
+        operations=partial(operations, loss),
     )
 
 
@@ -98,7 +100,9 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor],
 
     with torch.enable_grad():
         total = loss(leaves, batch, tap)
-    return values, _gradients(total, edges, {**values, **leaves})
+    # A mask or an index has no gradient, and so none of zeros either.
+    real = {name: value for name, value in values.items() if value.is_floating_point()}
+    return values, _gradients(total, edges, {**real, **leaves})
 
 
 def _gradients(loss: Tensor, wanted: Mapping[str, Place], like: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,13 +15,19 @@ from gradparity.errors import UsageError
 if TYPE_CHECKING:
     from gradparity.checking import check
     from gradparity.models import MLP, SoftmaxRegression
+    from gradparity.pairs import check_autograd_function, check_custom_vjp, check_vjp
     from gradparity.registry import backend
+    from gradparity.testing import assert_gradients_agree
 else:
     _HOMES = {
         "MLP": "gradparity.models",
         "SoftmaxRegression": "gradparity.models",
+        "assert_gradients_agree": "gradparity.testing",
         "backend": "gradparity.registry",
         "check": "gradparity.checking",
+        "check_autograd_function": "gradparity.pairs",
+        "check_custom_vjp": "gradparity.pairs",
+        "check_vjp": "gradparity.pairs",
     }
 
     def __getattr__(name: str) -> object:
@@ -35,5 +41,15 @@ else:
         return sorted({*globals(), *__all__})
 
 
-__all__ = ["MLP", "SoftmaxRegression", "UsageError", "backend", "check"]
+__all__ = [
+    "MLP",
+    "SoftmaxRegression",
+    "UsageError",
+    "assert_gradients_agree",
+    "backend",
+    "check",
+    "check_autograd_function",
+    "check_custom_vjp",
+    "check_vjp",
+]
 __version__ = "0.1.0"

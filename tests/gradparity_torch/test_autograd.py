@@ -162,7 +162,7 @@ def test_a_constant_that_is_read_back_has_its_gradient() -> None:
     assert trace(forward).gradients["scale"] == pytest.approx(PARAMS["w"].sum())
 
 
-def test_whole_numbers_and_truth_values_have_gradient_zero() -> None:
+def test_whole_numbers_and_truth_values_have_no_gradient() -> None:
     def forward(p: Params, batch: Batch, c: Any) -> None:
         c["z"] = batch.x @ p["w"]
         c["mask"] = c["z"] > 0
@@ -171,8 +171,8 @@ def test_whole_numbers_and_truth_values_have_gradient_zero() -> None:
 
     found = trace(forward)
     np.testing.assert_array_equal(found.values["mask"], X @ PARAMS["w"] > 0)
-    assert not found.gradients["mask"].any()
-    assert found.gradients["largest"] == 0
+    assert found.values["mask"].dtype == bool
+    assert not {"mask", "largest"} & found.gradients.keys()
     np.testing.assert_array_equal(found.gradients["z"], found.values["mask"])
 
 

@@ -1,13 +1,13 @@
 """How far two arrays are apart: norm-wise, never element by element, and never with a floor that lets zero pass."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 ZERO = 1e-10
 """A gradient this much smaller than its upstream gradient is zero by mathematics: only rounding is left."""
 
 
-def norm(a: Float[np.ndarray, "..."]) -> float:
+def norm(a: Shaped[np.ndarray, "..."]) -> float:
     """‖a‖₂ over all entries, scaled so that squares neither overflow nor underflow."""
     top = float(np.max(np.abs(a), initial=0.0))
     if top == 0.0 or not np.isfinite(top):
@@ -15,14 +15,14 @@ def norm(a: Float[np.ndarray, "..."]) -> float:
     return top * float(np.linalg.norm((a / top).astype(np.float64).ravel()))
 
 
-def distance(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> float:
+def distance(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> float:
     """‖a − b‖₂ in float64; infinite where either holds a NaN or an infinity, or the shapes differ."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
     return norm(np.asarray(a.astype(np.float64) - b.astype(np.float64)))
 
 
-def relative_error(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."], upstream: float = 0.0) -> float:
+def relative_error(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."], upstream: float = 0.0) -> float:
     """‖a − b‖₂ / ‖b‖₂, where b is the witness; infinite for NaN, infinity and different shapes.
 
     Where b is zero by mathematics, that is, below ``ZERO`` times the norm of its ``upstream`` gradient, the

@@ -18,13 +18,16 @@ def require_value(name: str, value: Array, dtype: Dtype, params: Params) -> None
         raise _no_array(f"c['{name}']", value, fix)
     if name == "loss" and value.shape != ():
         raise UsageError(f"c['loss'] must be a single number, got shape {value.shape}: take the mean or the sum")
-    _require_dtype(f"c['{name}']", value, dtype, "a mask or an index has no gradient, so compute it again in backward")
+    # A mask or an index may be kept for the backward pass: it has no gradient, and so no dtype to keep.
+    if name == "loss" or value.dtype.kind not in "biu":
+        _require_dtype(f"c['{name}']", value, dtype, "take the mean or the sum of real numbers")
 
 
 def require_gradient(name: str, value: Array, dtype: Dtype, params: Params, values: Mapping[str, Array]) -> None:
     """Raise UsageError unless ``value`` may stand in d as the gradient of that parameter or value of c."""
-    if name not in params and name not in values:
-        names = [*values, *params]
+    real = [of for of, array in values.items() if array.dtype.kind not in "biu"]
+    if name not in params and name not in real:
+        names = [*real, *params]
         raise UsageError(
             f"d['{name}'] is the gradient of nothing: forward and the parameters name {', '.join(names)}"
             f"{did_you_mean(name, names)}"

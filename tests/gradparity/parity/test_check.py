@@ -151,3 +151,8 @@ def test_entries_that_rounding_puts_across_a_kink_are_no_alarm() -> None:
     report = check(spec, backends=["numpy", "torch"], batch=Batch(x, np.arange(6) % 2), seed=0)
     assert any("kink" in remark for remark in report.remarks)
     report.assert_ok()
+
+
+@pytest.mark.parametrize("spec", [SoftmaxRegression(), MLP(activation="tanh")], ids=["softmax_regression", "mlp"])
+def test_a_smooth_model_is_measured_by_complex_steps(spec: ModelSpec) -> None:
+    assert any("complex step" in remark for remark in check(spec, backends=["numpy", "torch"]).remarks)

@@ -75,6 +75,24 @@ def test_a_derivation_in_xp_runs_on_every_library(by_hand: str, check: Callable[
     assert (outcome.status, outcome.err) == (0, ""), outcome.out
 
 
+def test_a_mask_may_be_kept_for_the_backward_pass(machine: str, check: Callable[..., Any]) -> None:
+    relu = """c["z"] = batch.x @ p["W"]
+        c["mask"] = c["z"] > 0
+        c["a"] = xp.where(c["mask"], c["z"], xp.zeros_like(c["z"]))"""
+    outcome = check(
+        ('c["a"] = xp.tanh(batch.x @ p["W"])', relu),
+        (
+            'd.add("W", batch.x.T @ (d["a"] * (1 - c["a"] ** 2)))',
+            'd["z"] = d["a"] * c["mask"]\n        d.add("W", batch.x.T @ d["z"])',
+        ),
+        text=REGRESSION,
+        backends=f"numpy,{machine}",
+    )
+    assert (outcome.status, outcome.err) == (0, ""), outcome.out
+    assert "c['mask']" in outcome.out
+    assert "d['mask']" not in outcome.out
+
+
 PLANTED = {
     # what is written instead: the line that is wrong
     ('(d["a"] * (1 - c["a"] ** 2))', 'd["a"]'): "W",

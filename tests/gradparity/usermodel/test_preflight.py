@@ -95,11 +95,6 @@ MISTAKES: dict[str, tuple[tuple[str, str], str, str]] = {
         'd["b"] =',
         r"d\['b'\] must be float64 .*, got int64: .* xp\.zeros_like",
     ),
-    "a mask in c": (
-        ("    log_sum =", '    c["mask"] = c["z"] > 0\n    log_sum ='),
-        'c["mask"] =',
-        r"c\['mask'\] must be float64 .*, got bool: a mask or an index has no gradient, so compute it again",
-    ),
     "float64 among float32": (
         (", dtype=e.dtype", ""),
         'd["z"] =',
@@ -223,6 +218,15 @@ def test_a_mistake_is_one_line_that_names_the_users_line(mistake: str, check: Ca
     assert (found.status, found.out) == (2, "")
     (message,) = found.err.splitlines()
     assert re.match(rf"gradparity: my_model\.py:{found.line(part)}: {says}", message), message
+
+
+def test_a_mask_has_no_gradient(check: Callable[..., Any]) -> None:
+    found = check(
+        ("    log_sum =", '    c["mask"] = c["z"] > 0\n    log_sum ='),
+        (WRITES_D_B, WRITES_D_B + '\n    d["mask"] = 0 * c["z"]'),
+    )
+    assert found.status == 2
+    assert re.search(r"d\['mask'\] is the gradient of nothing: forward .* name z, loss, W, b$", found.err), found.err
 
 
 class Spec:
