@@ -1,7 +1,7 @@
 """The main job: check every backend, train each on the same batches, time a step of each in turns."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,13 @@ from threadpoolctl import threadpool_limits
 from gradparity import registry
 from gradparity.data import Dataset
 from gradparity.parity import Report, check
+from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.timing import Seconds, take_turns
 from gradparity.training import Epoch, Settings, accuracy_on, train
 
+FOLLOWED = 100
+"""Steps of training in which the backends' parameters are compared."""
 CHECKED = 61
 """Examples of the data set that the check takes."""
 ROUNDS = 11
@@ -42,9 +45,20 @@ class Comparison:
     dataset: Dataset
     settings: Settings
     report: Report
+    training: TrainingParity | None
+    """The first steps of that training; None where there is no second backend to compare with."""
     runs: tuple[Run, ...]
     timings: Seconds
-    """Seconds of one training step, round by round, of the backends whose gradients agree."""
+    """Seconds of one training step, round by round, of the backends that agree."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether gradients and the first steps of training agree."""
+        return self.report.agrees and (self.training is None or self.training.agrees)
+
+    def agrees_for(self, backend: str) -> bool:
+        """Whether those of one backend agree."""
+        return self.report.agrees_for(backend) and (self.training is None or self.training.agrees_for(backend))
 
 
 def compare(
@@ -59,10 +73,13 @@ def compare(
     progress("checking gradients line by line")
     some = dataset.train.batch(slice(0, CHECKED), "float64")
     report = check(spec, backends=[b.name for b in chosen], batch=some, seed=settings.seed)
+    progress("following the first steps of training")
+    training = _follow(chosen, spec, dataset, settings)
     runs = _train_in_step(chosen, spec, dataset, settings, progress)
     progress("timing a training step in turns")
-    timed = [b for b in chosen if report.agrees_for(b.name)]
-    return Comparison(spec, dataset, settings, report, runs, _time_steps(timed, spec, dataset, settings))
+    found = Comparison(spec, dataset, settings, report, training, runs, {})
+    timed = [b for b in chosen if found.agrees_for(b.name)]
+    return replace(found, timings=_time_steps(timed, spec, dataset, settings))
 
 
 def _train_in_step(
@@ -92,6 +109,32 @@ def _train_in_step(
         )
         for b in chosen
     )
+
+
+def _follow(chosen: list[Backend], spec: ModelSpec, dataset: Dataset, settings: Settings) -> TrainingParity | None:
+    """Compare the parameters in the first steps of the training that ``_train_in_step`` does."""
+    if len(chosen) == 1 and chosen[0].differentiation == "machine":
+        return None
+    rng = np.random.default_rng(settings.seed)
+    params = spec.init(rng)
+    return training_parity(
+        spec,
+        params=params,
+        batches=_batches(dataset, settings, rng),
+        backends=[b.name for b in chosen],
+        steps=FOLLOWED,
+        optimizer=settings.optimizer,
+        lr=settings.lr,
+        seed=settings.seed,
+    )
+
+
+def _batches(dataset: Dataset, settings: Settings, rng: np.random.Generator) -> Iterator[Batch]:
+    """Yield the batches of training, epoch after epoch."""
+    for _ in range(settings.epochs):
+        order = rng.permutation(len(dataset.train))
+        for first in range(0, len(order), settings.batch_size):
+            yield dataset.train.batch(order[first : first + settings.batch_size], "float64")
 
 
 def _largest_difference(a: Epoch, b: Epoch) -> float:
@@ -141,6 +184,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
         "data": result.dataset.name,
         "settings": asdict(result.settings),
         "parity": result.report.to_dict(),
+        "training_parity": None if result.training is None else result.training.to_dict(),
         "runs": [
             {
                 "backend": run.backend,

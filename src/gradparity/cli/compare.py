@@ -67,4 +67,4 @@ def compare(
 
         write_text(report, comparison_page(result))
         print(f"The page with the plots is {report}")
-    raise typer.Exit(0 if result.report.agrees else 1)
+    raise typer.Exit(0 if result.agrees else 1)

@@ -5,12 +5,15 @@ from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradparity.comparison import Comparison, Run
 from gradparity.parity.lines import DIFFERENCES
 from gradparity.parity.report import Kind, Report, Row, describe
+from gradparity.parity.training_parity import TrainingParity, TrainingRow
+from gradparity.parity.training_parity import describe as describe_training
 from gradparity.timing import ratios
 
 console = Console()
@@ -55,6 +58,44 @@ def print_report(report: Report) -> None:
     print(verdict(report))
 
 
+def print_training_parity(found: TrainingParity) -> None:
+    """Print a row for each lane and moment and a column for each backend, then each backend that runs apart."""
+    title = f"the same {found.steps} steps from the same weights: {found.optimizer}, lr {found.lr:g}"
+    caption = (
+        f"each cell: relative distance of the worst parameter from {found.truth}'s float64 run, and how much of the "
+        "distance that rounding explains it is"
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("lane")
+    table.add_column("steps", justify="right")
+    for backend in found.backends:
+        table.add_column(backend.replace("-", "-\n"), justify="right", no_wrap=True)
+    rows = {(row.lane, row.step, row.backend): row for row in found.rows}
+    for lane, step in dict.fromkeys((row.lane, row.step) for row in found.rows):
+        cells = (rows.get((lane, step, backend)) for backend in found.backends)
+        table.add_row(lane, str(step), *("truth" if row is None else _training_cell(row) for row in cells))
+    console.print(title, table, f"[dim]{caption}[/dim]", highlight=False)
+    for name, reason in found.untrained.items():
+        console.print(f"[dim]{escape(f'{name} is not trained: {reason}')}[/dim]", highlight=False)
+    for row in found.findings:
+        console.print(f"[bold red]✗[/bold red] {describe_training(row, found.truth)}", highlight=False)
+    print(training_verdict(found))
+
+
+def training_verdict(found: TrainingParity) -> str:
+    """Say in one sentence whether training runs together."""
+    wrong = list(dict.fromkeys(row.backend for row in found.disagreements))
+    if wrong:
+        return f"Training of {', '.join(wrong)} runs apart from {found.truth}'s within {found.steps} steps."
+    largest = max((row.share for row in found.rows), default=0.0)
+    return f"Training runs together for {found.steps} steps: at most {largest:.0%} of what rounding explains."
+
+
+def _training_cell(row: TrainingRow) -> str:
+    text = f"{_error(row.distance)} {_percent(row.share):>4}"
+    return text if row.agrees else f"[bold red]✗ {text}[/bold red]"
+
+
 def verdict(report: Report) -> str:
     """Say in one sentence whether the backends agree."""
     wrong = report.disagreements
@@ -81,6 +122,10 @@ def print_comparison(result: Comparison) -> None:
     for run in result.runs:
         table.add_row(*_summary(result, run))
     console.print(title, table, f"[dim]{caption}[/dim]", highlight=False)
+    if result.training is not None:
+        for row in result.training.findings:
+            console.print(f"[bold red]✗[/bold red] {describe_training(row, result.training.truth)}", highlight=False)
+        print(training_verdict(result.training))
 
 
 def _summary(result: Comparison, run: Run) -> Iterable[str]:
@@ -101,10 +146,16 @@ def _caption(report: Report) -> str:
     parts = {"float64": "float64 relative error", "float32": "share of the float32 error budget"}
     lanes = [text for lane, text in parts.items() if any(row.lane == lane for row in report.rows)]
     worst = " against the worst witness" if len(report.witnesses) > 1 else ""
-    return (
+    cells = (
         f"each cell: {', '.join(lanes)}{worst}; c and d: each line alone, fed the witness's numbers; "
         "∂L/∂: the backend's own chain"
     )
+    bugs = report.smallest_visible_bugs
+    if not bugs:
+        return cells
+    kind, line = max(bugs, key=lambda key: bugs[key])
+    size = bugs[kind, line]
+    return f"{cells}; float32 here shows a relative bug above {size:.0e} (worst line {NAMED[kind].format(line)})"
 
 
 def _in_reading_order(report: Report, kind: Kind) -> list[str]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from gradparity.page.words import listing, percent, scientific
 from gradparity.parity import Report, Row
 from gradparity.parity.report import Kind
-from gradparity.protocol import ModelSpec
 
 TITLES: dict[Kind, str] = {
     "value": "Values, in forward order",
@@ -30,6 +29,8 @@ class TableRow(NamedTuple):
 
     line: str
     cells: tuple[Cell | None, ...]
+    visible: str
+    """The smallest relative bug that float32 shows; empty without a float32 lane."""
     verdict: str
     agrees: bool
 
@@ -41,25 +42,27 @@ class Group(NamedTuple):
     rows: tuple[TableRow, ...]
 
 
-def parity_table(report: Report, spec: ModelSpec) -> list[Group]:
+def parity_table(report: Report) -> list[Group]:
     """Arrange a report: values in forward order, then gradients backwards, then the whole gradients."""
-    derived = [line.name for line in spec.derivation]
+    visible = {(kind, line): scientific(size) for (kind, line), size in report.smallest_visible_bugs.items()}
     groups = []
     for kind, title in TITLES.items():
         rows = [row for row in report.rows if row.kind == kind]
         names = list(dict.fromkeys(row.line for row in rows))
         if kind == "gradient":
-            names = [n for n in reversed(derived) if n in names] + [n for n in names if n not in derived]
+            names.reverse()
         if names:
-            groups.append(Group(title, tuple(_table_row(n, rows, report.backends) for n in names)))
+            groups.append(
+                Group(title, tuple(_table_row(n, rows, report.backends, visible.get((kind, n), "")) for n in names))
+            )
     return groups
 
 
-def _table_row(line: str, rows: Sequence[Row], backends: Sequence[str]) -> TableRow:
+def _table_row(line: str, rows: Sequence[Row], backends: Sequence[str], visible: str) -> TableRow:
     found = {b: [r for r in rows if (r.line, r.backend) == (line, b)] for b in backends}
     wrong = [b for b, own in found.items() if not all(r.agrees for r in own)]
     verdict = f"{listing(wrong)} wrong" if wrong else "agree"
-    return TableRow(line, tuple(_cell(own) for own in found.values()), verdict, not wrong)
+    return TableRow(line, tuple(_cell(own) for own in found.values()), visible, verdict, not wrong)
 
 
 def _cell(rows: Sequence[Row]) -> Cell | None:

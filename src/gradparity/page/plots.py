@@ -8,10 +8,12 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from gradparity.page.svg import COLORS, inline_svg
 from gradparity.page.words import power
+from gradparity.parity.training_parity import TrainingParity
+from gradparity.protocol import Dtype
 
 SIZE = (4.6, 3.2)
 MARKERS = "osD^vPX"
@@ -61,6 +63,49 @@ def differences(reference: str, series: Mapping[str, Sequence[float]]) -> Markup
 
     description = f"Largest difference of any parameter from {reference} after each epoch, for {', '.join(series)}"
     return inline_svg("differences", description, SIZE, draw)
+
+
+def drift(training: TrainingParity, lane: Dtype) -> Markup:
+    """Draw each backend's distance from the truth over the steps, both logarithmic, beside what rounding explains.
+
+    A distance of zero, and one that is not finite, has no place on a logarithmic axis and is left out.
+    """
+    series, steps = training.distances[lane], range(1, training.steps + 1)
+    shown = [v for values in (*series.values(), training.budgets[lane]) for v in values if 0.0 < v < np.inf]
+    low, high = (int(np.floor(np.log10(v))) for v in (min(shown, default=1.0), max(shown, default=1.0)))
+    decades = [10.0**e for e in range(low, high + 2, max(1, (high - low) // 5))]
+
+    def draw(figure: Figure) -> None:
+        axes: Axes = figure.subplots()
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(0.6 * min(shown, default=1.0), 1.7 * max(shown, default=1.0))
+        axes.set_xlabel("steps")
+        axes.set_ylabel(f"distance, {lane}")
+        for name, values in series.items():
+            look = _look(training.backends.index(name))
+            axes.plot(steps, _positive(values), linewidth=1.8, markersize=5, markevery=_markers(training.steps), **look)
+        axes.plot(steps, _positive(training.budgets[lane]), color=COLORS["ink"], linestyle=":", linewidth=1.8)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.yaxis.set_major_locator(FixedLocator(decades))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _decade(y)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
+        handles = [Line2D([], [], label=name, **_look(training.backends.index(name))) for name in series]
+        handles.append(Line2D([], [], label="rounding explains", color=COLORS["ink"], linestyle=":"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=2.2)
+
+    description = f"Distance from {training.truth}'s float64 run in {lane} over the steps, for {', '.join(series)}"
+    return inline_svg(f"drift-{lane}", description, SIZE, draw)
+
+
+def _positive(values: Sequence[float]) -> list[float]:
+    return [v if 0.0 < v < np.inf else np.nan for v in values]
+
+
+def _markers(steps: int) -> list[int]:
+    """Mark the curve at steps that are evenly spread on a logarithmic axis."""
+    return sorted({round(step) - 1 for step in np.geomspace(1, steps, 8)})
 
 
 def intervals(base: str, ratios: Mapping[str, tuple[float, float, float]]) -> Markup:

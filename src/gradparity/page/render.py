@@ -1,25 +1,61 @@
-"""The page's content, section by section, and the template that lays it out."""
+"""The pages' content, section by section, and the templates that lay it out."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from gradparity import comparison as comparing
-from gradparity import training
 from gradparity.comparison import Comparison
 from gradparity.manifest import manifest
 from gradparity.page import images, panels, plots, words
 from gradparity.page.formulas import mathml
 from gradparity.page.parity_table import parity_table
-from gradparity.parity.report import describe
+from gradparity.parity.report import Report, describe
+from gradparity.parity.training_parity import TrainingParity
+from gradparity.parity.training_parity import describe as describe_training
 from gradparity.timing import ratios
+from gradparity.training import MONITORED
 
 
-def render(comparison: Comparison) -> str:
+def render_check(report: Report, training: TrainingParity | None) -> str:
+    """Return the HTML page of a check."""
+    facts = {
+        "Check": {"examples": str(report.n), "seed": str(report.seed), "witnesses": words.listing(report.witnesses)},
+        "Machine": manifest(),
+    }
+    return _template("check.html.jinja").render(
+        **_shared(report, training), facts=facts, accusations=[*map(describe, report.findings), *_apart(training)]
+    )
+
+
+def render_comparison(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
+    report, training = comparison.report, comparison.training
+    return _template("comparison.html.jinja").render(
+        **_shared(report, training),
+        spec=comparison.spec,
+        dataset=comparison.dataset,
+        settings=comparison.settings,
+        runs=comparison.runs,
+        accusations=[*words.accusations(report), *_apart(training)],
+        facts=_facts(comparison),
+        wrong_lines={row.line for row in report.disagreements if row.kind != "whole gradient"},
+        curves=_curves(comparison),
+        differences=_differences(comparison),
+        monitored=min(MONITORED, len(comparison.dataset.train)),
+        weights=panels.weights(comparison),
+        gradients=panels.gradients(comparison),
+        color_bar=images.color_bar(),
+        timing=_timing(comparison),
+        untimed=[name for name in report.backends if name not in comparison.timings],
+        steps=comparing.STEPS,
+    )
+
+
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("gradparity.page", "."),
         autoescape=True,
@@ -28,28 +64,25 @@ def render(comparison: Comparison) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(mathml=mathml, listing=words.listing, scientific=words.scientific, describe=describe)
-    report = comparison.report
-    return environment.get_template("page.html.jinja").render(
-        spec=comparison.spec,
-        dataset=comparison.dataset,
-        settings=comparison.settings,
-        report=report,
-        runs=comparison.runs,
-        headline=words.headline(report),
-        accusations=words.accusations(report),
-        facts=_facts(comparison),
-        parity=parity_table(report, comparison.spec),
-        wrong_lines={row.line for row in report.disagreements if row.kind != "whole gradient"},
-        curves=_curves(comparison),
-        differences=_differences(comparison),
-        monitored=min(training.MONITORED, len(comparison.dataset.train)),
-        weights=panels.weights(comparison),
-        gradients=panels.gradients(comparison),
-        color_bar=images.color_bar(),
-        timing=_timing(comparison),
-        untimed=[name for name in report.backends if name not in comparison.timings],
-        steps=comparing.STEPS,
-    )
+    return environment.get_template(name)
+
+
+def _shared(report: Report, training: TrainingParity | None) -> dict[str, Any]:
+    """What the page of a check and that of a comparison have in common."""
+    return {
+        "report": report,
+        "training": training,
+        "agrees": report.agrees and (training is None or training.agrees),
+        "headline": words.headline(report, training),
+        "parity": parity_table(report),
+        "visible": bool(report.smallest_visible_bugs),
+        "drift": {} if training is None else {lane: plots.drift(training, lane) for lane in training.budgets},
+    }
+
+
+def _apart(training: TrainingParity | None) -> list[str]:
+    """Say which backend's training runs apart."""
+    return [] if training is None else [describe_training(row, training.truth) for row in training.findings]
 
 
 def _facts(comparison: Comparison) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from gradparity.parity import Report, Row
+from gradparity.parity.training_parity import TrainingParity
 from gradparity.protocol import Dtype
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -44,13 +45,15 @@ def listing(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def headline(report: Report) -> str:
-    """Say in one sentence whether the backends agree."""
+def headline(report: Report, training: TrainingParity | None = None) -> str:
+    """Say in one sentence whether the backends agree, in their gradients and where they were trained in that too."""
     total, failed = len(report.rows), len(report.disagreements)
     if total == 0:
         return f"Nothing was compared: {listing(report.backends)} has no other machine-derived gradient beside it."
     if failed:
         return f"{failed} of {total} comparisons disagree."
+    if training is not None and not training.agrees:
+        return f"All {total} comparisons of gradients agree, but training runs apart."
     if len(report.backends) == 1:
         return f"{report.backends[0]} agrees with {listing(report.witnesses)} on all {total} comparisons."
     return f"{len(report.backends)} backends agree on all {total} comparisons."

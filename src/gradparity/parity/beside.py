@@ -1,5 +1,9 @@
 """A hand derivation run beside a witness: each line gets the witness's numbers, so errors do not cascade."""
 
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
 from gradparity.cache import Recorder
 from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Params, Trace
 
@@ -18,8 +22,28 @@ def run_beside(
 
     p = {name: native(value) for name, value in params.items()}
     own_batch = Batch(native(batch.x), native(batch.y))
-    c = Recorder("c", {name: native(value) for name, value in truth.values.items()})
-    d = Recorder("d", {name: native(g) for name, g in truth.gradients.items()}, seed="loss")
+    c = Recorder("c", _Converted(truth.values, native))
+    d = Recorder("d", _Converted(truth.gradients, native), seed="loss")
     hand.forward(p, own_batch, c)
     hand.backward(p, own_batch, c, d)
     return c, d
+
+
+class _Converted(Mapping[str, Array]):
+    """A witness's arrays, each copied to another library when it is read: a large model's do not all lie twice."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], native: Callable[[np.ndarray], Array]) -> None:
+        self._arrays = arrays
+        self._native = native
+
+    def __getitem__(self, name: str) -> Array:
+        return self._native(self._arrays[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)

@@ -11,15 +11,18 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.parity.budget import error_budgets
-from gradparity.parity.differences import Measurement, measure
+from gradparity.parity.differences import ALL, Measurement, flat, measure, measure_jointly
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, census, kinks_of
 from gradparity.parity.lines import DIFFERENCES, compare_differences, compare_lines, with_masks_pinned
 from gradparity.parity.report import Report, Row
-from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, ModelSpec, Trace
+from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, Model, ModelSpec, Params, Trace
 from gradparity.usermodel import UserModel, preflight
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
+
+LARGE = 2e8
+"""Floating-point operations of a training step above which the differences take all parameters at once."""
 
 
 def check(
@@ -37,24 +40,28 @@ def check(
     installed one is taken. Raises UsageError where there is none, or where a backend has no such model.
     """
     rng = np.random.default_rng(seed)
-    params = {name: _representable(p) for name, p in draw_params(spec, rng).items()}
-    batch = Batch(*map(_representable, batch if batch is not None else spec.example_batch(rng, n)))
+    params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
+    batch = Batch(*map(representable, batch if batch is not None else spec.example_batch(rng, n)))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     subjects = [registry.backend(name) for name in dict.fromkeys(backends)]
-    witnesses = _witnesses(subjects)
+    witnesses = witnesses_among(subjects)
 
     hand = _hand_derivation(subjects, spec)
     kinks = kinks_of(spec)
-    measured = {} if hand is None else measure(hand.forward, params, batch, np.random.default_rng(seed), kinks)
+    large = spec.flops(len(batch.x)) > LARGE
+    differences = measure_jointly if large else measure
+    measured = {} if hand is None else differences(hand.forward, params, batch, np.random.default_rng(seed), kinks)
     truths = {w.name: _in_order(w.model(spec, "float64").trace(params, batch), spec) for w in witnesses}
     first = witnesses[0]
-    budgets = error_budgets(first.model(spec, "float64"), truths[first.name], params, batch, rng)
+    exact = first.model(spec, "float64")
+    budgets = error_budgets(exact, truths[first.name], params, batch, rng) if "float32" in lanes else {}
     rows: list[Row] = []
     for lane in lanes:
         for subject in subjects:
             model = subject.model(spec, lane)
-            trace = model.trace(params, batch)
+            known = truths.get(subject.name) if lane == "float64" else None
+            trace = _own_chain(model, params, batch, kinks) if known is None else known
             for witness, truth in truths.items():
                 if witness == subject.name:
                     continue
@@ -63,6 +70,8 @@ def check(
                 rows += with_masks_pinned(own, judge, kinks, model, trace, hand, params, batch)
             if lane == "float64":
                 whole = {name: trace.gradients[name] for name in params if name in trace.gradients}
+                if large:
+                    whole = {ALL: flat(whole, params)} if whole.keys() == params.keys() else {}
                 rows += compare_differences(measured, subject.name, "whole gradient", whole)
                 if model.derivation is None:
                     lines = {name: g for name, g in trace.gradients.items() if name not in params}
@@ -76,6 +85,15 @@ def check(
         rows=tuple(rows),
         remarks=tuple(_remarks(measured, kinks, truths[first.name])),
     )
+
+
+def _own_chain(model: Model, params: Params, batch: Batch, kinks: Kinks) -> Trace:
+    """Return a backend's trace; of a hand derivation no more than is compared, for large models fill the memory."""
+    trace = model.trace(params, batch)
+    if model.derivation is None:
+        return trace
+    gradients = {name: trace.gradients[name] for name in params if name in trace.gradients}
+    return Trace({name: value for name, value in trace.values.items() if name in kinks}, gradients)
 
 
 def draw_params(spec: ModelSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -120,12 +138,13 @@ def _in_order(trace: Trace, spec: ModelSpec) -> Trace:
     return Trace(trace.values, {name: trace.gradients[name] for name in names})
 
 
-def _representable(a: np.ndarray) -> np.ndarray:
+def representable(a: np.ndarray) -> np.ndarray:
     """Round to float32 and back, so that both lanes see the same numbers."""
     return a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a
 
 
-def _witnesses(subjects: Sequence[Backend]) -> list[Backend]:
+def witnesses_among(subjects: Sequence[Backend]) -> list[Backend]:
+    """Return those that differentiate by machine; where none does, one that is installed. Raises UsageError."""
     chosen = [s for s in subjects if s.differentiation == "machine"]
     if chosen:
         return chosen

@@ -14,11 +14,14 @@ Besides, the remainder |L(name + h·v) − L(name) − h g·v| tells a right gra
 it falls with h² if g is right and with h if it is not (the Taylor test).
 
 What this cannot see is a wrong forward: it is the forward that it measures.
+
+Three directions of every name cost hundreds of forward passes. For a large model all parameters are changed at once,
+along one direction, which costs some dozens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +31,7 @@ from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.norms import norm
 from gradparity.parity.perturbed import Direction, Forward, Loss, Run
-from gradparity.protocol import Batch
+from gradparity.protocol import Array, Batch
 
 Method: TypeAlias = Literal["complex step", "central differences"]
 
@@ -40,6 +43,10 @@ REDRAWS = 4
 ROUNDING = 16
 """Rounding adds up inside the forward: the noise of the loss, times this, is the error of a complex step."""
 EPS = float(np.finfo(np.float64).eps)
+
+
+ALL = "all parameters"
+"""The name of the parameters as one vector, in the order in which the model names them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +114,38 @@ def measure(
         return measured
     exact = {name: found for name, m in measured.items() if (found := _by_complex_step(loss, m))}
     return exact if len(exact) == len(measured) else measured
+
+
+def measure_jointly(
+    forward: Forward,
+    params: Mapping[str, Float[np.ndarray, "..."]],
+    batch: Batch,
+    rng: np.random.Generator,
+    kinks: Kinks,
+) -> dict[str, Measurement]:
+    """Measure the loss along one random direction of all parameters at once, by central differences."""
+
+    def of_vector(p: Mapping[str, Array], batch: Batch, c: Any) -> None:
+        forward(_split(p[ALL], params), batch, c)
+
+    vector = flat(params, params)
+    loss = Loss(of_vector, {ALL: vector}, batch, kinks)
+    here = loss.run({})
+    direction = flat({name: _draw(rng, p) for name, p in params.items()}, params)
+    noise = derivative.noise(lambda t: float(loss.run({ALL: t * direction}).loss))
+    found = loss.along(ALL, direction, here, noise)
+    return {ALL: Measurement(ALL, "central differences", () if found is None else (found,), 0, noise)}
+
+
+def flat(arrays: Mapping[str, Float[np.ndarray, "..."]], names: Iterable[str]) -> Float[np.ndarray, " size"]:
+    """Return the arrays of these names as one vector."""
+    return np.concatenate([arrays[name].ravel() for name in names])
+
+
+def _split(vector: Float[np.ndarray, " size"], like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    ends = np.cumsum([array.size for array in like.values()])
+    parts = np.split(vector, ends[:-1])
+    return {name: part.reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
 
 
 def compare(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:

@@ -1,15 +1,16 @@
 """How far training runs move apart, step by step, and how much of that rounding explains.
 
-Rounding's share is measured on the problem itself. Another backend is run in the same dtype, from weights and on
-inputs that are ``UNITS`` units in the last place off; how far its runs separate from the float64 truth, times
-``FACTOR``, is the share. In the dtype, because rounding inside a step is not always like a change of what enters it:
-once training comes to probabilities near 1, P − Y loses digits that no change of the inputs takes. From nearby, and
-in pairs of opposite signs, because some of it is chance: where rounding can carry a value over a kink (a ReLU at
-zero), or turn the sign of a tiny gradient that Adam makes large, one run of a pair goes over as well.
+Rounding's share is measured on the problem itself. A backend is run in the same dtype, from weights and on inputs
+that are ``UNITS`` units in the last place off; how far its runs separate from the float64 truth, times ``FACTOR``, is
+the share. In the dtype, because rounding inside a step is not always like a change of what enters it: once training
+comes to probabilities near 1, P − Y loses digits that no change of the inputs takes. From nearby, and in pairs of
+opposite signs, because some of it is chance: where rounding can carry a value over a kink (a ReLU at zero), or turn
+the sign of a tiny gradient that Adam makes large, one run of a pair goes over as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,34 +27,37 @@ PAIRS = 2
 ADAM_BETA2 = 0.999
 """β₂ of Kingma and Ba (2015), arXiv:1412.6980, algorithm 1; every backend's default."""
 
-Run = Iterator[dict[str, np.ndarray]]
-"""The parameters after each step, in float64."""
-Distances = Float[np.ndarray, "steps params"]
+Run: TypeAlias = Callable[[Batch], dict[str, np.ndarray]]
+"""Takes the next step, on this batch, and returns the parameters after it, in float64."""
+Distances: TypeAlias = Float[np.ndarray, "steps params"]
 """‖p − p*‖₂ of each parameter from the truth's, after each step."""
+Key = TypeVar("Key", bound=Hashable)
 
 
-def train(backend: Backend, step: TrainStep, params: Params, batches: Iterable[Batch]) -> Run:
-    """Take a step on each batch, and yield the parameters after it."""
+def start(backend: Backend, step: TrainStep, params: Params) -> Run:
+    """Return a run that starts from ``params``."""
     state = step.start(params)
-    for batch in batches:
+
+    def take(batch: Batch) -> dict[str, np.ndarray]:
+        nonlocal state
         # A diverging run overflows: its distance says so, at which step, and a warning beside it would say less.
         with np.errstate(over="ignore", invalid="ignore"):
             state, _ = step(state, batch)
-        yield {name: backend.to_numpy(p).astype(np.float64) for name, p in step.params(state).items()}
+        return {name: backend.to_numpy(p).astype(np.float64) for name, p in step.params(state).items()}
+
+    return take
 
 
-def train_nearby(
-    backend: Backend, step: TrainStep, params: Params, batches: Sequence[Batch], lane: Dtype, seed: int
-) -> list[Run]:
-    """Start runs from weights and on batches that are ``UNITS`` units in the last place of ``lane``'s dtype off."""
+def start_nearby(backend: Backend, step: TrainStep, params: Params, lane: Dtype, seed: int) -> list[Run]:
+    """Return runs whose weights and batches are ``UNITS`` units in the last place of ``lane``'s dtype off."""
 
-    def run(pair: int, sign: int) -> Run:
+    def nearby(pair: int, sign: int) -> Run:
         rng = np.random.default_rng([seed, pair])
         size = sign * UNITS * float(np.finfo(lane).eps)
-        start = {name: nudged(p, size, rng) for name, p in params.items()}
-        return train(backend, step, start, (Batch(*(nudged(a, size, rng) for a in batch)) for batch in batches))
+        run = start(backend, step, {name: nudged(p, size, rng) for name, p in params.items()})
+        return lambda batch: run(Batch(*(nudged(a, size, rng) for a in batch)))
 
-    return [run(pair, sign) for pair in range(PAIRS) for sign in (1, -1)]
+    return [nearby(pair, sign) for pair in range(PAIRS) for sign in (1, -1)]
 
 
 def nudged(a: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
@@ -72,19 +76,19 @@ class Course:
     """‖p* − p*‖₂ from before each step to after it."""
 
     @property
-    def overall(self) -> Float[np.ndarray, "moments 1"]:
-        """‖p*‖₂ over all parameters together."""
-        return np.asarray(np.linalg.norm(self.sizes, axis=1, keepdims=True))
-
-    @property
     def scales(self) -> Float[np.ndarray, "moments params"]:
         """What a distance is compared with: ‖p*‖₂, or that of all parameters where p* is zero by mathematics."""
-        return np.where(self.sizes <= ZERO * self.overall, self.overall, self.sizes)
+        overall = together(self.sizes)[:, None]
+        return np.where(self.sizes <= ZERO * overall, overall, self.sizes)
 
     def relative(self, distances: Distances) -> tuple[float, ...]:
         """Return the distance over all parameters together, relative to their size, after each step."""
-        together = np.linalg.norm(distances, axis=1)
-        return tuple(ratio(together, self.overall[1:, 0]).tolist())
+        return tuple(ratio(together(distances), together(self.sizes[1:])).tolist())
+
+
+def together(norms: Float[np.ndarray, "moments params"]) -> Float[np.ndarray, " moments"]:
+    """Return the norm over all parameters, from that of each, without squares that overflow."""
+    return np.asarray(np.hypot.reduce(norms, axis=1))
 
 
 def ratio(a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -92,35 +96,38 @@ def ratio(a: Float[np.ndarray, "*shape"], b: Float[np.ndarray, "*shape"]) -> Flo
     return np.asarray(np.divide(a, b, out=np.where(a > 0.0, np.inf, 0.0), where=(b > 0.0) & np.isfinite(a)))
 
 
-def follow(start: Params, truth: Run, runs: Sequence[Run], steps: int) -> tuple[Course, list[Distances]]:
-    """Take every run along with the truth, step by step; return ‖p − p*‖₂ of each run.
+def follow(
+    params: Params, truth: Run, runs: Mapping[Key, Run], batches: Iterable[Batch]
+) -> tuple[Course, dict[Key, Distances]]:
+    """Take every run along with the truth, a step for each batch; return the truth's course and each run's distances.
 
     A run that holds a NaN or an infinity is infinitely far. Raises UsageError where the truth does.
     """
-    names = tuple(start)
-    sizes = np.empty((steps + 1, len(names)))
-    lengths = np.empty((steps, len(names)))
-    apart = [np.empty((steps, len(names))) for _ in runs]
-    sizes[0] = [norm(start[name]) for name in names]
-    before = start
-    for k, true in enumerate(truth):
-        sizes[k + 1] = [norm(true[name]) for name in names]
-        lengths[k] = [distance(true[name], before[name]) for name in names]
-        if not np.isfinite(lengths[k]).all():
-            raise UsageError(f"training diverges: parameters are NaN or infinite in float64 at step {k + 1}: lower lr")
-        for distances, run in zip(apart, runs, strict=True):
-            own = next(run)
-            distances[k] = [distance(own[name], true[name]) for name in names]
+    names = tuple(params)
+    sizes, lengths = [[norm(params[name]) for name in names]], []
+    apart: dict[Key, list[list[float]]] = {key: [] for key in runs}
+    before = params
+    for batch in batches:
+        true = truth(batch)
+        sizes.append([norm(true[name]) for name in names])
+        lengths.append([distance(true[name], before[name]) for name in names])
+        if not np.isfinite(lengths[-1]).all():
+            raise UsageError(
+                f"training diverges: parameters are NaN or infinite in float64 at step {len(lengths)}: lower --lr"
+            )
+        for key, run in runs.items():
+            own = run(batch)
+            apart[key].append([distance(own[name], true[name]) for name in names])
         before = true
-    return Course(names, sizes, lengths), apart
+    return Course(names, np.array(sizes), np.array(lengths)), {key: np.array(own) for key, own in apart.items()}
 
 
-def rounding_limits(course: Course, spread: Sequence[Distances], lane: Dtype, optimizer: str) -> Distances:
-    """Return the largest ‖p − p*‖₂ that rounding explains; ``spread`` is that of the nearby runs.
+def budget(course: Course, spread: Sequence[Distances], lane: Dtype, optimizer: str) -> Distances:
+    """Return the largest ‖p − p*‖₂ that rounding explains; ``spread`` is that of one backend's nearby runs.
 
     A step's rounding of the stored parameters is random, so k of them add up like √k; the rounding of the optimiser's
     constants is the same in every step, so it adds up along the way. A nearby run that is NaN or infinite says nothing;
-    where all of them are, the limit is infinite.
+    where all of them are, the budget is infinite.
     """
     finite = np.where(np.isfinite(spread), spread, -1.0).max(axis=0)
     separation = np.where(finite < 0.0, np.inf, finite)

@@ -76,7 +76,8 @@ def _explained_rows(
     batch: Batch,
 ) -> list[Row]:
     """Compare the lines of a hand derivation, and say of each wrong one why."""
-    written = {name: subject.to_numpy(value) for name, value in recorder.written().items()}
+    # Taken out one by one: a large model's arrays need not lie here twice.
+    written = {name: subject.to_numpy(recorder.data.pop(name)) for name in list(recorder)}
 
     def diagnosed(row: Row) -> Row:
         if row.agrees:

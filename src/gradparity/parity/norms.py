@@ -6,20 +6,30 @@ from jaxtyping import Shaped
 ZERO = 1e-10
 """A gradient this much smaller than its upstream gradient is zero by mathematics: only rounding is left."""
 
+SMALLEST_SQUARE = 1e-250
+"""A sum of squares below this may have lost some to underflow."""
+
 
 def norm(a: Shaped[np.ndarray, "..."]) -> float:
-    """‖a‖₂ over all entries, scaled so that squares neither overflow nor underflow."""
+    """‖a‖₂ over all entries in float64, scaled where squares would overflow or underflow; not finite where a is not."""
+    flat = a.ravel().astype(np.float64, copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(np.vdot(flat, flat))
+    if SMALLEST_SQUARE < square < np.inf:
+        return float(np.sqrt(square))
     top = float(np.max(np.abs(a), initial=0.0))
     if top == 0.0 or not np.isfinite(top):
         return top
-    return top * float(np.linalg.norm((a / top).astype(np.float64).ravel()))
+    return top * float(np.linalg.norm(flat / top))
 
 
 def distance(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> float:
     """‖a − b‖₂ in float64; infinite where either holds a NaN or an infinity, or the shapes differ."""
-    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+    if a.shape != b.shape:
         return float("inf")
-    return norm(np.asarray(a.astype(np.float64) - b.astype(np.float64)))
+    with np.errstate(invalid="ignore"):
+        found = norm(np.asarray(a.astype(np.float64, copy=False) - b.astype(np.float64, copy=False)))
+    return found if np.isfinite(found) else float("inf")
 
 
 def relative_error(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."], upstream: float = 0.0) -> float:

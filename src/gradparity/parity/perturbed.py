@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -74,11 +75,13 @@ class Loss:
         centre = masks(self.kinks, here.values)
         kept: list[tuple[float, float, float]] = []
         for h in derivative.STEPS.tolist():
-            above, below = self.run({name: h * v}), self.run({name: -h * v})
-            if not all(np.isfinite(side.loss) and self._same_side(centre, side) for side in (above, below)):
+            # Lazily: where the step above has met a kink, the one below is not run.
+            sides = (self._loss_beside(centre, {name: signed * v}) for signed in (h, -h))
+            losses = list(takewhile(np.isfinite, sides))
+            if len(losses) != 2:
                 kept = []
                 continue
-            kept.append((h, float(above.loss), float(below.loss)))
+            kept.append((h, *losses))
             if len(kept) == KEPT:
                 break
         steps, above_all, below_all = np.array(kept).reshape(-1, 3).T
@@ -98,8 +101,10 @@ class Loss:
                 return None
         return float(np.imag(loss)) / COMPLEX_STEP
 
-    def _same_side(self, centre: Masks, run: Run) -> bool:
-        return same(centre, masks(self.kinks, run.values))
+    def _loss_beside(self, centre: Masks, change: Mapping[str, Array]) -> float:
+        """Return the loss after a change; NaN where that crosses a kink."""
+        run = self.run(change)
+        return float(run.loss) if same(centre, masks(self.kinks, run.values)) else np.nan
 
 
 class _Cache(TappedCache):

@@ -21,7 +21,7 @@ class Row:
     error: float
     """Norm-wise relative error ‖a − b‖₂ / ‖b‖₂; infinite for NaN, a wrong shape or a line never written."""
     limit: float
-    """The largest error that rounding explains."""
+    """The largest error that rounding explains: a relative bug below it does not show on these numbers."""
     note: str = ""
     """What is wrong with the array, where that is more than its numbers."""
     diagnosis: str = ""
@@ -74,6 +74,19 @@ class Report:
             first.setdefault((row.backend, row.kind, row.line), row)
         return tuple(row for row in self.rows if row in first.values())
 
+    @property
+    def smallest_visible_bugs(self) -> dict[tuple[Kind, str], float]:
+        """Kind and line -> the smallest relative bug that float32 shows on these numbers, against every witness.
+
+        It is the limit of the row, the largest over the witnesses: a bug of that size is as large as what rounding
+        explains. Empty without a float32 lane.
+        """
+        found: dict[tuple[Kind, str], float] = {}
+        for row in self.rows:
+            if row.lane == "float32":
+                found[row.kind, row.line] = max(row.limit, found.get((row.kind, row.line), 0.0))
+        return found
+
     def agrees_for(self, backend: str) -> bool:
         """Whether every row of one backend agrees."""
         return all(row.agrees for row in self.rows if row.backend == backend)
@@ -82,6 +95,12 @@ class Report:
         """Raise AssertionError with a line for each disagreement."""
         if not self.agrees:
             raise AssertionError("\n".join(["gradients disagree:", *map(describe, self.findings)]))
+
+    def to_html(self) -> str:
+        """Return one HTML page of the report, which needs no network and no script."""
+        from gradparity.page import check_page
+
+        return check_page(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, for JSON; an infinite error is None there."""
@@ -97,6 +116,10 @@ class Report:
             "witnesses": list(self.witnesses),
             "agrees": self.agrees,
             "remarks": list(self.remarks),
+            "smallest_visible_bugs": [
+                {"kind": kind, "line": line, "relative_size": size}
+                for (kind, line), size in self.smallest_visible_bugs.items()
+            ],
             "rows": rows,
         }
 

@@ -12,7 +12,8 @@ from gradparity.models import SoftmaxRegression
 from gradparity.parity import Report, Row
 from gradparity.parity.check import LANES
 from gradparity.parity.report import Kind
-from gradparity.protocol import Examples, ModelSpec
+from gradparity.parity.training_parity import TrainingParity, TrainingRow
+from gradparity.protocol import Dtype, Examples, ModelSpec
 from gradparity.training import Epoch, Settings
 
 MakeComparison = Callable[..., Comparison]
@@ -47,10 +48,11 @@ def _comparison(
     backends: Sequence[str] = ("numpy", "jax"),
     witnesses: Sequence[str] = ("jax", "torch"),
     wrong: Sequence[tuple[str, str]] = (),
+    apart: Sequence[str] = (),
     epochs: int = 3,
     differences: Sequence[float] = (0.0, 1e-8, 3e-8),
 ) -> Comparison:
-    """Make a comparison in which the gradients in ``wrong``, (backend, line) each, disagree."""
+    """Make a comparison in which the gradients in ``wrong``, (backend, line) each, and training ``apart`` disagree."""
     spec = spec or SoftmaxRegression(features=dataset.features, classes=dataset.outputs)
     report = Report(
         model=spec.name,
@@ -60,11 +62,39 @@ def _comparison(
         witnesses=tuple(witnesses),
         rows=tuple(_rows(spec, backends, witnesses, wrong)),
     )
-    right = [b for b in backends if report.agrees_for(b)]
+    right = [b for b in backends if report.agrees_for(b) and b not in apart]
     rng = np.random.default_rng(2)
     timings = {b: rng.uniform(i + 1, i + 2, size=21) for i, b in enumerate(right)}
     runs = tuple(_run(b, spec, dataset, epochs, differences if i else [0.0] * epochs) for i, b in enumerate(backends))
-    return Comparison(spec, dataset, Settings(epochs=epochs), report, runs, timings)
+    training = _training(backends, apart) if len(backends) > 1 else None
+    return Comparison(spec, dataset, Settings(epochs=epochs), report, training, runs, timings)
+
+
+def _training(backends: Sequence[str], apart: Sequence[str], steps: int = 10) -> TrainingParity:
+    """Make the training of backends that agree with jax, but for those ``apart``, whose parameter W does not."""
+
+    def distances(backend: str, lane: Dtype) -> tuple[float, ...]:
+        first = 1e-3 if backend in apart else {"float64": 1e-16, "float32": 1e-8}[lane]
+        return tuple(first * step for step in range(1, steps + 1))
+
+    budgets: dict[Dtype, float] = {"float64": 1e-14, "float32": 1e-5}
+    return TrainingParity(
+        model="softmax_regression",
+        truth="jax",
+        backends=tuple(backends),
+        untrained={},
+        steps=steps,
+        optimizer="sgd",
+        lr=0.1,
+        seed=0,
+        rows=tuple(
+            TrainingRow(backend, lane, steps, "W", distances(backend, lane)[-1], budgets[lane])
+            for lane in LANES
+            for backend in backends
+        ),
+        distances={lane: {backend: distances(backend, lane) for backend in backends} for lane in LANES},
+        budgets={lane: (budget,) * steps for lane, budget in budgets.items()},
+    )
 
 
 def _rows(
@@ -72,7 +102,11 @@ def _rows(
 ) -> list[Row]:
     values = [line.name for line in spec.derivation if line.forward]
     params = list(spec.param_shapes)
-    lines: dict[Kind, list[str]] = {"value": values, "gradient": values + params, "whole gradient": params}
+    lines: dict[Kind, list[str]] = {
+        "value": values,
+        "gradient": [line.name for line in spec.derivation],
+        "whole gradient": params,
+    }
     return [
         Row(
             line=line,

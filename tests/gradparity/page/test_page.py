@@ -15,7 +15,7 @@ from gradparity.page import comparison_page
 MakeComparison = Callable[..., Comparison]
 
 VOID = {"meta", "link", "img", "br"}
-SECTIONS = ("parity", "derivation", "training", "weights", "gradients", "timing")
+SECTIONS = ("parity", "derivation", "drift", "training", "weights", "gradients", "timing")
 REAL = MLP((7, 4, 3), loss="squared_error")
 
 
@@ -95,7 +95,7 @@ def test_every_picture_and_figure_has_words_for_it(html: str) -> None:
     alternatives = [v for tag, name, v in outline.attributes if (tag, name) == ("img", "alt")]
     labels = [v for tag, name, v in outline.attributes if (tag, name) == ("svg", "aria-label")]
     assert len(alternatives) == outline.tags.count("img") > 0
-    assert len(labels) == outline.tags.count("svg") == 4
+    assert len(labels) == outline.tags.count("svg") == 6
     assert all(alternatives)
     assert all(labels)
     assert outline.tags.count("caption") == outline.tags.count("table")
@@ -120,6 +120,29 @@ def test_a_disagreement_is_said_in_words_and_marked_in_table_and_derivation(
     assert "✗ numpy wrong" in outline.text
     assert "W ✗ disagrees" in outline.text
     assert "d['W'] of numpy against jax in float64: relative error 5.0e-01" in outline.text
+
+
+def test_training_that_runs_apart_is_said_in_words_and_not_timed(
+    make_comparison: MakeComparison, images: Dataset
+) -> None:
+    text = Outline(comparison_page(make_comparison(images, apart=["numpy"]))).text
+    assert "comparisons of gradients agree, but training runs apart." in text
+    assert "W of numpy in float64 after 10 steps: 1.0e-02 from jax's float64 run, at most 1.0e-14 is rounding" in text
+    assert "numpy float64 10 W 1.0×10⁻² 1.0×10⁻¹⁴ ✗ wrong" in text
+    assert "Not timed: numpy." in text
+
+
+def test_no_second_backend_has_no_training_to_compare(comparison: Comparison) -> None:
+    text = Outline(comparison_page(replace(comparison, training=None))).text
+    assert "There is no second backend whose training could be compared." in text
+
+
+def test_a_backend_that_cannot_train_is_named(comparison: Comparison) -> None:
+    assert comparison.training is not None
+    training = replace(comparison.training, untrained={"torch": "no <such> thing"})
+    assert (
+        "torch is not trained: no <such> thing" in Outline(comparison_page(replace(comparison, training=training))).text
+    )
 
 
 def test_a_backend_that_disagrees_is_not_timed_and_the_page_says_so(
@@ -171,7 +194,7 @@ def test_real_targets_have_no_accuracy_and_no_images(make_comparison: MakeCompar
     assert "numpy 0.8333 – – reference" in outline.text
     assert "so the weights are not drawn" in outline.text
     assert "all 7 × 4 entries" in outline.text
-    assert outline.tags.count("svg") == 3
+    assert outline.tags.count("svg") == 5
 
 
 def test_equal_parameters_are_said_to_be_equal(make_comparison: MakeComparison, images: Dataset) -> None:

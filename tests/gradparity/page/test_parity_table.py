@@ -17,7 +17,7 @@ def comparison(make_comparison: MakeComparison, images: Dataset) -> Comparison:
 
 
 def test_values_run_forwards_and_gradients_backwards(comparison: Comparison) -> None:
-    names = [[row.line for row in group.rows] for group in parity_table(comparison.report, comparison.spec)]
+    names = [[row.line for row in group.rows] for group in parity_table(comparison.report)]
     assert names == [
         ["z1", "a1", "z2", "a2", "loss"],
         ["loss", "a2", "z2", "b2", "W2", "a1", "z1", "b1", "W1"],
@@ -26,7 +26,7 @@ def test_values_run_forwards_and_gradients_backwards(comparison: Comparison) -> 
 
 
 def test_only_the_wrong_line_of_the_wrong_backend_is_marked(comparison: Comparison) -> None:
-    rows = [row for group in parity_table(comparison.report, comparison.spec) for row in group.rows]
+    rows = [row for group in parity_table(comparison.report) for row in group.rows]
     assert [(row.line, row.verdict) for row in rows if not row.agrees] == [("W2", "numpy wrong")]
     assert {row.verdict for row in rows if row.agrees} == {"agree"}
     (wrong,) = (row for row in rows if not row.agrees)
@@ -40,24 +40,46 @@ def test_a_cell_shows_the_worst_witness(make_comparison: MakeComparison, images:
         replace(r, error=worse[r.lane]) if (r.kind, r.line, r.witness) == ("value", "loss", "torch") else r
         for r in comparison.report.rows
     )
-    values = parity_table(replace(comparison.report, rows=rows), comparison.spec)[0]
+    values = parity_table(replace(comparison.report, rows=rows))[0]
     assert values.rows[-1].cells == (Cell("3.0×10⁻¹³", "40%", True),)
 
 
 def test_an_error_without_any_budget_is_beyond_it(make_comparison: MakeComparison, images: Dataset) -> None:
     comparison = make_comparison(images, backends=("numpy",), witnesses=("jax",))
     rows = tuple(replace(r, limit=0.0) for r in comparison.report.rows)
-    cell = parity_table(replace(comparison.report, rows=rows), comparison.spec)[0].rows[0].cells[0]
+    cell = parity_table(replace(comparison.report, rows=rows))[0].rows[0].cells[0]
     assert cell == Cell("1.0×10⁻¹⁶", "> 1000%", False)
 
 
 def test_a_backend_that_is_the_only_witness_has_empty_cells(make_comparison: MakeComparison, images: Dataset) -> None:
     comparison = make_comparison(images, witnesses=("jax",))
-    row = parity_table(comparison.report, comparison.spec)[0].rows[0]
+    row = parity_table(comparison.report)[0].rows[0]
     assert row.cells[0] is not None
     assert row.cells[1] is None
 
 
 def test_no_rows_make_no_table(make_comparison: MakeComparison, images: Dataset) -> None:
     comparison = make_comparison(images, backends=("jax",), witnesses=("jax",))
-    assert parity_table(comparison.report, comparison.spec) == []
+    assert parity_table(comparison.report) == []
+
+
+def test_a_row_names_the_smallest_bug_that_float32_shows_against_every_witness(
+    make_comparison: MakeComparison, images: Dataset
+) -> None:
+    comparison = make_comparison(images, backends=("numpy",))
+    rows = tuple(
+        replace(r, limit=7e-6) if r.witness == "torch" and r.line == "W" else r for r in comparison.report.rows
+    )
+    _, gradients, _ = parity_table(replace(comparison.report, rows=rows))
+    assert {row.line: row.visible for row in gradients.rows} == {
+        "W": "1.0×10⁻⁵", "b": "1.0×10⁻⁵", "logits": "1.0×10⁻⁵", "loss": "1.0×10⁻⁵",
+    }  # fmt: skip
+    larger = tuple(replace(r, limit=3e-5) if r.witness == "torch" and r.line == "W" else r for r in rows)
+    _, gradients, _ = parity_table(replace(comparison.report, rows=larger))
+    assert {row.visible for row in gradients.rows if row.line == "W"} == {"3.0×10⁻⁵"}
+
+
+def test_without_float32_there_is_no_smallest_bug(make_comparison: MakeComparison, images: Dataset) -> None:
+    report = make_comparison(images).report
+    only = replace(report, rows=tuple(r for r in report.rows if r.lane == "float64"))
+    assert {row.visible for group in parity_table(only) for row in group.rows} == {""}

@@ -1,10 +1,14 @@
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from gradparity.comparison import Comparison
+from gradparity.data import Dataset
 from gradparity.page import plots
 
 _FEW = settings(max_examples=5, deadline=None)
@@ -27,6 +31,25 @@ def test_one_epoch_has_one_tick() -> None:
 def test_a_zero_difference_has_its_own_line_at_the_bottom() -> None:
     assert "0" in _texts(plots.differences("numpy", {"jax": [0.0, 1e-8], "torch": [0.0, 2e-7]}))
     assert "0" not in _texts(plots.differences("numpy", {"jax": [1e-8, 2e-8]}))
+
+
+def test_drift_has_a_curve_for_each_backend_and_one_for_rounding(
+    make_comparison: Callable[..., Comparison], images: Dataset
+) -> None:
+    training = make_comparison(images).training
+    assert training is not None
+    texts = _texts(plots.drift(training, "float32"))
+    assert {"numpy", "jax", "rounding explains", "steps", "distance, float32", "1", "10"} <= set(texts)
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.0), (0.0, 1e-16), (float("inf"), float("inf")), (1e-300, 1e200)])
+def test_drift_draws_any_distances(
+    values: tuple[float, float], make_comparison: Callable[..., Comparison], images: Dataset
+) -> None:
+    training = make_comparison(images).training
+    assert training is not None
+    odd = replace(training, steps=2, distances={"float64": {"numpy": values}}, budgets={"float64": (1e-15, 2e-15)})
+    assert "numpy" in _texts(plots.drift(odd, "float64"))
 
 
 @_FEW

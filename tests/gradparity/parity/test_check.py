@@ -156,3 +156,10 @@ def test_entries_that_rounding_puts_across_a_kink_are_no_alarm() -> None:
 @pytest.mark.parametrize("spec", [SoftmaxRegression(), MLP(activation="tanh")], ids=["softmax_regression", "mlp"])
 def test_a_smooth_model_is_measured_by_complex_steps(spec: ModelSpec) -> None:
     assert any("complex step" in remark for remark in check(spec, backends=["numpy", "torch"]).remarks)
+
+
+def test_a_large_model_is_measured_along_one_direction() -> None:
+    spec = MLP(widths=(300, 200, 100, 5))
+    report = check(spec, backends=["numpy", "torch"], n=701, lanes=["float64"])
+    assert report.agrees
+    assert {row.line for row in report.rows if row.witness == "differences"} == {"all parameters"}

@@ -11,7 +11,16 @@ from gradparity import registry
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.models.mlp import Loss
 from gradparity.parity import draw_params
-from gradparity.parity.differences import DIRECTIONS, REDRAWS, Measurement, compare, measure
+from gradparity.parity.differences import (
+    ALL,
+    DIRECTIONS,
+    REDRAWS,
+    Measurement,
+    compare,
+    flat,
+    measure,
+    measure_jointly,
+)
 from gradparity.parity.kinks import kinks_of
 from gradparity.protocol import Batch
 
@@ -354,3 +363,17 @@ def test_units_do_not_matter(scale: float) -> None:
     assert compare(found["w"], right).agrees
     assert not compare(found["w"], 1.001 * right).agrees
     assert not compare(found["w"], 0 * right).agrees
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=repr)
+def test_all_parameters_at_once_see_one_wrong_parameter(spec: MLP | SoftmaxRegression) -> None:
+    rng = np.random.default_rng(0)
+    params, batch = draw_params(spec, rng), spec.example_batch(rng, 11)
+    model = registry.backend("numpy").model(spec, "float64")
+    assert model.derivation is not None
+    found = measure_jointly(model.derivation.forward, params, batch, rng, kinks_of(spec))[ALL]
+    gradients = {name: model.trace(params, batch).gradients[name] for name in params}
+    assert compare(found, flat(gradients, params)).agrees
+    for name in params:
+        wrong = flat(gradients | {name: np.asarray(1.001 * gradients[name])}, params)
+        assert not compare(found, wrong).agrees, name
