@@ -46,7 +46,7 @@ def print_report(report: Report) -> None:
         table.add_section()
         for line in _in_reading_order(report, kind):
             cells = (
-                _cell([r for r in report.rows if (r.kind, r.line, r.backend) == (kind, line, b)])
+                _cell([r for r in report.rows if (r.kind, r.line, r.backend) == (kind, line, b)], report)
                 for b in report.backends
             )
             table.add_row(name.format(line), *cells)
@@ -98,11 +98,13 @@ def _training_cell(row: TrainingRow) -> str:
 
 def verdict(report: Report) -> str:
     """Say in one sentence whether the backends agree."""
-    wrong = report.disagreements
-    if not wrong:
-        return f"All {len(report.rows)} comparisons of {', '.join(report.backends)} agree."
-    lines = ", ".join(dict.fromkeys(row.line for row in wrong))
-    return f"{len(wrong)} of {len(report.rows)} comparisons disagree, in {lines}."
+    total = len(report.rows)
+    if report.agrees:
+        return f"All {total} comparisons of {', '.join(report.backends)} agree."
+    lines = ", ".join(dict.fromkeys(NAMED[row.kind].format(row.line) for row in report.findings))
+    follow = len(report.consequences)
+    said = f"{len(report.disagreements) - follow} of {total} comparisons disagree, in {lines}"
+    return f"{said}; {follow} more follow from that (↳)." if follow else f"{said}."
 
 
 def print_comparison(result: Comparison) -> None:
@@ -164,8 +166,8 @@ def _in_reading_order(report: Report, kind: Kind) -> list[str]:
     return lines if kind == "value" else lines[::-1]
 
 
-def _cell(rows: list[Row]) -> str:
-    """The worst error of each lane, in red with a cross where it disagrees."""
+def _cell(rows: list[Row], report: Report) -> str:
+    """The worst error of each lane, in red with a cross where it disagrees; with an arrow where that is no news."""
     if not rows:
         return "given"
     # What autodiff gives is exact to rounding; differences are not, and would hide that.
@@ -176,7 +178,10 @@ def _cell(rows: list[Row]) -> str:
         for lane, own in by_lane.items()
         if own
     )
-    return text if all(row.agrees for row in rows) else f"[bold red]✗ {text}[/bold red]"
+    wrong = {row for row in rows if not row.agrees}
+    if wrong and wrong <= set(report.consequences):
+        return f"[yellow]↳ {text}[/yellow]"
+    return f"[bold red]✗ {text}[/bold red]" if wrong else text
 
 
 def _share(row: Row) -> float:

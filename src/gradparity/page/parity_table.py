@@ -1,11 +1,14 @@
 """The parity table: a row per named line, and in it each backend against its worst witness."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from gradparity.page.words import listing, percent, scientific
 from gradparity.parity import Report, Row
 from gradparity.parity.report import Kind
+
+Sign: TypeAlias = Literal["✓", "✗", "↳"]
+"""Agrees, disagrees, or disagrees because another line of the same backend is wrong."""
 
 TITLES: dict[Kind, str] = {
     "value": "Values, in forward order",
@@ -21,7 +24,7 @@ class Cell(NamedTuple):
     """Relative error in float64."""
     used: str
     """Share of the float32 error budget."""
-    agrees: bool
+    sign: Sign
 
 
 class TableRow(NamedTuple):
@@ -32,7 +35,7 @@ class TableRow(NamedTuple):
     visible: str
     """The smallest relative bug that float32 shows; empty without a float32 lane."""
     verdict: str
-    agrees: bool
+    sign: Sign
 
 
 class Group(NamedTuple):
@@ -52,20 +55,29 @@ def parity_table(report: Report) -> list[Group]:
         if kind == "gradient":
             names.reverse()
         if names:
-            groups.append(
-                Group(title, tuple(_table_row(n, rows, report.backends, visible.get((kind, n), "")) for n in names))
-            )
+            groups.append(Group(title, tuple(_table_row(n, rows, report, visible.get((kind, n), "")) for n in names)))
     return groups
 
 
-def _table_row(line: str, rows: Sequence[Row], backends: Sequence[str], visible: str) -> TableRow:
-    found = {b: [r for r in rows if (r.line, r.backend) == (line, b)] for b in backends}
-    wrong = [b for b, own in found.items() if not all(r.agrees for r in own)]
-    verdict = f"{listing(wrong)} wrong" if wrong else "agree"
-    return TableRow(line, tuple(_cell(own) for own in found.values()), visible, verdict, not wrong)
+def _table_row(line: str, rows: Sequence[Row], report: Report, visible: str) -> TableRow:
+    found = {b: [r for r in rows if (r.line, r.backend) == (line, b)] for b in report.backends}
+    signs = {b: _sign(own, report) for b, own in found.items()}
+    wrong = [b for b, sign in signs.items() if sign == "✗"]
+    follow = [b for b, sign in signs.items() if sign == "↳"]
+    said = [f"{listing(names)} {word}" for names, word in ((wrong, "wrong"), (follow, "follows")) if names]
+    sign: Sign = "✗" if wrong else "↳" if follow else "✓"
+    cells = tuple(_cell(own, signs[b]) for b, own in found.items())
+    return TableRow(line, cells, visible, ", ".join(said) or "agree", sign)
 
 
-def _cell(rows: Sequence[Row]) -> Cell | None:
+def _sign(rows: Sequence[Row], report: Report) -> Sign:
+    wrong = {row for row in rows if not row.agrees}
+    if not wrong:
+        return "✓"
+    return "↳" if wrong <= set(report.consequences) else "✗"
+
+
+def _cell(rows: Sequence[Row], sign: Sign) -> Cell | None:
     if not rows:
         return None
     errors = [r.error for r in rows if r.lane == "float64"]
@@ -73,7 +85,7 @@ def _cell(rows: Sequence[Row]) -> Cell | None:
     return Cell(
         scientific(max(errors)) if errors else "–",
         percent(max(shares)) if shares else "–",
-        all(r.agrees for r in rows),
+        sign,
     )
 
 

@@ -51,7 +51,9 @@ def headline(report: Report, training: TrainingParity | None = None) -> str:
     if total == 0:
         return f"Nothing was compared: {listing(report.backends)} has no other machine-derived gradient beside it."
     if failed:
-        return f"{failed} of {total} comparisons disagree."
+        follow = len(report.consequences)
+        more = f", and {follow} more follow from that" if follow else ""
+        return f"{failed - follow} of {total} comparisons disagree{more}."
     if training is not None and not training.agrees:
         return f"All {total} comparisons of gradients agree, but training runs apart."
     if len(report.backends) == 1:

@@ -61,17 +61,19 @@ class Report:
         return tuple(row for row in self.rows if not row.agrees)
 
     @property
-    def findings(self) -> tuple[Row, ...]:
-        """One row for each wrong line of each backend, in float64 where that shows it.
+    def consequences(self) -> tuple[Row, ...]:
+        """The rows of whole gradients that disagree where a line of the same backend is wrong by itself."""
+        wrong = {row.backend for row in self.disagreements if row.kind != "whole gradient"}
+        return tuple(row for row in self.disagreements if row.kind == "whole gradient" and row.backend in wrong)
 
-        What a wrong line does to the whole gradient is told only where no line of that backend is wrong by itself.
-        """
-        wrong = sorted(self.disagreements, key=lambda row: row.lane != "float64")
-        in_lines = {row.backend for row in wrong if row.kind != "whole gradient"}
-        told = [row for row in wrong if row.kind != "whole gradient" or row.backend not in in_lines]
+    @property
+    def findings(self) -> tuple[Row, ...]:
+        """One row for each wrong line of each backend, in float64 where that shows it, without the consequences."""
+        follow = set(self.consequences)
         first: dict[tuple[str, Kind, str], Row] = {}
-        for row in told:
-            first.setdefault((row.backend, row.kind, row.line), row)
+        for row in sorted(self.disagreements, key=lambda row: row.lane != "float64"):
+            if row not in follow:
+                first.setdefault((row.backend, row.kind, row.line), row)
         return tuple(row for row in self.rows if row in first.values())
 
     @property

@@ -90,7 +90,7 @@ def test_check_shows_a_disagreement_in_words_and_exits_with_1(gradparity, monkey
     status, out, _ = gradparity("check")
     assert status == 1
     assert "d['W'] of numpy against jax in float64: relative error 1.0e+01" in out
-    assert "1 of 2 comparisons disagree, in W." in out
+    assert "1 of 2 comparisons disagree, in d['W']." in out
 
 
 @needs_machine

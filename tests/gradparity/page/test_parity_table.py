@@ -27,10 +27,10 @@ def test_values_run_forwards_and_gradients_backwards(comparison: Comparison) -> 
 
 def test_only_the_wrong_line_of_the_wrong_backend_is_marked(comparison: Comparison) -> None:
     rows = [row for group in parity_table(comparison.report) for row in group.rows]
-    assert [(row.line, row.verdict) for row in rows if not row.agrees] == [("W2", "numpy wrong")]
-    assert {row.verdict for row in rows if row.agrees} == {"agree"}
-    (wrong,) = (row for row in rows if not row.agrees)
-    assert wrong.cells == (Cell("5.0×10⁻¹", "> 1000%", False), Cell("1.0×10⁻¹⁶", "< 0.1%", True))
+    assert [(row.line, row.verdict) for row in rows if row.sign == "✗"] == [("W2", "numpy wrong")]
+    assert {row.verdict for row in rows if row.sign == "✓"} == {"agree"}
+    (wrong,) = (row for row in rows if row.sign == "✗")
+    assert wrong.cells == (Cell("5.0×10⁻¹", "> 1000%", "✗"), Cell("1.0×10⁻¹⁶", "< 0.1%", "✓"))
 
 
 def test_a_cell_shows_the_worst_witness(make_comparison: MakeComparison, images: Dataset) -> None:
@@ -41,14 +41,14 @@ def test_a_cell_shows_the_worst_witness(make_comparison: MakeComparison, images:
         for r in comparison.report.rows
     )
     values = parity_table(replace(comparison.report, rows=rows))[0]
-    assert values.rows[-1].cells == (Cell("3.0×10⁻¹³", "40%", True),)
+    assert values.rows[-1].cells == (Cell("3.0×10⁻¹³", "40%", "✓"),)
 
 
 def test_an_error_without_any_budget_is_beyond_it(make_comparison: MakeComparison, images: Dataset) -> None:
     comparison = make_comparison(images, backends=("numpy",), witnesses=("jax",))
     rows = tuple(replace(r, limit=0.0) for r in comparison.report.rows)
     cell = parity_table(replace(comparison.report, rows=rows))[0].rows[0].cells[0]
-    assert cell == Cell("1.0×10⁻¹⁶", "> 1000%", False)
+    assert cell == Cell("1.0×10⁻¹⁶", "> 1000%", "✗")
 
 
 def test_a_backend_that_is_the_only_witness_has_empty_cells(make_comparison: MakeComparison, images: Dataset) -> None:
@@ -83,3 +83,18 @@ def test_without_float32_there_is_no_smallest_bug(make_comparison: MakeCompariso
     report = make_comparison(images).report
     only = replace(report, rows=tuple(r for r in report.rows if r.lane == "float64"))
     assert {row.visible for group in parity_table(only) for row in group.rows} == {""}
+
+
+def test_a_whole_gradient_is_only_marked_as_following_where_a_line_of_the_backend_is_wrong(
+    make_comparison: MakeComparison, images: Dataset
+) -> None:
+    report = make_comparison(images, backends=("numpy",)).report
+    rows = tuple(
+        replace(r, error=1.0)
+        if r.line == "W" and r.kind != "value" or r.line == "logits" and r.kind == "gradient"
+        else r
+        for r in report.rows
+    )
+    signs = {(g.title.split()[0], r.line): r.sign for g in parity_table(replace(report, rows=rows)) for r in g.rows}
+    assert {where for where, sign in signs.items() if sign == "✗"} == {("Gradients,", "W"), ("Gradients,", "logits")}
+    assert {where for where, sign in signs.items() if sign == "↳"} == {("Whole", "W")}
