@@ -18,6 +18,8 @@ from gradparity.cache import TappedCache
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
 from gradparity_jax import mlp, softmax_regression
+from gradparity_jax.jaxprs import apply
+from gradparity_jax.operations import operations
 
 MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
 """Model name -> the module of its forward pass."""
@@ -41,6 +43,7 @@ def functions(spec: ModelSpec) -> ModelFunctions:
         predict=predict,
         trace=partial(_trace, tapped_loss),
         derivation=None,
+        operations=partial(operations, tapped_loss),
     )
 
 
@@ -130,10 +133,6 @@ def _evaluate(traced: ClosedJaxpr, arguments: list[Array], marks: Mapping[str, A
     for variable, value in zip([*jaxpr.constvars, *jaxpr.invars], [*traced.consts, *arguments], strict=True):
         write(variable, value)
     for equation in jaxpr.eqns:
-        static = equation.primitive.get_bind_params(equation.params)
-        result = equation.primitive.bind(*map(read, equation.invars), **static)
-        for variable, value in zip(
-            equation.outvars, result if equation.primitive.multiple_results else [result], strict=True
-        ):
+        for variable, value in zip(equation.outvars, apply(equation, [*map(read, equation.invars)]), strict=True):
             write(variable, value)
     return [read(atom) for atom in jaxpr.outvars]

@@ -6,7 +6,7 @@ JAX arrays.
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from gradparity.protocol import (
     HandDerivation,
     ModelFunctions,
     ModelSpec,
+    Operations,
     Params,
     Trace,
 )
@@ -108,9 +109,17 @@ class JaxModel:
         """Return every named value and every named gradient."""
         values, gradients = self._call(self._trace, params, batch)
         return Trace(
-            {name: np.array(value) for name, value in values.items()},
-            {name: np.array(gradient) for name, gradient in gradients.items()},
+            {name: np.asarray(value) for name, value in values.items()},
+            {name: np.asarray(gradient) for name, gradient in gradients.items()},
         )
+
+    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
+        """Return the equations of ``value_and_grad``'s jaxpr, line by line; nothing where the hand derives."""
+        if self.functions.operations is None:
+            return {}
+        with precision(self.dtype):
+            cast_params = {name: jnp.asarray(value, self.dtype) for name, value in params.items()}
+            return self.functions.operations(cast_params, cast_batch(batch, self.dtype))
 
     def train_step(self, optimizer: Any) -> "JaxTrainStep":
         """Compile a training step with an optimiser of this backend."""

@@ -1,6 +1,6 @@
 """Training on JAX arrays, whoever derives: optax's optimisers, one compiled step, and one compiled epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -75,6 +75,19 @@ class JaxTrainStep:
         with precision(self.dtype):
             new_state, loss = run(self._compiled_step, state, batch)
             return new_state, loss
+
+    def stages(self, state: State, batch: Batch) -> Iterator[str]:
+        """Do ahead what the first call with these shapes would do, and name each stage when it is done.
+
+        "trace" is from Python to StableHLO, "compile" from there to machine code. The state is not consumed.
+        """
+        # The caller's code runs between the stages, so the precision is set in each and not around both.
+        with precision(self.dtype):
+            lowered = self._compiled_step.lower(state, batch)  # type: ignore[attr-defined]
+        yield "trace"
+        with precision(self.dtype):
+            lowered.compile()
+        yield "compile"
 
     def load(self, examples: Examples) -> Loaded:
         """Put the examples on the device: uint8 images as they are, other inputs and real targets in the dtype.

@@ -26,6 +26,7 @@ from gradparity.protocol import (
     HandDerivation,
     ModelFunctions,
     ModelSpec,
+    Operations,
     Params,
     Trace,
 )
@@ -149,9 +150,16 @@ class TorchModel:
         """Return every named value and every named gradient."""
         values, gradients = self.functions.trace(_cast_all(params, self.dtype), _batch(batch, self.dtype))
         return Trace(
-            {name: _to_numpy(value) for name, value in _cast_all(values, self.dtype).items()},
-            {name: _to_numpy(gradient) for name, gradient in _cast_all(gradients, self.dtype).items()},
+            {name: np.asarray(torch.as_tensor(value)) for name, value in values.items()},
+            {name: np.asarray(torch.as_tensor(gradient)) for name, gradient in gradients.items()},
         )
+
+    @torch.no_grad()
+    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
+        """Return the nodes of autograd's graph, line by line; nothing where the hand derives."""
+        if self.functions.operations is None:
+            return {}
+        return self.functions.operations(_cast_all(params, self.dtype), _batch(batch, self.dtype))
 
     def train_step(self, optimizer: Any) -> "TorchTrainStep":
         """Return a training step with an OptimizerFactory. Raises UsageError for another backend's optimiser."""

@@ -55,6 +55,39 @@ class Trace:
     """dL/d(name) of every intermediate and every parameter."""
 
 
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the program that a library made of a model's gradient."""
+
+    position: int
+    """Its place in the program, from 0."""
+    text: str
+    """One line, nearly as the library prints it."""
+    scope: str = ""
+    """The step and the transformation that it comes from, as the library names them."""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What a machine does for one line of a derivation.
+
+    An operation belongs to the line whose value it computes (forward) or whose gradient it computes (backward): so
+    what a step's derivative is multiplied with stands at the line that the step reads. One that computes several
+    gradients at once may stand at each of them.
+    """
+
+    forward: tuple[Operation, ...] = ()
+    """What computes the value; empty for a parameter, and where the library keeps no program of the forward pass."""
+    backward: tuple[Operation, ...] = ()
+    """What computes the gradient; empty where that is another one, unchanged."""
+    receiver: str = ""
+    """The node of a recorded graph that receives the line's gradient; empty where the library records none."""
+    passes_to: tuple[str, ...] = ()
+    """The nodes that it hands gradients on to, the library's next functions; a line's own node with the line's name."""
+    reads: tuple[str, ...] = ()
+    """The lines that the value is computed from, and ``batch.x`` and ``batch.y`` where the library keeps track."""
+
+
 class HandDerivation(NamedTuple):
     """The two functions a student writes, on the arrays of one library."""
 
@@ -74,6 +107,8 @@ class ModelFunctions(NamedTuple):
     """Values and gradients by name."""
     derivation: HandDerivation | None
     """The hand derivation, or None where a machine derives."""
+    operations: Callable[[Params, Batch], Mapping[str, Operations]] | None = None
+    """What the machine does for each line, or None where that is not told."""
 
 
 @runtime_checkable
@@ -195,6 +230,14 @@ class Model(Protocol):
 
     def train_step(self, optimizer: Any) -> TrainStep:
         """Compile a training step with an optimiser of the same backend."""
+
+
+@runtime_checkable
+class TellsOperations(Protocol):
+    """What a model may offer besides: its machine's own operations, for ``gradparity explain``."""
+
+    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
+        """Return, for every line and every parameter, what the machine does for it. No operation is left over."""
 
 
 @runtime_checkable

@@ -1,5 +1,9 @@
-"""The command line. Each command imports what it computes with when it runs, so that ``--help`` is quick."""
+"""The command line. Each command imports what it computes with when it runs, so that ``--help`` is quick.
 
+Another package adds a command by an entry point in the group ``gradparity.commands`` that is a ``typer.Typer``.
+"""
+
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -7,6 +11,7 @@ import typer
 from gradparity import __version__
 from gradparity.cli.check import check
 from gradparity.cli.compare import compare
+from gradparity.cli.explain import explain
 from gradparity.cli.lists import backends, data, models
 from gradparity.cli.train import train
 
@@ -35,5 +40,11 @@ def _options(
     pass
 
 
-for command in (compare, check, train, models, backends, data):
+for command in (compare, check, explain, train, models, backends, data):
     app.command()(command)
+
+for entry in entry_points(group="gradparity.commands"):
+    try:
+        app.add_typer(entry.load(), name=entry.name)
+    except ImportError:  # its package, or what that needs, is not installed
+        continue

@@ -1,0 +1,62 @@
+"""``gradparity explain``: the derivation line by line, beside what the machine does for the same line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradparity.cli.options import JsonFile, Set
+
+
+def explain(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|FILE",
+            help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
+        ),
+    ] = "softmax_regression",
+    settings: Set = None,
+    n: Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")] = 11,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")] = 0,
+    upstream: Annotated[
+        bool, typer.Option("--upstream", help="Walk one gradient back from the loss, a line for each Enter.")
+    ] = False,
+    equations: Annotated[
+        bool, typer.Option("--equations", help="Print every equation of JAX, not only a few.")
+    ] = False,
+    json: JsonFile = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with the graph.")
+    ] = None,
+) -> None:
+    """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
+    from gradparity.checking import spec_of
+    from gradparity.errors import UsageError
+    from gradparity.output import require_writable, write_json, write_text
+
+    if n < 1:
+        raise UsageError(f"--batch-size must be at least 1, got {n}")
+    if seed < 0:
+        raise UsageError(f"--seed must be at least 0, got {seed}")
+    for path in (json, html):
+        require_writable(path)
+    spec = spec_of(model, settings or [])
+
+    from gradparity.cli.derivation import print_explanation, walk
+    from gradparity.explain import explain as explained
+
+    explanation = explained(spec, n=n, seed=seed)
+    if json is not None:
+        write_json(json, explanation.to_dict())
+    if html is not None:
+        from gradparity.page.explain import render
+
+        write_text(html, render(explanation))
+    if upstream:
+        walk(explanation, equations)
+    else:
+        print_explanation(explanation, equations)
+    if html is not None:
+        print(f"The page with the graph is {html}")
+    raise typer.Exit(0 if explanation.agrees else 1)

@@ -1,0 +1,83 @@
+"""LaTeX as one line of Unicode, for a terminal: 1/n ∑ᵢ (log ∑ₖ e^(Zᵢₖ) − Z_(i yᵢ))."""
+
+import html
+from typing import Literal, NamedTuple
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import convert_to_element
+
+UPPER = str.maketrans("0123456789+−in⊤", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁱⁿᵀ")
+LOWER = str.maketrans("0123456789+−aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+BINARY = "=+−<>≤≥⊙·×∈"
+CLOSING = ")]‖,"
+SCRIPTS = {"msub": (LOWER,), "munder": (LOWER,), "msup": (UPPER,), "mover": (UPPER,)}
+BOTH = ("msubsup", "munderover")
+
+
+class Piece(NamedTuple):
+    """A part of a formula as text."""
+
+    text: str
+    kind: Literal["letter", "name", "operator", "composed"]
+    """"name": a function's; "composed": with an index, a power or a fraction."""
+
+
+def unicode(latex: str) -> str:
+    """Return a formula as one line of text, or its source where it is not LaTeX that can be converted.
+
+    What Unicode cannot set small is written as LaTeX has it, with parentheses: e^(Zᵢₖ), Z_(i yᵢ).
+    """
+    try:
+        return _row(convert_to_element(latex))
+    except Exception:  # latex2mathml's errors have no common base
+        return latex
+
+
+def _row(element: Element) -> str:
+    written = ""
+    last: Piece | None = None
+    for piece in map(_piece, element):
+        if piece.text == ",":
+            written += ", "
+        elif piece.kind == "operator" and last is not None and last.kind != "operator":
+            written += f" {piece.text} "
+        else:
+            written += (" " if last is not None and _apart(last, piece) else "") + piece.text
+        last = piece
+    return written.strip()
+
+
+def _apart(left: Piece, right: Piece) -> bool:
+    """Whether a space belongs between two factors: XW, but W₂ᵀ dZ, and max(z, 0)."""
+    if right.text[:1] in CLOSING or left.kind in ("letter", "operator"):
+        return False
+    return left.kind == "composed" or not right.text.startswith("(")
+
+
+def _piece(element: Element) -> Piece:
+    parts = list(element)
+    if element.tag in ("mi", "mn", "mo"):
+        text = html.unescape(element.text or "").strip()
+        return Piece(text, "name" if text.isalpha() and len(text) > 1 else "operator" if text in BINARY else "letter")
+    if element.tag == "mfrac":
+        return Piece("/".join(_factor(_one(part)) for part in parts), "composed")
+    if element.tag in SCRIPTS or element.tag in BOTH:
+        tables = (LOWER, UPPER) if element.tag in BOTH else SCRIPTS[element.tag]
+        scripts = "".join(_script(_one(part), table) for part, table in zip(parts[1:], tables, strict=True))
+        return Piece(_one(parts[0]) + scripts, "composed")
+    return Piece(" " if element.tag == "mspace" else _row(element), "letter")
+
+
+def _one(element: Element) -> str:
+    return _piece(element).text
+
+
+def _factor(text: str) -> str:
+    return f"({text})" if " " in text else text
+
+
+def _script(text: str, table: dict[int, int]) -> str:
+    if all(ord(letter) in table for letter in text):
+        return text.translate(table)
+    sign = "_" if table is LOWER else "^"
+    return f"{sign}{text}" if len(text) == 1 else f"{sign}({text})"

@@ -1,0 +1,36 @@
+"""Why do they agree? A model's derivation line by line: rule, numbers, and what the machine does for the same line.
+
+    >>> explanation = gradparity.explain.explain("softmax_regression")
+    >>> explanation.line("logits").machine["torch"].receiver
+    'AddmmBackward0'
+
+Importing this package imports no backend, and so neither JAX nor PyTorch.
+"""
+
+from typing import Any
+
+from gradparity.explain.explanation import (
+    DIFFERENCES,
+    HAND,
+    Column,
+    Comparison,
+    Edge,
+    ExplainedLine,
+    Explanation,
+    Verdict,
+)
+from gradparity.protocol import Batch
+
+
+def explain(model: Any, *, batch: Batch | None = None, n: int = 11, seed: int = 0) -> Explanation:
+    """Explain a model line by line, at the numbers at which ``gradparity.check`` checks it.
+
+    ``model`` is whatever ``check`` takes. Without a ``batch``, n random examples are drawn. Raises UsageError for a
+    model that cannot be checked, and where no installed backend differentiates by machine.
+    """
+    from gradparity.explain.build import build
+
+    return build(model, batch=batch, n=n, seed=seed)
+
+
+__all__ = ["DIFFERENCES", "HAND", "Column", "Comparison", "Edge", "ExplainedLine", "Explanation", "Verdict", "explain"]

@@ -1,0 +1,64 @@
+"""Single entries of a gradient from the loss alone: how it changes when one number changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from gradparity.parity import derivative
+from gradparity.parity.kinks import Kinks
+from gradparity.parity.norms import norm
+from gradparity.parity.perturbed import Forward, Loss, Run
+from gradparity.protocol import Batch
+
+
+@dataclass(frozen=True)
+class Slope:
+    """∂L/∂(one entry), by central differences."""
+
+    value: float
+    accuracy: float
+    """The largest error that the value may have."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """The loss of a hand-written forward at one point, ready to be measured entry by entry."""
+
+    loss: Loss
+    here: Run
+    noise: float
+    """The rounding error of the loss."""
+
+    def can_move(self, name: str) -> bool:
+        """Whether the loss depends on this name: on a value, only where the forward reads it back from ``c``."""
+        return name in self.loss.params or (name in self.here.read and name != "loss")
+
+    def at(self, name: str, place: tuple[int, ...]) -> Slope | None:
+        """Measure one entry; None where the loss has a kink there, and so no derivative."""
+        value = np.asarray(self.loss.params[name] if name in self.loss.params else self.here.values[name])
+        size = _size(value)
+        direction = np.zeros(value.shape)
+        direction[place] = size
+        found = self.loss.along(name, direction, self.here, self.noise)
+        return None if found is None else Slope(float(found.derivative / size), float(found.accuracy / size))
+
+
+def slopes(
+    forward: Forward,
+    params: Mapping[str, Float[np.ndarray, "..."]],
+    batch: Batch,
+    kinks: Kinks,
+    rng: np.random.Generator,
+) -> Slopes:
+    """Prepare the measurement: ``params`` and ``batch`` are NumPy, float64."""
+    loss = Loss(forward, params, batch, kinks)
+    everywhere = {name: rng.normal(size=value.shape) * _size(value) for name, value in params.items()}
+    noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
+    return Slopes(loss, loss.run({}), noise)
+
+
+def _size(value: Float[np.ndarray, "..."]) -> float:
+    """The root mean square of an array, or 1 where that is zero."""
+    return norm(value) / np.sqrt(max(value.size, 1)) or 1.0

@@ -1,0 +1,61 @@
+"""The hand derivation's own statements: which ones write each name to ``c`` and to ``d``."""
+
+import ast
+import inspect
+import linecache
+from types import FrameType
+from typing import TypeAlias
+
+import numpy as np
+
+from gradparity import cache
+from gradparity.cache import Recorder
+from gradparity.protocol import Batch, HandDerivation, Params
+
+Statements: TypeAlias = dict[str, tuple[str, ...]]
+"""Name -> the statements that write it, each in one line."""
+OWN = (__file__, cache.__file__)
+
+
+def statements(hand: HandDerivation, params: Params, batch: Batch) -> tuple[Statements, Statements]:
+    """Run the derivation on NumPy arrays, and return the statements of its forward and of its backward pass.
+
+    Where Python knows no source, as for code that was typed in, a name is absent.
+    """
+    of_c, of_d = Statements(), Statements()
+    c: Recorder = Recorder("c", {}, inspect=lambda name, _: _note(of_c, name, c))
+    d: Recorder = Recorder("d", {"loss": np.ones(())}, seed="loss", inspect=lambda name, _: _note(of_d, name, d))
+    hand.forward(params, batch, c)
+    hand.backward(params, batch, c, d)
+    return of_c, of_d
+
+
+def _note(found: Statements, name: str, recorder: Recorder) -> None:
+    statement = _writing(recorder, inspect.currentframe())
+    if statement:
+        found[name] = (*found.get(name, ()), statement)
+
+
+def _writing(recorder: Recorder, frame: FrameType | None) -> str:
+    """Return the innermost statement being run of a function that has the recorder in a variable of its own."""
+    while frame is not None and (frame.f_code.co_filename in OWN or not _has(frame, recorder)):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    source = "".join(linecache.getlines(frame.f_code.co_filename))
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return ""
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno)
+    ]
+    innermost = max(around, key=lambda node: (node.lineno, node.col_offset), default=None)
+    segment = ast.get_source_segment(source, innermost) if innermost else None
+    return " ".join((segment or "").split())
+
+
+def _has(frame: FrameType, recorder: Recorder) -> bool:
+    return any(value is recorder for value in frame.f_locals.values())
