@@ -1,9 +1,9 @@
 """Backend ``numpy``: the hand derivations on NumPy arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ from threadpoolctl import ThreadpoolController
 from gradparity.protocol import (
     Array,
     Batch,
+    Differentiation,
     Dtype,
     Examples,
     HandDerivation,
@@ -33,7 +34,7 @@ cache; and the thread that waits for the next product keeps its core busy.
 
 @dataclass(frozen=True)
 class NumpyModel:
-    """A hand derivation in one dtype."""
+    """A spec's mathematics on NumPy arrays in one dtype."""
 
     spec: ModelSpec
     dtype: Dtype
@@ -41,7 +42,7 @@ class NumpyModel:
 
     @property
     def derivation(self) -> HandDerivation | None:
-        """The hand derivation itself."""
+        """The hand derivation itself, or None where a machine derives."""
         return self.functions.derivation
 
     def loss(self, params: Params, batch: Batch) -> Array:
@@ -151,15 +152,17 @@ def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, 
 
 @dataclass(frozen=True)
 class NumpyBackend:
-    """The hand derivations on NumPy arrays."""
+    """Models on NumPy arrays, however their gradients are derived."""
 
     name: str = "numpy"
     library: str = "numpy"
-    differentiation: Literal["hand"] = "hand"
+    differentiation: Differentiation = "hand"
+    functions: Callable[[ModelSpec], ModelFunctions] = derivation.functions
+    """Returns a spec's mathematics. Raises UsageError where there is none."""
 
     def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> NumpyModel:
-        """Return the spec's hand derivation. Raises UsageError where there is none."""
-        return NumpyModel(spec, dtype, derivation.functions(spec))
+        """Return the spec's model. Raises UsageError where there is no hand derivation of it."""
+        return NumpyModel(spec, dtype, self.functions(spec))
 
     def from_numpy(self, array: np.ndarray) -> np.ndarray:
         """Copy the array."""

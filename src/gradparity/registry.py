@@ -60,7 +60,7 @@ def availability(name: str) -> Availability:
 
 
 def _install(missing: str, provider: str) -> str:
-    extras = {"jax": "jax", "jaxlib": "jax", "optax": "jax", "torch": "torch"}
+    extras = {"jax": "jax", "jaxlib": "jax", "optax": "jax", "torch": "torch", "autograd": "autograd"}
     wanted = f"'{provider}[{extras[missing]}]'" if missing in extras and provider == "gradparity" else missing
     return f"{sys.executable} -m pip install {wanted}"
 

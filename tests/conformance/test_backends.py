@@ -21,7 +21,11 @@ DTYPES: tuple[Dtype, ...] = ("float32", "float64")
 N = 11
 
 
-@pytest.fixture(params=registry.names())
+COMPILES_FOR_SECONDS = ("torch-compile",)
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in COMPILES_FOR_SECONDS else n for n in registry.names()]
+
+
+@pytest.fixture(params=NAMES)
 def backend(request: pytest.FixtureRequest) -> Backend:
     found = registry.availability(request.param)
     if found.backend is None:
@@ -36,7 +40,18 @@ def spec(request: pytest.FixtureRequest) -> ModelSpec:
 
 @pytest.fixture(params=DTYPES)
 def model(request: pytest.FixtureRequest, backend: Backend, spec: ModelSpec) -> Model:
-    return backend.model(spec, request.param)
+    return model_of(backend, spec, request.param)
+
+
+MODELS: dict[tuple[str, str, Dtype], Model] = {}
+
+
+def model_of(backend: Backend, spec: ModelSpec, dtype: Dtype) -> Model:
+    """One model for all tests: what it has compiled, it need not compile again."""
+    key = backend.name, repr(spec), dtype
+    if key not in MODELS:
+        MODELS[key] = backend.model(spec, dtype)
+    return MODELS[key]
 
 
 def draw(spec: ModelSpec, n: int = N) -> tuple[dict[str, np.ndarray], Batch]:
@@ -46,7 +61,7 @@ def draw(spec: ModelSpec, n: int = N) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 def start(backend: Backend, spec: ModelSpec, optimizer: str = "sgd") -> tuple[TrainStep, object]:
-    step = backend.model(spec, "float64").train_step(backend.optimizer(optimizer, lr=0.05))
+    step = model_of(backend, spec, "float64").train_step(backend.optimizer(optimizer, lr=0.05))
     return step, step.start(draw(spec)[0])
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("jax", "torch", "matplotlib", "sklearn", "scipy", "pooch", "optax", "jinja2")
+HEAVY = ("jax", "torch", "matplotlib", "sklearn", "scipy", "pooch", "optax", "jinja2", "autograd")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ def register(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     return add
 
 
-def test_the_five_backends_are_registered_and_the_default_ones_come_first() -> None:
+def test_the_whole_grid_is_registered_and_the_default_backends_come_first() -> None:
     assert registry.names()[:3] == ["numpy", "jax", "torch"]
-    assert {"jax-manual", "torch-manual"} <= set(registry.names())
+    assert {"jax-manual", "torch-manual", "numpy-autograd", "torch-compile"} <= set(registry.names())
 
 
 def test_an_unknown_backend_is_refused_with_the_nearest_name() -> None:

@@ -16,7 +16,10 @@ NOTEBOOK = [
 ]  # fmt: skip
 """Loss and accuracy that the notebook printed after each epoch."""
 
-FIVE = ["numpy", "jax", "torch", "jax-manual", "torch-manual"]
+EVERY = [
+    *("numpy", "jax", "torch", "jax-manual", "torch-manual", "numpy-autograd"),
+    pytest.param("torch-compile", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +29,7 @@ def mnist() -> Dataset:
     return load("mnist")
 
 
-@pytest.fixture(params=FIVE)
+@pytest.fixture(params=EVERY)
 def backend(request: pytest.FixtureRequest) -> Backend:
     found = registry.availability(request.param)
     if found.backend is None:

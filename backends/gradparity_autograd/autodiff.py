@@ -1,0 +1,116 @@
+"""Machine differentiation of the hand-written forward pass by HIPS autograd.
+
+autograd runs NumPy code on *boxes*: arrays that record, as a graph of nodes, which function made them. A derivation
+in array-API style takes its functions from its arrays' own namespace, and that of a box is ``autograd.numpy``.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from autograd import make_vjp
+from autograd import value_and_grad as with_grad
+from autograd.tracer import getval, isbox
+
+from gradparity.cache import TappedCache
+from gradparity.errors import UsageError
+from gradparity.protocol import Array, Batch, ModelFunctions, ModelSpec, Params, Tap
+from gradparity_manual import derivation
+
+Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
+Named: TypeAlias = dict[str, Array]
+
+
+def functions(spec: ModelSpec) -> ModelFunctions:
+    """Return the spec's model, its hand-written forward differentiated by autograd.
+
+    Raises UsageError for a spec that has no hand derivation.
+    """
+    by_hand = derivation.functions(spec)
+    loss = _loss(spec, by_hand)
+
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, Named]:
+        def of(*values: Array) -> Array:
+            return loss(dict(zip(params, values, strict=True)), batch, _identity)
+
+        value, gradients = with_grad(of, argnum=tuple(range(len(params))))(*params.values())
+        return value, {name: _like(p, g) for (name, p), g in zip(params.items(), gradients, strict=True)}
+
+    return ModelFunctions(
+        loss=by_hand.loss,
+        value_and_grad=value_and_grad,
+        predict=by_hand.predict,
+        trace=lambda params, batch: _trace(loss, params, batch),
+        derivation=None,
+    )
+
+
+def _loss(spec: ModelSpec, by_hand: ModelFunctions) -> Loss:
+    def loss(params: Params, batch: Batch, tap: Tap) -> Array:
+        c = TappedCache(tap)
+        assert by_hand.derivation is not None
+        by_hand.derivation.forward(params, batch, c)
+        if np.shape(getval(c.get("loss", ()))) != ():
+            received = "nothing" if "loss" not in c else f"shape {c['loss'].shape}"
+            raise UsageError(f"{spec.name}: forward must write a single number to c['loss'], got {received}")
+        return c["loss"]
+
+    return loss
+
+
+def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
+    """Return every named value, and the gradient of every named real value and every parameter."""
+    values: Named = {}
+    gradients: Named = {}
+    listened_to = set()
+
+    def listen(name: str, box: Array) -> None:
+        """Note the gradient that the backward pass brings to a box's node, before it goes on from there.
+
+        At the node, a forward pass may go on with a variable of its own instead of what the tap returned.
+        """
+        node = box._node
+        go_on = node.vjp
+
+        def note(gradient: Array) -> Any:
+            gradients[name] = gradient
+            return go_on(gradient)
+
+        node.vjp = note
+        listened_to.add(node)
+
+    def of(zero: Array, x: Array, y: Array, *boxes: Array) -> Array:
+        def tap(name: str, value: Array) -> Array:
+            values[name] = np.array(getval(value))
+            if values[name].dtype.kind != "f":
+                return value
+            if not isbox(value) or value._node in listened_to:
+                # A constant, or a second name for the same value: either gets a node of its own.
+                value = value + zero
+            listen(name, value)
+            return value
+
+        named = dict(zip(params, boxes, strict=True))
+        for name, box in named.items():
+            listen(name, box)
+        return loss(named, Batch(x, y if real_targets else batch.y), tap)
+
+    # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
+    real_targets = batch.y.dtype.kind == "f"
+    zero = np.zeros((), batch.x.dtype)
+    inputs = (zero, batch.x, batch.y if real_targets else zero, *params.values())
+    backward, value = make_vjp(of, argnum=tuple(range(len(inputs))))(*inputs)
+    backward(np.ones_like(value))
+    real = {name: v for name, v in {**values, **params}.items() if v.dtype.kind == "f"}
+    return values, {name: _like(v, gradients.get(name, 0)) for name, v in real.items()}
+
+
+def _like(value: Array, gradient: Array) -> Array:
+    """Return the gradient in the value's shape and dtype: some of autograd's rules compute in float64 throughout."""
+    return np.broadcast_to(np.asarray(gradient, value.dtype), value.shape)
+
+
+def _identity(name: str, value: Array) -> Array:
+    """The tap outside a trace."""
+    del name
+    return value
