@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-DISTRIBUTIONS = ("gradparity", "numpy", "jax", "jaxlib", "torch")
+DISTRIBUTIONS = ("gradparity", "numpy", "scipy", "jax", "jaxlib", "optax", "torch", "autograd")
 """Distributions whose version can change a result or its cost."""
 
 

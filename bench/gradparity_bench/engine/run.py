@@ -1,0 +1,88 @@
+"""The benchmark of many points, each kept as soon as it is finished."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gradparity import registry
+from gradparity.errors import UsageError, unknown
+from gradparity.manifest import manifest
+from gradparity.parity import journal
+from gradparity_bench.engine.measure_point import Bench, Interrupted, Progress, measure_point
+from gradparity_bench.engine.parity_guard import guard
+from gradparity_bench.engine.threads import cores
+from gradparity_bench.points import spec_at
+from gradparity_bench.results import SCHEMA, Measurement, Point, Result
+
+ROUNDS = 40
+PATIENCE = 120.0
+"""Seconds."""
+
+
+def run(
+    points: Sequence[Point],
+    backends: Sequence[str] = registry.DEFAULT,
+    *,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    keep: Path | None = None,
+    patience: float = PATIENCE,
+    progress: Progress = lambda _: None,
+) -> Result:
+    """Time the training step of every backend at every point, in turns, each in a process of its own.
+
+    A backend that is missing, disagrees, dies, hangs for ``patience`` seconds or runs out of memory has a row that
+    says so, and the others are timed. Each finished point is appended to the file ``keep``, and not measured again
+    when that is given again with the same backends, rounds, seed and machine. After Ctrl-C the result holds what was
+    finished, and ``complete`` is false. ``progress`` is told what comes next.
+
+    Raises UsageError, before anything is timed, for an unknown backend, a point that cannot be, fewer than 3 rounds,
+    and a file that was kept by another run.
+    """
+    names = tuple(dict.fromkeys(backends))
+    _require_possible(points, names, rounds)
+    machine = manifest()
+    about = {"schema": SCHEMA, "backends": list(names), "rounds": rounds, "seed": seed, "machine": machine}
+    done = [] if keep is None else [Measurement.from_dict(line) for line in journal.read(keep, about)]
+    began = {"began": datetime.now(UTC).isoformat(timespec="seconds")}
+    found: list[Measurement] = []
+    complete = True
+    try:
+        with _bench(names, rounds, seed, patience, progress) as bench:
+            for number, point in enumerate(points, start=1):
+                progress(f"point {number} of {len(points)}")
+                before = next((m for m in done if m.point == point), None)
+                found.append(before or measure_point(bench, point))
+                if keep is not None and before is None:
+                    journal.append(keep, asdict(found[-1]))
+    except Interrupted as interrupt:
+        found.append(interrupt.measurement)
+        complete = False
+    except KeyboardInterrupt:
+        complete = False
+    return Result(machine | began, seed, tuple(found), complete)
+
+
+def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: int) -> None:
+    registered = registry.names()
+    for name in backends:
+        if name not in registered:
+            raise unknown("backend", name, registered)
+    if not backends or not points:
+        raise UsageError("a benchmark needs at least one backend and one point, got none")
+    if rounds < 3:
+        raise UsageError(f"--rounds must be at least 3, got {rounds}: fewer have no confidence interval")
+    for point in points:
+        if point.batch_size < 1:
+            raise UsageError(f"--batch-size must be at least 1, got {point.batch_size}")
+        cores(point.threads)
+        spec_at(point)
+
+
+@contextmanager
+def _bench(backends: tuple[str, ...], rounds: int, seed: int, patience: float, progress: Progress) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="gradparity-bench-") as name, guard(Path(name), patience) as refusal:
+        yield Bench(backends, rounds, seed, refusal, Path(name), patience, progress)

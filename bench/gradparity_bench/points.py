@@ -1,0 +1,88 @@
+"""Points: where every backend is measured, one by one or as a grid over sizes."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradparity.checking import spec_of
+from gradparity.errors import UsageError, did_you_mean
+from gradparity.protocol import Dtype, ModelSpec
+from gradparity.usermodel import is_file
+from gradparity_bench.results import Point
+
+RUN = ("batch_size", "dtype", "threads")
+"""The axes of a point that are not the model's."""
+SHAPE = ("width", "depth")
+"""Of a model with ``widths``: the size of every hidden layer, and the number of affine maps."""
+
+
+def points(
+    model: str,
+    settings: Sequence[str] = (),
+    *,
+    batch_size: Sequence[int] = (64,),
+    dtype: Sequence[Dtype] = ("float32",),
+    threads: Sequence[int] = (1,),
+    **sizes: Sequence[Any],
+) -> list[Point]:
+    """Return every combination, the last axis fastest.
+
+    ``model`` and ``settings`` (name=value each) are as ``gradparity check`` takes them. ``sizes`` are fields of the
+    model's spec, each with its values, and ``width`` and ``depth`` for a model with ``widths``. Raises UsageError for
+    a size that the model does not have, and for values that it refuses.
+    """
+    spec = spec_of(model, settings)
+    own = is_dataclass(spec) and not is_file(model)
+    known = [field.name for field in fields(spec)] if own and is_dataclass(spec) else []
+    known += list(SHAPE) if "widths" in known else []
+    for name in sizes:
+        if name not in known:
+            raise UsageError(
+                f"unknown size of {model} '{name}': there is {', '.join([*RUN, *known])}{did_you_mean(name, known)}"
+            )
+    return [
+        Point(model, _settings(spec, size) if own else {}, n, each_dtype, count)
+        for size in _combinations(sizes)
+        for each_dtype, count, n in itertools.product(dtype, threads, batch_size)
+    ]
+
+
+def spec_at(point: Point) -> ModelSpec:
+    """Return the spec that a point measures."""
+    spec = spec_of(point.model)
+    return replace(spec, **point.settings) if point.settings else spec  # type: ignore[type-var]
+
+
+def step_bytes(spec: ModelSpec, batch_size: int, dtype: Dtype) -> int:
+    """Return the bytes that a step must move at least: each parameter read and written once, the batch read once.
+
+    Intermediates may stay in the cache, so they are not counted: a lower bound, whatever the backend does.
+    """
+    params = sum(int(np.prod(shape)) for shape in spec.param_shapes.values())
+    x, y = spec.example_batch(np.random.default_rng(0), batch_size)
+    size = np.dtype(dtype).itemsize
+    return int(2 * params * size + x.size * size + y.size * (size if y.dtype.kind == "f" else y.itemsize))
+
+
+def _combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*axes.values()):
+        yield dict(zip(axes, values, strict=True))
+
+
+def _settings(spec: Any, size: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec's fields with one combination of sizes put in."""
+    changed = {name: value for name, value in size.items() if name not in SHAPE}
+    if any(name in size for name in SHAPE):
+        inputs, *hidden, outputs = changed.get("widths", spec.widths)
+        depth = size.get("depth", len(hidden) + 1)
+        if depth < 1:
+            raise UsageError(f"depth must be at least 1, got {depth}")
+        width = [size["width"]] if "width" in size else hidden[-1:]
+        if depth > 1 and not width:
+            raise UsageError("depth above 1 needs a width, and the model has no hidden layer: give width too")
+        between = width * (depth - 1) if "width" in size else (hidden + width * depth)[: depth - 1]
+        changed["widths"] = (inputs, *between, outputs)
+    return asdict(replace(spec, **changed))

@@ -1,0 +1,214 @@
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+import gradparity_bench
+from gradparity.errors import UsageError
+from gradparity_bench.engine import run as engine
+from gradparity_bench.engine.measure_point import Bench, draw, measure_point
+from gradparity_bench.engine.process import Worker, WorkerError
+from gradparity_bench.points import points, spec_at
+from gradparity_bench.results import Measurement, Point, Result
+
+BROKEN = """
+import os, time
+from dataclasses import dataclass
+import numpy as np
+from gradparity_manual.on_numpy import NumpyBackend, NumpyModel
+
+class Step:
+    def __init__(self, step, how):
+        self.step, self.how = step, how
+        self.load, self.params, self.epoch = step.load, step.params, step.epoch
+
+    def start(self, params):
+        return self.step.start(params)
+
+    def __call__(self, state, batch):
+        if self.how == "dies":
+            print("an assertion deep inside", flush=True)
+            os.abort()
+        if self.how == "hangs":
+            time.sleep(1000)
+        if self.how == "greedy":
+            np.ones(2**50, dtype=np.uint8)
+        state, loss = self.step(state, batch)
+        if self.how == "idle":
+            state = self.step.start({name: 0 * value for name, value in self.step.params(state).items()})
+        return state, loss
+
+@dataclass(frozen=True)
+class Model(NumpyModel):
+    how: str = ""
+
+    def train_step(self, optimizer):
+        return Step(super().train_step(optimizer), self.how)
+
+class Broken(NumpyBackend):
+    def model(self, spec, dtype="float32"):
+        right = super().model(spec, dtype)
+        return Model(right.spec, right.dtype, right.functions, self.name)
+
+dies, hangs, greedy, idle = map(Broken, ("dies", "hangs", "greedy", "idle"))
+"""
+NAMES = ("dies", "hangs", "greedy", "idle")
+POINTS = points("softmax_regression", batch_size=[8])
+
+
+@pytest.fixture
+def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register backends that die, hang, want too much memory, or train nothing; and those of ``plugins``."""
+    (plugins / "broken_backends.py").write_text(BROKEN)
+    distribution = plugins / "broken-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    lines = ["[gradparity.backends]", *(f"{name} = broken_backends:{name}" for name in NAMES), ""]
+    (distribution / "entry_points.txt").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(str(plugins))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
+
+    @contextmanager
+    def guard(*_: object) -> Iterator[Callable[..., tuple[str, str]]]:
+        yield lambda *_: ("timed", "")
+
+    monkeypatch.setattr(engine, "guard", guard)
+
+
+def workers() -> list[psutil.Process]:
+    """Return the processes that this one has started and that still run."""
+    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
+    before = workers()
+    names = ["lost", "dies", "numpy", "greedy", "wrong", "idle"]
+    (found,) = gradparity_bench.run(POINTS, names, rounds=3).measurements
+    said = {row.backend: (row.status, row.reason) for row in found.rows}
+    assert list(said) == names
+    assert said["numpy"] == ("timed", "")
+    assert {name: status for name, (status, _) in said.items() if name != "numpy"} == {
+        "lost": "not installed",
+        "dies": "died",
+        "greedy": "out of memory",
+        "wrong": "disagrees",
+        "idle": "disagrees",
+    }
+    assert "pip install no_such_library" in said["lost"][1]
+    assert "SIGABRT" in said["dies"][1]
+    assert "d['W']" in said["wrong"][1]
+    assert "its loss after 20 steps" in said["idle"][1]
+    assert workers() == before
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
+    arrays = tmp_path / "drawn.npz"
+    point = POINTS[0]
+    draw(spec_at(point), point, 0).save(arrays)
+    before = workers()
+    with Worker(1, tmp_path, patience=3.0) as worker, pytest.raises(WorkerError, match="within 3 s") as error:
+        worker.request("prepare", backend="hangs", point=asdict(point), arrays=str(arrays), memory_limit=2**40)
+    assert error.value.status == "hung"
+    assert workers() == before
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
+    (found,) = gradparity_bench.run(POINTS, ["numpy"], rounds=3).measurements
+    (row,) = found.rows
+    assert row.rounds is not None
+    assert row.phases is not None
+    for call in ("step", "epoch", "loss", "value_and_grad"):
+        assert len(getattr(row.rounds, call)) == 3
+        assert min(getattr(row.rounds, call)) > 0
+    assert row.rounds.epoch[0] > row.rounds.step[0]
+    assert row.threads_observed is not None
+    assert row.threads_observed < 1.1
+    assert (row.library, row.differentiation) == ("numpy", "hand")
+    assert set(row.versions) == {"gradparity", "numpy"}
+    assert row.peak_memory is not None
+    assert row.working_memory is not None
+    assert row.peak_memory > row.working_memory > 0
+    assert row.phases.importing > 0
+    assert found.again is not None
+    assert found.again.final_loss == row.final_loss
+    assert found.limits is not None
+    assert len(found.limits.flops_per_second) == len(found.limits.bytes_per_second) == 3
+    assert found.verdict("numpy") == "tie"
+    assert found.flops == 2 * (2 * 8 * 7 * 5) + 8 * 8 * 5 + 2 * 8 * 5
+
+
+def interrupt_at(moment: str) -> Callable[[str], None]:
+    """Return a progress that presses Ctrl-C at a moment, with workers that do not hear it."""
+
+    def progress(now: str) -> None:
+        if now == moment:
+            assert all(os.getpgid(worker.pid) != os.getpgid(0) for worker in workers())
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
+    before = workers()
+    result = gradparity_bench.run(POINTS * 2, ["numpy"], rounds=9, progress=interrupt_at("round 2 of 9"))
+    assert not result.complete
+    (found,) = result.measurements
+    rounds = found.row("numpy").rounds
+    assert rounds is not None
+    assert len(rounds.step) == 2
+    assert workers() == before
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
+    before = workers()
+    result = gradparity_bench.run(POINTS, ["numpy"], progress=interrupt_at("starting numpy"))
+    assert (result.complete, result.measurements) == (False, ())
+    assert workers() == before
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = tmp_path / "sweep.jsonl"
+    sweep = points("softmax_regression", batch_size=[4, 8])
+    first = gradparity_bench.run(sweep, ["numpy"], rounds=3, keep=keep, progress=interrupt_at("point 2 of 2"))
+    assert not first.complete
+    assert [m.point for m in first.measurements] == sweep[:1]
+
+    measured = []
+    real = measure_point
+
+    def counted(bench: Bench, point: Point) -> Measurement:
+        measured.append(point)
+        return real(bench, point)
+
+    monkeypatch.setattr(engine, "measure_point", counted)
+    second = gradparity_bench.run(sweep, ["numpy"], rounds=3, keep=keep)
+    assert measured == sweep[1:]
+    assert second.complete
+    assert second.measurements[0] == first.measurements[0]
+    assert Result.from_dict(second.to_dict()) == second
+    with pytest.raises(UsageError, match="another"):
+        gradparity_bench.run(sweep, ["numpy"], rounds=4, keep=keep)
+
+
+@pytest.mark.parametrize(
+    ("backends", "rounds", "said"),
+    [(["nunpy"], 3, "did you mean 'numpy'"), ([], 3, "at least one backend"), (["numpy"], 2, "at least 3")],
+)
+def test_a_run_that_cannot_be_is_refused_before_anything_is_timed(backends: list[str], rounds: int, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        gradparity_bench.run(POINTS, backends, rounds=rounds)

@@ -1,0 +1,84 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradparity_bench.engine.run import ROUNDS
+from gradparity_bench.ratio import SMALLEST, Ratio, Verdict, noise_floor, paired_ratio, verdict
+
+SECONDS = st.lists(st.floats(1e-6, 1e3), min_size=3, max_size=40)
+
+
+def synthetic(rng: np.random.Generator, factor: float, rounds: int = ROUNDS) -> tuple[float, ...]:
+    """Draw seconds of a step: 2% of noise, and now and then a round in which something else had the core."""
+    noise = rng.normal(0, 0.02, rounds) + (rng.random(rounds) < 0.1) * rng.exponential(0.5, rounds)
+    return tuple(factor * np.exp(noise))
+
+
+@given(SECONDS, st.floats(1e-3, 1e3))
+@settings(max_examples=30, deadline=None)
+def test_a_multiple_has_that_ratio_whatever_the_rounds(seconds: list[float], factor: float) -> None:
+    ratio = paired_ratio([factor * s for s in seconds], seconds)
+    assert ratio.low == pytest.approx(factor)
+    assert ratio.high == pytest.approx(factor)
+    assert ratio.value == pytest.approx(factor)
+
+
+@given(SECONDS, st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_what_slows_a_whole_round_leaves_the_ratio_alone(seconds: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    own = np.asarray(seconds)
+    other = own * np.exp(rng.normal(0, 0.1, len(own)))
+    drift = np.exp(rng.normal(0, 2, len(own)))
+    before = paired_ratio(own.tolist(), other.tolist())
+    after = paired_ratio((own * drift).tolist(), (other * drift).tolist())
+    assert (after.low, after.value, after.high) == pytest.approx((before.low, before.value, before.high))
+
+
+@given(SECONDS, st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_the_ratio_the_other_way_round_is_the_reciprocal_and_the_interval_holds_the_ratio(
+    seconds: list[float], seed: int
+) -> None:
+    other = (np.asarray(seconds) * np.exp(np.random.default_rng(seed).normal(0, 0.1, len(seconds)))).tolist()
+    there, back = paired_ratio(seconds, other), paired_ratio(other, seconds)
+    assert back.value == pytest.approx(1 / there.value)
+    assert there.low <= there.value <= there.high
+
+
+def test_two_rounds_say_nothing() -> None:
+    assert paired_ratio([1.0, 1.0], [2.0, 2.0]) == Ratio(0.5, 0.0, math.inf)
+    assert verdict(paired_ratio([1.0, 1.0], [2.0, 2.0]), floor=1.01) == "tie"
+
+
+def test_the_noise_floor_is_how_far_the_a_a_pair_is_from_one_on_either_side() -> None:
+    assert noise_floor(Ratio(0.8, 0.7, 1.3)) == pytest.approx(1.25)
+    assert noise_floor(Ratio(1.2, 0.9, 1.3)) == pytest.approx(1.2)
+    assert noise_floor(Ratio(1.001, 0.9, 1.1)) == pytest.approx(math.exp(SMALLEST))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (Ratio(1.2, 1.11, 1.3), "slower"),
+        (Ratio(1.2, 1.09, 1.3), "tie"),
+        (Ratio(1.0, 0.95, 1.05), "tie"),
+        (Ratio(0.9, 0.85, 0.95), "tie"),
+        (Ratio(0.9, 0.85, 0.90), "faster"),
+    ],
+)
+def test_only_an_interval_wholly_beyond_the_floor_is_a_difference(ratio: Ratio, said: str) -> None:
+    assert verdict(ratio, floor=1.1) == said
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, "tie"), (1.05, "slower"), (1 / 1.05, "faster")])
+def test_five_percent_is_seen_and_two_copies_tie_in_nineteen_of_twenty_runs(factor: float, said: Verdict) -> None:
+    verdicts: list[Verdict] = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        first, again, other = synthetic(rng, 1.0), synthetic(rng, 1.0), synthetic(rng, factor)
+        verdicts.append(verdict(paired_ratio(other, first), noise_floor(paired_ratio(again, first))))
+    assert verdicts.count(said) >= 19
