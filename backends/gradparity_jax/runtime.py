@@ -77,6 +77,10 @@ class JaxBackend:
         """Wait until every array in x is computed."""
         jax.block_until_ready(x)  # type: ignore[no-untyped-call]
 
+    def forget(self) -> None:
+        """Free what JAX has compiled so far in this process."""
+        jax.clear_caches()  # type: ignore[no-untyped-call]
+
 
 @dataclass(frozen=True, eq=False)
 class JaxModel:

@@ -241,6 +241,14 @@ class TellsOperations(Protocol):
 
 
 @runtime_checkable
+class KeepsPrograms(Protocol):
+    """What a backend that compiles may offer besides, for sweeps over thousands of models."""
+
+    def forget(self) -> None:
+        """Free what is compiled so far, of any model: it is compiled anew when it is next called."""
+
+
+@runtime_checkable
 class Backend(Protocol):
     """One way of getting a gradient."""
 

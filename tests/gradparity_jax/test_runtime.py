@@ -10,7 +10,7 @@ import pytest
 
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Backend, Batch, Model, TrainStep
+from gradparity.protocol import Backend, Batch, KeepsPrograms, Model, TrainStep
 from gradparity_jax import backend
 
 SPEC = SoftmaxRegression(features=4, classes=3)
@@ -147,3 +147,13 @@ def test_an_unusable_optimizer_is_refused_in_one_line(
     with pytest.raises(UsageError, match=message) as raised:
         backend.optimizer(name, **hyperparameters)
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_compiled_is_freed_and_compiled_again_when_it_is_needed() -> None:
+    model = backend.model(SoftmaxRegression(), "float64")
+    rng = np.random.default_rng(0)
+    params, batch = model.spec.init(rng), model.spec.example_batch(rng, 4)
+    before = np.asarray(model.loss(params, batch))
+    assert isinstance(backend, KeepsPrograms)
+    backend.forget()
+    assert np.asarray(model.loss(params, batch)) == before

@@ -61,7 +61,7 @@ def _print_title(explanation: Explanation) -> None:
     sources = ", ".join((HAND, *e.witnesses, DIFFERENCES))
     console.print(Text(f"{e.model}: {e.n} examples, seed {e.seed}, float64; {sources} of the loss"))
     for remark in e.remarks:
-        console.print(Text(remark, style="dim"))
+        console.print(Text(remark, style="dim"), soft_wrap=True)  # a command in it is copied as it is typed
 
 
 def _print_end(explanation: Explanation) -> None:

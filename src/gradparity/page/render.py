@@ -1,18 +1,17 @@
-"""The pages' content, section by section, and the templates that lay it out."""
+"""The content of a check's and a comparison's page, section by section."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from gradparity import comparison as comparing
 from gradparity.comparison import Comparison
 from gradparity.manifest import manifest
 from gradparity.page import images, panels, plots, words
-from gradparity.page.formulas import mathml
 from gradparity.page.parity_table import parity_table
+from gradparity.page.templates import template
 from gradparity.parity.report import Report, describe
 from gradparity.parity.training_parity import TrainingParity
 from gradparity.parity.training_parity import describe as describe_training
@@ -26,7 +25,7 @@ def render_check(report: Report, training: TrainingParity | None) -> str:
         "Check": {"examples": str(report.n), "seed": str(report.seed), "witnesses": words.listing(report.witnesses)},
         "Machine": manifest(),
     }
-    return _template("check.html.jinja").render(
+    return template("check.html.jinja").render(
         **_shared(report, training), facts=facts, accusations=[*map(describe, report.findings), *_apart(training)]
     )
 
@@ -34,7 +33,7 @@ def render_check(report: Report, training: TrainingParity | None) -> str:
 def render_comparison(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
     report, training = comparison.report, comparison.training
-    return _template("comparison.html.jinja").render(
+    return template("comparison.html.jinja").render(
         **_shared(report, training),
         spec=comparison.spec,
         dataset=comparison.dataset,
@@ -55,24 +54,12 @@ def render_comparison(comparison: Comparison) -> str:
     )
 
 
-def _template(name: str) -> Template:
-    environment = Environment(
-        loader=PackageLoader("gradparity.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(mathml=mathml, listing=words.listing, scientific=words.scientific, describe=describe)
-    return environment.get_template(name)
-
-
 def _shared(report: Report, training: TrainingParity | None) -> dict[str, Any]:
     """What the page of a check and that of a comparison have in common."""
     return {
         "report": report,
         "training": training,
-        "agrees": report.agrees and (training is None or training.agrees),
+        "agrees": bool(report.rows) and report.agrees and (training is None or training.agrees),
         "headline": words.headline(report, training),
         "parity": parity_table(report),
         "visible": bool(report.smallest_visible_bugs),

@@ -25,6 +25,19 @@ def number(x: float) -> str:
     return f"{x:.2g}" if 0.001 <= x < 100 else scientific(x)
 
 
+def entry(x: float | None) -> str:
+    """Write one entry of an array to six digits, as 0.0174801 or −1.75×10⁻⁵; a dash where there is no number."""
+    if x is None:
+        return "—"
+    digits, _, exponent = f"{x:.6g}".replace("-", "−").partition("e")
+    return f"{digits}×10{power(int(exponent.replace('−', '-')))}" if exponent else digits
+
+
+def shape(sizes: Iterable[int]) -> str:
+    """Write a shape as 11 × 5; () is a scalar."""
+    return " × ".join(map(str, sizes)) or "scalar"
+
+
 def power(exponent: int) -> str:
     """Write an exponent in superscript digits."""
     return str(exponent).translate(_SUPERSCRIPT)

@@ -20,7 +20,7 @@ from gradparity.models.variants import LARGEST, VARIANTS
 from gradparity.parity.check import LANES
 from gradparity.parity.journal import append, read
 from gradparity.parity.report import Report, Row
-from gradparity.protocol import Dtype, ModelSpec
+from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
 
 COMPILED = {"jax": 50}
 """Library -> it takes part in one draw of so many: compiling anew for each size takes seconds, a check hundredths."""
@@ -143,6 +143,10 @@ def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
 def outcome_of(draw: Draw) -> Outcome:
     """Check one draw, in whichever process this is called."""
     report = draw.check()
+    for name in draw.backends:
+        # Programs of thousands of models would fill the memory: JAX keeps what belongs to models long gone.
+        if isinstance(backend := registry.backend(name), KeepsPrograms):
+            backend.forget()
     worst = {lane: max(_share(row) for row in report.rows if row.lane == lane) for lane in draw.lanes}
     return Outcome(draw.index, report.agrees, worst)
 

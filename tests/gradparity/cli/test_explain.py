@@ -59,6 +59,18 @@ def test_a_wrong_line_of_a_file_is_named_and_the_status_is_1(
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_the_page_and_the_data_are_written_and_the_status_stays_the_verdict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    wrong, page, data = tmp_path / "wrong.py", tmp_path / "out.html", tmp_path / "out.json"
+    wrong.write_text(EXAMPLE.read_text().replace(' * (1 - c["a"] ** 2)', ""))
+    assert __main__.run(["explain", str(wrong), "--html", str(page), "--json", str(data)]) == 1
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[-1], err) == (f"The page with the graph is {page}", "")
+    assert "Different from the machine: z." in page.read_text(encoding="utf-8")
+    assert json.loads(data.read_text())["agrees"] is False
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -138,6 +150,8 @@ def test_a_scalar_takes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_how_to_install_what_is_missing_is_printed_as_it_is_typed(
     capsys: pytest.CaptureFixture[str], mlp: Explanation
 ) -> None:
-    remark = "no column jax: 'jax' is not installed, run  pip install 'gradparity[jax]'"
+    remark = (
+        f"no column jax: 'jax' is not installed, run  {'a/long/path/' * 4}bin/python -m pip install 'gradparity[jax]'"
+    )
     derivation.walk(replace(mlp, remarks=(remark,)), all_equations=False)
     assert remark in capsys.readouterr().out

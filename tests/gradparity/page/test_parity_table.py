@@ -91,7 +91,7 @@ def test_a_whole_gradient_is_only_marked_as_following_where_a_line_of_the_backen
     report = make_comparison(images, backends=("numpy",)).report
     rows = tuple(
         replace(r, error=1.0)
-        if r.line == "W" and r.kind != "value" or r.line == "logits" and r.kind == "gradient"
+        if (r.line == "W" and r.kind != "value") or (r.line == "logits" and r.kind == "gradient")
         else r
         for r in report.rows
     )
