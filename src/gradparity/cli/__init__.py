@@ -1,6 +1,6 @@
 """The command line. Each command imports what it computes with when it runs, so that ``--help`` is quick.
 
-Another package adds a command by an entry point in the group ``gradparity.commands`` that is a ``typer.Typer``.
+Another package adds a group of commands, a ``typer.Typer``, by an entry point in the group ``gradparity.commands``.
 """
 
 from importlib.metadata import entry_points
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gradparity import __version__
+from gradparity.cli import exercise
 from gradparity.cli.check import check
 from gradparity.cli.compare import compare
 from gradparity.cli.explain import explain
@@ -42,6 +43,7 @@ def _options(
 
 for command in (compare, check, explain, train, models, backends, data):
     app.command()(command)
+app.add_typer(exercise.app, name="exercise")
 
 for entry in entry_points(group="gradparity.commands"):
     try:

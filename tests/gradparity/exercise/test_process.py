@@ -1,0 +1,125 @@
+"""A file checked in a process of its own: whatever it does, one clear sentence, and the file as it was."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gradparity.errors import UsageError
+from gradparity.exercise import Outcome, check, start
+from gradparity.exercise.worker import without_numbers
+
+Solved = Callable[..., Path]
+pytestmark = pytest.mark.usefixtures("posed")  # which skips where no machine is there to check
+PATIENCE = 60.0
+"""Seconds for a file that is not stuck, on a busy machine."""
+
+
+def untouched(path: Path) -> Callable[[], bool]:
+    """Return whether, from now on, a file has kept its bytes and its time, and its folder what it holds."""
+
+    def seen() -> object:
+        return path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.rglob("*"))
+
+    before = seen()
+    return lambda: seen() == before
+
+
+def test_a_right_file_agrees_and_prints_and_files_are_kept_apart(
+    solved: Solved, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noisy = (
+        'print("secret", d["logits"])\n    import os\n'
+        '    os.system("echo secret")\n    np.save("here.npy", d["logits"])\n'
+    )
+    path = solved(
+        {"b": noisy + '    d["b"] = d["logits"].sum(axis=0)'}, ("import numpy as np", "import numpy as np, neighbour")
+    )
+    Path("neighbour.py").write_text('print("hello")\n')
+    same = untouched(path)
+    outcome = check(path, PATIENCE)
+    assert same()
+    assert capfd.readouterr() == ("", "")
+    assert outcome == Outcome(("logits", "W", "b"), None, outcome.witness, printed=True, wrote=True)
+    assert outcome.witness in ("torch", "jax")
+
+
+def test_a_file_that_opens_itself_changes_a_copy(solved: Solved) -> None:
+    path = solved({"b": 'open(__file__, "w").close()\n    d["b"] = -d["logits"].sum(axis=0)'})
+    same = untouched(path)
+    outcome = check(path, PATIENCE)
+    assert same()
+    assert outcome.wrong is not None
+    assert (outcome.wrong.line, outcome.wrong.symptom) == ("b", "it has the wrong sign")
+    assert (outcome.printed, outcome.wrote) == (False, False)
+
+
+def test_the_first_blank_is_named() -> None:
+    path = start("softmax-regression")
+    same = untouched(path)
+    outcome = check(path, PATIENCE)
+    assert same()
+    assert outcome.wrong is not None
+    assert outcome.wrong.blank
+    number = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "= ..." in text)
+    assert outcome.wrong.place == f"softmax_regression.py:{number}"
+
+
+@pytest.mark.parametrize(
+    "loop", ["while True:\n        print(0)", "sum(iter(int, 1))", "import time\n    time.sleep(1e6)"]
+)
+def test_a_loop_that_never_ends_is_ended_and_its_line_named(loop: str, solved: Solved) -> None:
+    path = solved({"W": loop})
+    same = untouched(path)
+    with pytest.raises(UsageError, match=r"^my_answer\.py:(\d+): it still ran after 2 seconds") as caught:
+        check(path, 2.0)
+    assert same()
+    first = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if loop.splitlines()[0] in text)
+    assert int(str(caught.value).split(":")[1]) in (first, first + 1)
+
+
+ENDS = {
+    "exit(3)": r"my_answer\.py: it ends Python itself",
+    "import os\n    os._exit(0)": r"my_answer\.py: Python ended before the check was done, with status 0",
+    "input()": r"my_answer\.py:\d+: backward raised EOFError",
+    "import numpi": r"my_answer\.py:\d+: backward raised ModuleNotFoundError: No module named 'numpi'$",
+    'raise ValueError(str(d["logits"]))': r"my_answer\.py:\d+: backward raised ValueError$",
+    "import time, threading as t\n    t.Thread(target=time.sleep, args=[1e6]).start()\n    1 / 0": "ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize("statement", ENDS)
+def test_whatever_ends_early_is_one_sentence(statement: str, solved: Solved) -> None:
+    path = solved({"W": statement})
+    same = untouched(path)
+    with pytest.raises(UsageError, match=ENDS[statement]) as caught:
+        check(path, PATIENCE)
+    assert same()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_another_folder_is_named_as_it_was_given(solved: Solved) -> None:
+    Path("sub").mkdir()
+    wrong = check(solved({"b": 'd["b"] = 0.0'}, name="sub/mine.py"), PATIENCE).wrong
+    assert wrong is not None
+    assert wrong.place == "sub/mine.py:35"
+    with pytest.raises(UsageError, match=r"^sub/mine\.py:35: backward raised ZeroDivisionError"):
+        check(solved({"b": "1 / 0"}, name="sub/mine.py"), PATIENCE)
+
+
+UNRUN = {
+    'd["b"] =': r"my_answer\.py:35: Python cannot read the file, invalid syntax",
+    "\0": "my_answer.py.*: Python cannot read the file",
+}
+
+
+@pytest.mark.parametrize("text", UNRUN)
+def test_a_file_that_does_not_parse_is_not_run(text: str, solved: Solved) -> None:
+    with pytest.raises(UsageError, match=UNRUN[text]):
+        check(solved({"b": text}))
+
+
+def test_what_an_error_quotes_is_cut_where_it_holds_numbers() -> None:
+    assert without_numbers("a.py:3: backward raised ValueError: [0.25 -1e-3]") == "a.py:3: backward raised ValueError"
+    assert without_numbers("a.py:3: backward raised KeyError: c has no 'z'").endswith("c has no 'z'")
+    assert without_numbers("v1.2/a.py:3: d['b'] is written twice") == "v1.2/a.py:3: d['b'] is written twice"
