@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test bench lint types check-all clean
+.PHONY: demo test bench lessons lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
 
 test: $(VENV)/test.stamp  ## assert everything that is not a speed
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 bench: $(VENV)/test.stamp  ## time the training step of every model and backend
-	$(BIN)/python -m pytest bench --benchmark-columns=median,iqr,rounds --benchmark-sort=median
+	$(BIN)/python -m pytest bench --benchmark-columns=median,iqr,rounds --benchmark-sort=mean
+
+lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML page to build/lessons
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python lessons/export.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

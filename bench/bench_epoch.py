@@ -6,7 +6,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from gradparity.data import Dataset
 from gradparity.models.configure import Spec
 from gradparity.protocol import Backend, TrainStep
-from gradparity_bench.clock import BATCH_SIZE, clock
+from gradparity_bench.clock import BATCH_SIZE, beside_the_limit, clock
+from gradparity_bench.results import Limits
 
 
 def test_epoch(
@@ -16,6 +17,7 @@ def test_epoch(
     step: TrainStep,
     params: dict[str, np.ndarray],
     digits: Dataset,
+    limits: Limits,
 ) -> None:
     """Time an epoch from the initial parameters."""
     order = np.random.default_rng(42).permutation(len(digits.train))
@@ -29,3 +31,4 @@ def test_epoch(
         lambda: (step.start(params), loaded, order, BATCH_SIZE),
         rounds=40,
     )
+    beside_the_limit(benchmark, spec, limits, steps=len(digits.train) / BATCH_SIZE)

@@ -5,7 +5,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from gradparity.models.configure import Spec
 from gradparity.protocol import Backend, Batch, TrainStep
-from gradparity_bench.clock import clock
+from gradparity_bench.clock import beside_the_limit, clock
+from gradparity_bench.results import Limits
 
 
 def test_train_step(
@@ -15,6 +16,8 @@ def test_train_step(
     step: TrainStep,
     params: dict[str, np.ndarray],
     batch: Batch,
+    limits: Limits,
 ) -> None:
     """Time a step from the initial parameters."""
     clock(benchmark, "training step", spec, backend, step, lambda: (step.start(params), batch), rounds=300)
+    beside_the_limit(benchmark, spec, limits, steps=1)

@@ -12,11 +12,13 @@ import pytest
 
 from gradparity import data, registry
 from gradparity.data import Dataset
+from gradparity.manifest import manifest
 from gradparity.models import MODELS
 from gradparity.models.configure import Spec, spec_for_data
 from gradparity.protocol import Backend, Batch, TrainStep
 from gradparity_bench import guard
-from gradparity_bench.clock import BATCH_SIZE
+from gradparity_bench.clock import BATCH_SIZE, machine_limits
+from gradparity_bench.results import Limits
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +58,12 @@ def batch(digits: Dataset, backend: Backend) -> Batch:
 def step(spec: Spec, backend: Backend) -> TrainStep:
     """A training step of plain gradient descent."""
     return backend.model(spec).train_step(backend.optimizer("sgd", lr=0.1))
+
+
+@pytest.fixture(scope="session")
+def limits() -> Limits:
+    """What this machine could do at best, measured once."""
+    return machine_limits(int(manifest()["cores"]))
 
 
 @pytest.fixture(autouse=True)

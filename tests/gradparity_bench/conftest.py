@@ -1,11 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from gradparity.protocol import Examples
+from gradparity.protocol import Differentiation, Examples
+from gradparity_bench.points import points
+from gradparity_bench.results import Limits, Measurement, Phases, Rounds, Row
 from gradparity_bench.task import Task
 
 WRONG = """
@@ -54,3 +57,37 @@ def plugins(tmp_path: Path) -> Path:
         "[gradparity.backends]\nwrong = wrong_backend:backend\nlost = lost_backend:backend\n"
     )
     return tmp_path
+
+
+BY_HAND = {"numpy", "jax-manual", "torch-manual"}
+JITTER = (1.001, 0.999, 1.0, 1.002, 0.998)
+
+
+@pytest.fixture(scope="session")
+def make_measurement() -> Callable[..., Measurement]:
+    """Give what makes a measurement of an mlp from the seconds of each backend's step; None is one that is missing."""
+
+    def make(
+        steps: Mapping[str, float | None], *, again: float = 1.0, threads_seen: float = 1.0, **axes: Any
+    ) -> Measurement:
+        (point,) = points("mlp", ["widths=64,32,10"], **{name: [value] for name, value in axes.items()})
+        rows = tuple(_row(backend, seconds, threads_seen) for backend, seconds in steps.items())
+        first = next((row for row in rows if row.timed), None)
+        copy = None if first is None else _row(first.backend, again * (steps[first.backend] or 0.0), threads_seen)
+        limits = None if first is None else Limits((1e10,) * 5, (1e10,) * 5)
+        flops = 5000 * point.batch_size
+        return Measurement(point, flops, 1000 * point.batch_size, 8 * point.batch_size, rows, copy, limits)
+
+    return make
+
+
+def _row(backend: str, seconds: float | None, threads_seen: float) -> Row:
+    library = backend.partition("-")[0]
+    if seconds is None:
+        return Row(backend, "", None, "not installed", f"'{library}' is not installed")
+    steps = tuple(seconds * each for each in JITTER)
+    epochs, losses = tuple(8 * s for s in steps), tuple(s / 3 for s in steps)
+    rounds = Rounds(steps, epochs, losses, steps, (threads_seen,) * len(steps))
+    phases = Phases(1.0, 0.25, 1.0, 0.125) if library == "jax" else Phases(0.5, None, None, 0.5)
+    method: Differentiation = "hand" if backend in BY_HAND else "machine"
+    return Row(backend, library, method, "timed", "", rounds, phases, 10, 2**28, 2**27, 2.0, {library: "1.0"})

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gradparity.manifest import manifest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,7 +29,7 @@ def run_suites(plugins: Path, *arguments: str) -> str:
 
 def test_the_suites_time_what_agrees_and_skip_what_does_not_with_the_reason(plugins: Path) -> None:
     saved = plugins / "saved.json"
-    wanted = "softmax_regression and (regression-numpy or wrong or lost)"
+    wanted = "softmax_regression and (regression-numpy or wrong or lost) and not autograd"
     output = run_suites(plugins, "-k", wanted, f"--benchmark-json={saved}")
     assert "4 passed, 8 skipped" in output
     assert "its gradients disagree" in output
@@ -37,8 +39,13 @@ def test_the_suites_time_what_agrees_and_skip_what_does_not_with_the_reason(plug
         f"softmax_regression: {operation}" for operation in ("epoch", "forward", "gradient", "training step")
     ]
     assert benchmarks["softmax_regression: gradient"]["name"] == "test_gradient[softmax_regression-numpy]"
+    with_share = {group for group, benchmark in benchmarks.items() if "roofline_share" in benchmark["extra_info"]}
+    assert with_share == {"softmax_regression: epoch", "softmax_regression: training step"}
     for benchmark in benchmarks.values():
-        assert benchmark["extra_info"] == {
+        about = benchmark["extra_info"]
+        assert about.pop("manifest") == manifest()
+        assert about.pop("roofline_share", 0.5) > 0
+        assert about == {
             "model": "softmax_regression",
             "backend": "numpy",
             "dtype": "float32",

@@ -1,0 +1,74 @@
+"""What is paid once, and memory, as stacked bars with a bar for each backend."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from gradparity.page.plots import SERIES
+from gradparity.page.svg import inline_svg
+from gradparity_bench import words
+from gradparity_bench.page.curves import WIDE
+from gradparity_bench.results import Measurement
+
+MIB = 2**20
+
+
+def phases(name: str, m: Measurement) -> Markup | None:
+    """Draw import, trace, compile and first step of each timed backend, in seconds; None where there are none."""
+    rows = [(row.backend, row.phases) for row in m.timed if row.phases is not None]
+    parts = {
+        "import": [p.importing for _, p in rows],
+        "trace": [p.trace or 0.0 for _, p in rows],
+        "compile": [p.compile or 0.0 for _, p in rows],
+        "first step": [p.first_step for _, p in rows],
+    }
+    return _bars(name, "Seconds paid once", [b for b, _ in rows], parts, "seconds", words.seconds) if rows else None
+
+
+def memory(name: str, m: Measurement) -> Markup | None:
+    """Draw each timed backend's peak memory in MiB, that of the imports apart; None where there is none."""
+    rows = [
+        (row.backend, row.peak_memory / MIB, row.working_memory / MIB)
+        for row in m.timed
+        if row.peak_memory is not None and row.working_memory is not None
+    ]
+    parts = {
+        "imports": [peak - working for _, peak, working in rows],
+        "after the imports": [working for _, _, working in rows],
+    }
+    names = [backend for backend, _, _ in rows]
+    return _bars(name, "Peak memory", names, parts, "MiB", lambda x: f"{x:,.0f} MiB") if rows else None
+
+
+def _bars(
+    name: str,
+    title: str,
+    backends: Sequence[str],
+    parts: Mapping[str, Sequence[float]],
+    unit: str,
+    text: Callable[[float], str],
+) -> Markup:
+    totals = [sum(own) for own in zip(*parts.values(), strict=True)]
+
+    def draw(figure: Figure) -> None:
+        axes: Axes = figure.subplots()
+        left = [0.0] * len(backends)
+        for color, values in zip(SERIES, parts.values(), strict=False):
+            axes.barh(range(len(backends)), values, left=left, height=0.6, color=color, linewidth=0)
+            left = [start + value for start, value in zip(left, values, strict=True)]
+        for i, total in enumerate(totals):
+            axes.annotate(text(total), (total, i), (5, 0), textcoords="offset points", va="center")
+        axes.set_yticks(range(len(backends)), backends)
+        axes.set_ylim(len(backends) - 0.4, -0.6)
+        axes.set_xlim(0, 1.22 * max(totals))
+        axes.set_xlabel(unit)
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x")
+        handles = [Patch(label=part, color=color) for color, part in zip(SERIES, parts, strict=False)]
+        figure.legend(handles=handles, loc="outside upper left", ncols=4, handlelength=1.2, columnspacing=1.2)
+
+    said = ", ".join(f"{backend} {text(total)}" for backend, total in zip(backends, totals, strict=True))
+    return inline_svg(name, f"{title}: {said}", (WIDE, 1.0 + 0.36 * len(backends)), draw)

@@ -1,0 +1,53 @@
+"""Commands that other packages add by an entry point."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = """
+import typer
+
+app = typer.Typer()
+
+@app.command()
+def hello() -> None:
+    "Say hello."
+    print("hello")
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    """A folder with an installed distribution of two commands, one of which needs a package that is missing."""
+    (tmp_path / "greeting.py").write_text(COMMAND)
+    (tmp_path / "lost.py").write_text("import no_such_library")
+    distribution = tmp_path / "plugins-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1.0\n")
+    (distribution / "entry_points.txt").write_text("[gradparity.commands]\ngreet = greeting:app\nlost = lost:app\n")
+    return tmp_path
+
+
+def _gradparity(plugins: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join(filter(None, [str(plugins), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.run(
+        [sys.executable, "-m", "gradparity", *arguments],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_registered_group_of_commands_runs_and_one_that_cannot_be_loaded_is_left_out(plugins: Path) -> None:
+    assert _gradparity(plugins, "greet", "hello").stdout == "hello\n"
+    listed = _gradparity(plugins, "--help")
+    assert listed.returncode == 0
+    assert " greet " in listed.stdout
+    assert " lost " not in listed.stdout
+    refused = _gradparity(plugins, "lost")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
