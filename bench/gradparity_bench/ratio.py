@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-Verdict = Literal["tie", "faster", "slower"]
+Verdict = Literal["tie", "faster", "slower", "unclear"]
+"""Unclear: it looks like a difference, and the rounds disagree too much to say so."""
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -72,9 +73,12 @@ def noise_floor(same: Ratio) -> float:
 
 
 def verdict(ratio: Ratio, floor: float) -> Verdict:
-    """Return "faster" or "slower" where the whole interval lies outside 1/floor … floor, else "tie"."""
+    """Return "faster" or "slower" where the whole interval lies outside 1/floor … floor, "tie" where the ratio is in it.
+
+    A ratio outside with an interval that reaches in is "unclear".
+    """
     if ratio.low > floor:
         return "slower"
     if ratio.high < 1 / floor:
         return "faster"
-    return "tie"
+    return "tie" if 1 / floor <= ratio.value <= floor else "unclear"

@@ -158,7 +158,7 @@ def _interval(m: Measurement, row: Row) -> str:
 
 
 def _verdict(m: Measurement, row: Row) -> str:
-    return "" if row is m.baseline else words.reading(m, row.backend) or "unknown"
+    return "" if row is m.baseline else m.verdict(row.backend) or "unknown"
 
 
 def _ahead(m: Measurement, row: Row) -> str:

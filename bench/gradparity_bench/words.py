@@ -7,15 +7,12 @@ the ratio lies outside the floor and its interval does not, the run was too nois
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from gradparity.errors import UsageError
 from gradparity.page.words import listing
 from gradparity_bench.crossover import Crossover, crossover
 from gradparity_bench.places import differing, label, place, sweep_axis, sweeps
 from gradparity_bench.results import THREADS_MARGIN, Measurement
-
-Reading = Literal["tie", "faster", "slower", "unclear"]
 
 TIE = "a tie"
 UNCLEAR = "too noisy to tell"
@@ -96,19 +93,10 @@ def _sentence(measurements: Sequence[Measurement], own: str, other: str, *, cost
 def _factor(measurement: Measurement, own: str, other: str) -> str | None:
     if not {own, other} <= {row.backend for row in measurement.timed}:
         return None
-    ratio, said = measurement.ratio(own, other), reading(measurement, own, other)
+    ratio, said = measurement.ratio(own, other), measurement.verdict(own, other)
     if ratio is None or said is None:
         return None
     return {"tie": TIE, "unclear": UNCLEAR}.get(said) or times(ratio.value)
-
-
-def reading(measurement: Measurement, own: str, other: str | None = None) -> Reading | None:
-    """Return the verdict, or "unclear" where the ratio lies outside the noise floor and its interval does not."""
-    ratio, floor = measurement.ratio(own, other), measurement.noise_floor()
-    said = measurement.verdict(own, other)
-    if said == "tie" and ratio is not None and floor is not None and not 1 / floor <= ratio.value <= floor:
-        return "unclear"
-    return said
 
 
 def noise(measurement: Measurement) -> str:

@@ -51,7 +51,7 @@ def test_the_ratio_the_other_way_round_is_the_reciprocal_and_the_interval_holds_
 
 def test_two_rounds_say_nothing() -> None:
     assert paired_ratio([1.0, 1.0], [2.0, 2.0]) == Ratio(0.5, 0.0, math.inf)
-    assert verdict(paired_ratio([1.0, 1.0], [2.0, 2.0]), floor=1.01) == "tie"
+    assert verdict(paired_ratio([1.0, 1.0], [2.0, 2.0]), floor=1.01) == "unclear"
 
 
 def test_the_noise_floor_is_how_far_the_a_a_pair_is_from_one_on_either_side() -> None:
@@ -64,9 +64,10 @@ def test_the_noise_floor_is_how_far_the_a_a_pair_is_from_one_on_either_side() ->
     ("ratio", "said"),
     [
         (Ratio(1.2, 1.11, 1.3), "slower"),
-        (Ratio(1.2, 1.09, 1.3), "tie"),
+        (Ratio(1.2, 1.09, 1.3), "unclear"),
+        (Ratio(1.08, 0.9, 1.3), "tie"),
         (Ratio(1.0, 0.95, 1.05), "tie"),
-        (Ratio(0.9, 0.85, 0.95), "tie"),
+        (Ratio(0.9, 0.85, 0.95), "unclear"),
         (Ratio(0.9, 0.85, 0.90), "faster"),
     ],
 )

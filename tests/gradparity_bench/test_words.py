@@ -61,7 +61,7 @@ def test_a_ratio_outside_the_floor_with_an_interval_inside_is_unclear(make_measu
     row = clear.row("jax")
     assert row.rounds is not None
     noisy = replace(noisy, rows=(*noisy.rows, replace(row, rounds=replace(row.rounds, step=steps))))
-    assert words.reading(noisy, "jax") == "unclear"
+    assert noisy.verdict("jax") == "unclear"
     assert words.verdicts([noisy]) == ["jax and numpy: too noisy to tell."]
     assert words.verdicts([clear, noisy]) == ["jax and numpy: too noisy to tell at batch 8; 2× at 64."]
 

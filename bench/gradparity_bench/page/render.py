@@ -75,7 +75,6 @@ def _environment() -> Environment:
         times=words.times,
         share=words.share,
         noise=words.noise,
-        reading=words.reading,
         untimed=words.untimed,
     )
     return environment

@@ -1,0 +1,192 @@
+"""Lesson one as a reader meets it: the notebook from top to bottom, and the page that is made of it."""
+
+import html
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "lessons" / "01-softmax-regression"
+NOTEBOOK = FOLDER / "lesson.ipynb"
+NINE_LINES = """\
+Epoch 01 - Loss: 0.4578, Accuracy: 0.8858
+Epoch 02 - Loss: 0.3865, Accuracy: 0.8969
+Epoch 03 - Loss: 0.3568, Accuracy: 0.9029
+Epoch 04 - Loss: 0.3398, Accuracy: 0.9070
+Epoch 05 - Loss: 0.3275, Accuracy: 0.9101
+Epoch 06 - Loss: 0.3183, Accuracy: 0.9123
+Epoch 07 - Loss: 0.3132, Accuracy: 0.9131
+Epoch 08 - Loss: 0.3065, Accuracy: 0.9167
+Test Accuracy: 91.58%"""
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--v=0",
+    "--dump-dom",
+)
+
+# One run serves every test here: with pytest --dist loadgroup they stay on one worker.
+pytestmark = pytest.mark.xdist_group("lesson-one")
+
+
+@pytest.fixture(scope="module")
+def export() -> ModuleType:
+    """The script that ``make lessons`` runs."""
+    found = importlib.util.spec_from_file_location("export", ROOT / "lessons" / "export.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def on_digits(export: ModuleType) -> NotebookNode:
+    """The notebook with its outputs, on a machine that has no MNIST."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADPARITY_DATA", "no-such-folder")  # so that a copy in the user's cache is not found either
+        ran: NotebookNode = export.run(NOTEBOOK)
+    return ran
+
+
+@pytest.fixture(scope="module")
+def page(export: ModuleType, on_digits: NotebookNode) -> str:
+    made: str = export.page(on_digits)
+    return made
+
+
+def test_it_is_committed_without_outputs_for_any_python_kernel() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in _code(notebook))
+
+
+def test_it_runs_from_top_to_bottom_on_digits_without_a_warning(on_digits: NotebookNode) -> None:
+    assert "digits: 1437 images" in _said(on_digits)
+    _require_clean(on_digits)
+
+
+def test_every_gradient_derived_by_hand_is_the_referees(on_digits: NotebookNode) -> None:
+    agreed = re.findall(r"^(.+): relative error \S+, agree$", _said(on_digits), re.MULTILINE)
+    assert agreed == ["d_losses", "p - Y", "the derivative of softmax", "the long way", "dZ", "dW", "db"]
+
+
+def test_its_derivation_agrees_with_the_machines_and_each_planted_mistake_is_named(on_digits: NotebookNode) -> None:
+    said = _said(on_digits)
+    assert re.search(r"^All \d+ comparisons of numpy, jax, torch agree\.$", said, re.MULTILINE)
+    assert "d['b'] must have the shape of p['b']" in said
+    assert "d['b'] is zero up to rounding" in said
+    assert "red lines: logits\nd['logits'] is n times too large" in said
+
+
+def test_what_it_says_about_the_machines_operations_is_there(on_digits: NotebookNode) -> None:
+    _, _, operations = _said(on_digits).partition('d["logits"] = d["loss"]')
+    order = [operations.find(f" = {name}") for name in ("div d(loss)", "scatter-add", "mul", "add_any")]
+    assert -1 not in order
+    assert order == sorted(order)
+    assert re.search(r"dot_general.* d\(logits\) batch\.x", operations)
+    assert "reduce_sum[axes=(0,)] d(logits)" in operations
+
+
+def test_what_it_times_has_trained_the_same_weights(on_digits: NotebookNode) -> None:
+    apart = re.findall(r"^(.+?) +first epoch .* largest difference of a weight (\S+)$", _said(on_digits), re.MULTILINE)
+    assert [name for name, _ in apart] == ["our loop", "our loop, again", "numpy", "jax", "torch"]
+    assert max(float(difference) for _, difference in apart) < 1e-6
+
+
+def test_every_figure_is_there_with_a_text_in_its_place(on_digits: NotebookNode) -> None:
+    drawn = [cell for cell in _code(on_digits) if any("image/png" in out.get("data", {}) for out in cell.outputs)]
+    assert [cell.id for cell in drawn] == ["look", "learned", "confusion", "worst"]
+    assert all(cell.metadata.get("alt") for cell in drawn)
+
+
+def test_on_mnist_it_prints_the_nine_lines_of_the_notebook_that_it_began_as(export: ModuleType) -> None:
+    if not os.environ.get("GRADPARITY_DATA"):
+        pytest.skip("GRADPARITY_DATA names no folder with MNIST")
+    notebook = export.run(NOTEBOOK)
+    said = _said(notebook)
+    assert "mnist: 60000 images" in said
+    assert NINE_LINES in said
+    assert "The nine lines are the first notebook's: True" in said
+    _require_clean(notebook)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH")
+def test_the_page_loads_without_a_request_or_an_error(page: str, tmp_path: Path) -> None:
+    document, console = _load(page, tmp_path)
+    assert "Lesson 1" in document
+    assert document.rstrip().endswith("</html>")
+    assert console == []
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH")
+def test_a_request_of_the_page_would_be_seen(page: str, tmp_path: Path) -> None:
+    _, console = _load(page.replace("</main>", '<img src="missing.png" alt=""></main>'), tmp_path)
+    assert "missing.png" in "".join(console)
+
+
+def test_the_page_shows_formulas_and_no_latex(page: str) -> None:
+    prose = re.sub(r"<(style|pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
+    text = html.unescape(re.sub(r"<[^>]+>", "", prose))
+    assert "$" not in text
+    assert "\\" not in text
+    assert page.count("<math") > 50
+    assert "<script" not in page
+
+
+def test_badge_and_installation_name_the_projects_own_repository() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    path = NOTEBOOK.relative_to(ROOT).as_posix()
+    badge = repository.replace("github.com", "colab.research.google.com/github") + f"/blob/main/{path}"
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    first, second = notebook.cells[:2]
+    assert badge in first.source
+    assert badge in (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"git+{repository}" in second.source
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _said(notebook: NotebookNode) -> str:
+    """Everything that the cells print, tables too, as text."""
+    outputs = [output for cell in _code(notebook) for output in cell.outputs]
+    texts = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in outputs]
+    return "\n".join(text.removesuffix("\n") for text in texts)
+
+
+def _require_clean(notebook: NotebookNode) -> None:
+    """Require that every cell ran, no comparison failed, and nothing was warned of."""
+    assert all(cell.execution_count for cell in _code(notebook))
+    assert [out for cell in _code(notebook) for out in cell.outputs if out.get("name") == "stderr"] == []
+    assert not re.search(r"\bFalse\b|DISAGREE", _said(notebook))
+
+
+def _load(page: str, folder: Path) -> tuple[str, list[str]]:
+    """Return the document as the browser built it, and what it wrote on the console."""
+    file = folder / "page.html"
+    file.write_text(page, encoding="utf-8")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", file.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
