@@ -73,7 +73,7 @@ def noise_floor(same: Ratio) -> float:
 
 
 def verdict(ratio: Ratio, floor: float) -> Verdict:
-    """Return "faster" or "slower" where the whole interval lies outside 1/floor … floor, "tie" where the ratio is in it.
+    """Return "faster" or "slower" where the whole interval is outside 1/floor … floor, "tie" where the ratio is inside.
 
     A ratio outside with an interval that reaches in is "unclear".
     """
