@@ -11,7 +11,6 @@ The exit status is 0 whatever the ratios are, and 2 for unusable input.
 
 import sys
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -20,11 +19,12 @@ from rich.console import Console
 from gradparity.cli.options import DataDir, JsonFile
 from gradparity.cli.tables import progress
 from gradparity.errors import UsageError, unknown
-from gradparity.manifest import manifest
+from gradparity.manifest import manifest, versions
 from gradparity.output import require_writable, write_json
 from gradparity_alternatives.measure import measure
 from gradparity_alternatives.tables import Table, for_terminal, markdown
 from gradparity_alternatives.task import MODELS, Task
+from gradparity_bench.engine.threads import cores
 
 PROGRAM = "python -m gradparity_alternatives"
 BATCH_SIZES = {"digits": 64, "mnist": 256}
@@ -45,6 +45,7 @@ def alternatives(
 ) -> None:
     """Time an epoch in scikit-learn, Keras, flax and plain PyTorch beside gradparity's own backends."""
     require_writable(json)
+    cores(threads)
     if data not in BATCH_SIZES:
         raise unknown("data set to compare the alternatives on", data, BATCH_SIZES)
     where = None if data_dir is None else str(data_dir)
@@ -55,7 +56,7 @@ def alternatives(
             Table(task, threads, measure(task, rounds, threads, lambda now: display.update(shown, description=now)))
             for task in tasks
         ]
-    machine = {**manifest(), **_versions()}
+    machine = {**manifest(), **versions(DISTRIBUTIONS)}
     if json is not None:
         write_json(json, {"machine": machine, "tables": [asdict(table) for table in tables]})
     console = Console()
@@ -67,16 +68,6 @@ def alternatives(
         for refusal in table.refusals:
             console.print(refusal, highlight=False, soft_wrap=True)
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def main(arguments: list[str]) -> int:

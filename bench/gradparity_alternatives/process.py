@@ -12,15 +12,7 @@ from typing import IO, Any
 
 from gradparity_alternatives.contestants import Contestant
 from gradparity_alternatives.task import Task
-
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
-ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+from gradparity_bench.engine.threads import environment
 
 
 class WorkerDiedError(Exception):
@@ -57,13 +49,12 @@ class Worker:
 @contextmanager
 def running(contestant: Contestant, task: Task, threads: int) -> Iterator[Worker]:
     """Run a contestant's process; end it on leaving. Raises WorkerDiedError where it does not come up."""
-    limits = dict.fromkeys(THREADS, str(threads))
     arguments = (contestant.module, str(threads), json.dumps(asdict(task)), *contestant.arguments)
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(
             [sys.executable, "-m", "gradparity_alternatives.worker", *arguments],
-            env={**os.environ, **limits, **ON_CPU, **contestant.environment},
+            env={**environment(threads, os.environ), **contestant.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -10,6 +10,7 @@ import rich.table
 from gradparity_alternatives.measure import Ratio, Row
 from gradparity_alternatives.parity import EPOCHS
 from gradparity_alternatives.task import Task
+from gradparity_bench.places import spoken
 
 COLUMNS = ("contestant", "loss", "first s", "ms", "ratio", "quartiles", "to numpy")
 CAPTION = (
@@ -30,8 +31,8 @@ class Table:
     @property
     def title(self) -> str:
         """What was trained, and with how many threads."""
-        t = self.task
-        return f"{t.model} on {t.data}: batch {t.batch_size}, lr {t.lr:g}, SGD, float32, {self.threads} thread(s)"
+        t, threads = self.task, spoken("threads", self.threads)
+        return f"{t.model} on {t.data}: batch {t.batch_size}, lr {t.lr:g}, SGD, float32, {threads}"
 
     @property
     def refusals(self) -> list[str]:

@@ -11,14 +11,16 @@ import time
 from importlib import import_module
 from typing import Any
 
+from gradparity_bench.engine.threads import cores
+
 
 def main(module: str, threads: str, task: str, *arguments: str) -> None:
     """Restrict this process to its share of the machine, then import, prepare and serve."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
-    # JAX takes its number of threads from the cores it may use; each library takes it as it is imported.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
+    # Before the contestant's libraries are imported: that is when they count the cores.
+    if bound := cores(int(threads)):
+        os.sched_setaffinity(0, bound)
     for answer in serve(module, json.loads(task), arguments):
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -6,13 +6,13 @@ limits (its matrix product and its copy) moved between them: what slowed everyth
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gradparity.errors import UsageError
 from gradparity_bench import words
 from gradparity_bench.places import full_label
-from gradparity_bench.ratio import CONFIDENCE, RESAMPLES, Ratio, Verdict, verdict
+from gradparity_bench.ratio import Ratio, Verdict, unpaired_ratio, verdict
 from gradparity_bench.results import Call, Limits, Measurement, Point, Result, Row
 
 MACHINE = ("CPU", "cores")
@@ -99,31 +99,6 @@ def describe(found: Changes) -> Iterator[str]:
     if within:
         largest = max(change.floor for change in found.compared)
         yield f"A change by less than {words.times(largest)} counts as noise here."
-
-
-def unpaired_ratio(own: Sequence[float], other: Sequence[float]) -> Ratio:
-    """Return the ratio of the medians of two runs, with the percentile bootstrap over the rounds of each.
-
-    With fewer than three rounds in either the interval is all numbers: from 0 to infinity.
-    """
-    import numpy as np
-    from scipy import stats
-
-    a, b = np.log(np.asarray(own)), np.log(np.asarray(other))
-    value = math.exp(np.median(a) - np.median(b))
-    if min(len(a), len(b)) < 3:
-        return Ratio(value, 0.0, math.inf)
-    if np.ptp(a) == np.ptp(b) == 0.0:  # nothing to resample
-        return Ratio(value, value, value)
-    found = stats.bootstrap(
-        (a, b),
-        lambda x, y, axis: np.median(x, axis=axis) - np.median(y, axis=axis),
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Ratio(value, math.exp(found.low), math.exp(found.high))
 
 
 def drift(old: Limits | None, new: Limits | None) -> float:

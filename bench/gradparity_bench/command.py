@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from gradparity.cli import options
 from gradparity.cli.options import BatchSize, DtypeName, JsonFile, Seed, Set
+from gradparity_bench.ratio import ROUNDS
 
 INTERRUPTED = 130
 
@@ -40,7 +41,7 @@ def run(
     dtype: DtypeName = "float32",
     threads: Annotated[str, typer.Option("--threads", help="Threads of each backend; 1,2 measures both.")] = "1",
     seed: Seed = 42,
-    rounds: Annotated[int, typer.Option("--rounds", help="How often every backend has its turn.")] = 30,
+    rounds: Annotated[int, typer.Option("--rounds", help="How often every backend has its turn.")] = ROUNDS,
     grid: Annotated[bool, typer.Option("--grid", help="All backends, as a grid of library and method.")] = False,
     sweep: Annotated[
         list[str] | None,

@@ -22,6 +22,7 @@ SHAPE = ("width", "depth")
 def points(
     model: str,
     settings: Sequence[str] = (),
+    /,
     *,
     batch_size: Sequence[int] = (64,),
     dtype: Sequence[Dtype] = ("float32",),

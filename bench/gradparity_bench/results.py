@@ -225,10 +225,12 @@ class Measurement:
         return paired_ratio(own.rounds.of(call), other.rounds.of(call))
 
     def same(self, call: Call = "step") -> Ratio | None:
-        """Return the ratio of the A/A pair; None where it was not timed."""
-        if self.baseline is None or self.baseline.rounds is None or self.again is None or self.again.rounds is None:
+        """Return the ratio of the A/A pair; None where either of the two was not timed."""
+        first, again = self.baseline, self.again
+        if first is None or first.rounds is None or again is None or again.rounds is None:
             return None
-        return paired_ratio(self.again.rounds.of(call), self.baseline.rounds.of(call))
+        # Where the first backend fails in the rounds, the baseline is another one than its copy.
+        return paired_ratio(again.rounds.of(call), first.rounds.of(call)) if again.backend == first.backend else None
 
     def noise_floor(self, call: Call = "step") -> float | None:
         """Return the largest ratio that means nothing here, above 1; None where the A/A pair was not timed."""
@@ -276,18 +278,6 @@ class Measurement:
         """Return the examples that a backend trains on in a second."""
         seconds = self.row(backend).seconds(call)
         return None if seconds is None else (self.examples if call == "epoch" else self.point.batch_size) / seconds
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What to know before the timings are believed: rows on more threads than asked, or on less than one core."""
-        said = []
-        for row in self.timed:
-            observed = row.threads_observed or 0.0
-            if observed > self.point.threads + THREADS_MARGIN:
-                said.append(f"{row.backend} ran on {observed:.2f} threads, {self.point.threads} asked")
-            elif row.share_of_core < 1:
-                said.append(f"{row.backend} had {observed:.2f} of a core: the machine is busy with other work")
-        return tuple(said)
 
 
 @dataclass(frozen=True)

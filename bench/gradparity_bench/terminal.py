@@ -12,8 +12,6 @@ from gradparity_bench.grid import grid
 from gradparity_bench.places import common_label, differing, full_label, label, sweep_axis
 from gradparity_bench.results import Measurement, Result, Row
 
-MIB = 2**20
-
 console = Console()
 
 
@@ -30,7 +28,7 @@ def print_result(result: Result, *, as_grid: bool) -> None:
     for common, crossovers in words.crossovers(found):
         for crossover in crossovers:
             said = words.describe_crossover(crossover, axis or "")
-            console.print(f"{said}{f' ({common})' if common else ''}.", highlight=False)
+            console.print(escape(f"{said}{f' ({common})' if common else ''}."), highlight=False)
     for m in found:
         where = label(m.point, differing([each.point for each in found]))
         for remark in words.untimed(m):
@@ -45,7 +43,7 @@ def _warn(text: str) -> None:
 
 def _print_point(m: Measurement, *, as_grid: bool) -> None:
     rounds = next((len(row.rounds.step) for row in m.timed if row.rounds), 0)
-    console.print(f"{full_label(m.point)}, {rounds} rounds", highlight=False)
+    console.print(escape(f"{full_label(m.point)}, {rounds} rounds"), highlight=False)
     if not m.timed:
         return
     if as_grid:
@@ -87,7 +85,7 @@ def _cost(m: Measurement) -> Table:
             _verdict(m, row),
             "" if gradient is None else words.times(gradient.value),
             words.share(m.roofline_share(row.backend)),
-            "" if row.peak_memory is None else f"{row.peak_memory / MIB:,.0f}",
+            "" if row.peak_memory is None else f"{row.peak_memory / words.MIB:,.0f}",
         )
     return table
 
@@ -128,7 +126,7 @@ def _sweep(found: Sequence[Measurement]) -> Iterator[RenderableType]:
         cells = (_sweep_cell(m, m.row(name)) for name in backends)
         table.add_row(label(m.point, names).replace(", ", "\n"), *cells)
     points = [m.point for m in found]
-    yield f"{points[0].model}, {common_label(points)}"
+    yield escape(f"{points[0].model}, {common_label(points)}")
     yield table
     floors = sorted(floor for m in found if (floor := m.noise_floor()) is not None)
     noise = f"; noise floor from {floors[0]:.2f}× to {floors[-1]:.2f}×" if floors else ""

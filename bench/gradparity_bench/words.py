@@ -17,6 +17,7 @@ from gradparity_bench.results import THREADS_MARGIN, Measurement
 TIE = "a tie"
 UNCLEAR = "too noisy to tell"
 BY_HAND = "its own hand derivation"
+MIB = 2**20
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -190,6 +191,11 @@ def round_seconds(value: float) -> str:
 
 def _unit(value: float) -> tuple[float, str]:
     return next((pair for pair in UNITS if value >= pair[0]), UNITS[-1])
+
+
+def mebibytes(value: float | None) -> str:
+    """Write bytes as 1,024 MiB."""
+    return "" if value is None else f"{value / MIB:,.0f} MiB"
 
 
 def share(value: float | None) -> str:

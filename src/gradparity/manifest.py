@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,12 +16,13 @@ def manifest() -> dict[str, str]:
     A library that is not installed is left out.
     """
     machine = {"OS": f"{platform.system()} {platform.release()}", "CPU": _cpu(), "cores": str(_cores())}
-    return {"python": platform.python_version(), **_versions(), **machine}
+    return {"python": platform.python_version(), **versions(DISTRIBUTIONS), **machine}
 
 
-def _versions() -> dict[str, str]:
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the version of each distribution that is installed."""
     found = {}
-    for name in DISTRIBUTIONS:
+    for name in distributions:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write plain data as JSON; a number that JSON does not have is an error."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def plain(data: Any) -> Any:
+    """Return data as JSON has it: lists for tuples, and None for a number that is not finite."""
+    if isinstance(data, Mapping):
+        return {key: plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(item) for item in data]
+    return None if isinstance(data, float) and not isfinite(data) else data
 
 
 def _umask() -> int:

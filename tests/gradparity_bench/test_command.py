@@ -149,6 +149,7 @@ def test_compare_exits_with_1_where_something_became_slower(gradparity: Run, mak
         (("--sweep", "batch_size=1,x"), "whole numbers"),
         (("--sweep", "dtype=float16"), "float16"),
         (("--sweep", "colour=1,2"), "unknown size of softmax_regression 'colour'"),
+        (("--sweep", "model=mlp"), "unknown size of softmax_regression 'model'"),
         (("--sweep", "features=3", "--sweep", "features=4"), "twice"),
         (("--threads", "0"), "threads must be at least 1"),
         (("--threads", "1;2"), "whole numbers"),

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity_bench.engine.run import ROUNDS
-from gradparity_bench.ratio import SMALLEST, Ratio, Verdict, noise_floor, paired_ratio, verdict
+from gradparity_bench.ratio import ROUNDS, SMALLEST, Ratio, Verdict, noise_floor, paired_ratio, verdict
 
 SECONDS = st.lists(st.floats(1e-6, 1e3), min_size=3, max_size=40)
 

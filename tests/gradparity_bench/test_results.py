@@ -111,11 +111,12 @@ def test_the_gradient_is_compared_with_the_loss() -> None:
     assert LOST.gradient_over_loss is None
 
 
-def test_a_row_that_ran_on_other_threads_than_asked_is_said() -> None:
-    assert MEASUREMENT.warnings == ("torch ran on 1.70 threads, 1 asked",)
-    starved = replace(MEASUREMENT, rows=(replace(NUMPY, rounds=rounds(1.0, threads=0.6)),))
-    assert "0.60" in starved.warnings[0]
-    assert "busy" in starved.warnings[0]
+def test_the_copy_of_a_backend_that_failed_says_nothing_about_the_others() -> None:
+    died = Row("numpy", "numpy", "hand", "died", "it ended in round 7")
+    left = replace(MEASUREMENT, rows=(died, JAX, TORCH))
+    assert left.baseline == JAX
+    assert left.noise_floor() is None
+    assert left.verdict("torch") is None
 
 
 @pytest.mark.parametrize(("share", "said"), [(1.0, "slower"), (0.95, "slower"), (0.7, "tie")])

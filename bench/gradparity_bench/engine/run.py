@@ -15,9 +15,9 @@ from gradparity_bench.engine.measure_point import Bench, Interrupted, Progress, 
 from gradparity_bench.engine.parity_guard import guard
 from gradparity_bench.engine.threads import cores
 from gradparity_bench.points import spec_at
+from gradparity_bench.ratio import ROUNDS
 from gradparity_bench.results import SCHEMA, Measurement, Point, Result
 
-ROUNDS = 40
 PATIENCE = 120.0
 """Seconds."""
 

@@ -22,6 +22,7 @@ def environment(threads: int, inherited: Mapping[str, str]) -> dict[str, str]:
         **inherited,
         **dict.fromkeys(VARIABLES, str(threads)),
         "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
         "JAX_ENABLE_COMPILATION_CACHE": "false",
         "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
     }

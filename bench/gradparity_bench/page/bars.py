@@ -13,8 +13,6 @@ from gradparity_bench import words
 from gradparity_bench.page.curves import WIDE
 from gradparity_bench.results import Measurement
 
-MIB = 2**20
-
 
 def phases(name: str, m: Measurement) -> Markup | None:
     """Draw import, trace, compile and first step of each timed backend, in seconds; None where there are none."""
@@ -31,7 +29,7 @@ def phases(name: str, m: Measurement) -> Markup | None:
 def memory(name: str, m: Measurement) -> Markup | None:
     """Draw each timed backend's peak memory in MiB, that of the imports apart; None where there is none."""
     rows = [
-        (row.backend, row.peak_memory / MIB, row.working_memory / MIB)
+        (row.backend, row.peak_memory / words.MIB, row.working_memory / words.MIB)
         for row in m.timed
         if row.peak_memory is not None and row.working_memory is not None
     ]
@@ -40,7 +38,7 @@ def memory(name: str, m: Measurement) -> Markup | None:
         "after the imports": [working for _, _, working in rows],
     }
     names = [backend for backend, _, _ in rows]
-    return _bars(name, "Peak memory", names, parts, "MiB", lambda x: f"{x:,.0f} MiB") if rows else None
+    return _bars(name, "Peak memory", names, parts, "MiB", lambda x: words.mebibytes(words.MIB * x)) if rows else None
 
 
 def _bars(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gradparity.page.templates import template
 from gradparity_bench import words
 from gradparity_bench.grid import grid
 from gradparity_bench.page import bars, curves
@@ -14,6 +14,15 @@ from gradparity_bench.page.looks import Looks, looks
 from gradparity_bench.page.roofline import roofline
 from gradparity_bench.places import common_label, differing, full_label, label, place, spelled, sweep_axis, sweeps
 from gradparity_bench.results import Measurement, Result, Row
+
+FILTERS = {
+    "seconds": words.seconds,
+    "times": words.times,
+    "share": words.share,
+    "noise": words.noise,
+    "untimed": words.untimed,
+    "mebibytes": words.mebibytes,
+}
 
 
 class Figure(NamedTuple):
@@ -38,46 +47,24 @@ def render(result: Result) -> str:
     points = [m.point for m in result.measurements]
     axis = sweep_axis([m.point for m in found])
     shown = looks(found)
-    return (
-        _environment()
-        .get_template("bench.html.jinja")
-        .render(
-            result=result,
-            heading=points[0].model if points else "benchmark",
-            common=common_label(points),
-            verdicts=words.verdicts(found),
-            cautions=words.cautions(found),
-            disagrees=any(row.status == "disagrees" for m in result.measurements for row in m.rows),
-            facts=_facts(result),
-            grid=_grid_cells(found[-1]) if found and any(map(words.method_pairs, found)) else [],
-            grid_where=label(found[-1].point, differing(points)) if found else "",
-            intervals=[] if axis else _figures(found, shown, curves.ratio_intervals, "ratios"),
-            lines=_lines(found, axis, shown) if axis else [],
-            axis=(axis or "").replace("_", " "),
-            roofs=_roofs(found, shown),
-            phases=bars.phases("phases", found[-1]) if found else None,
-            memory=bars.memory("memory", found[-1]) if found else None,
-            points=[(label(m.point, differing(points)) or full_label(m.point), m) for m in result.measurements],
-        )
+    return template("bench.html.jinja", "gradparity_bench.page", **FILTERS).render(
+        result=result,
+        heading=points[0].model if points else "benchmark",
+        common=common_label(points),
+        verdicts=words.verdicts(found),
+        cautions=words.cautions(found),
+        disagrees=any(row.status == "disagrees" for m in result.measurements for row in m.rows),
+        facts=_facts(result),
+        grid=_grid_cells(found[-1]) if found and any(map(words.method_pairs, found)) else [],
+        grid_where=label(found[-1].point, differing(points)) if found else "",
+        intervals=[] if axis else _figures(found, shown, curves.ratio_intervals, "ratios"),
+        lines=_lines(found, axis, shown) if axis else [],
+        axis=(axis or "").replace("_", " "),
+        roofs=_roofs(found, shown),
+        phases=bars.phases("phases", found[-1]) if found else None,
+        memory=bars.memory("memory", found[-1]) if found else None,
+        points=[(label(m.point, differing(points)) or full_label(m.point), m) for m in result.measurements],
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("gradparity_bench.page", "."), PackageLoader("gradparity.page", ".")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        seconds=words.seconds,
-        times=words.times,
-        share=words.share,
-        noise=words.noise,
-        untimed=words.untimed,
-    )
-    return environment
 
 
 def _facts(result: Result) -> dict[str, dict[str, str]]:

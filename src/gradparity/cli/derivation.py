@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gradparity.cli.formulas import unicode
 from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
+from gradparity.page import words
 from gradparity.protocol import Operation, Operations
 
 FOLDED = 3
@@ -102,8 +103,7 @@ def _gradient(explanation: Explanation, line: ExplainedLine, all_equations: bool
 
 
 def _heading(name: str, numbers: Comparison, about: str) -> Rule:
-    shape = "scalar" if numbers.shape == () else " × ".join(map(str, numbers.shape))
-    title = Text.assemble((name, "bold"), f"  {shape}", (f"  {about}" if about else "", "dim"))
+    title = Text.assemble((name, "bold"), f"  {words.shape(numbers.shape)}", (f"  {about}" if about else "", "dim"))
     return Rule(title, align="left", style="dim")
 
 

@@ -1,6 +1,5 @@
 """Results as tables that fit a terminal of 80 columns."""
 
-import math
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -174,7 +173,7 @@ def _cell(rows: list[Row], report: Report) -> str:
     shown = [row for row in rows if row.witness != DIFFERENCES] or rows
     by_lane = {lane: [r for r in shown if r.lane == lane] for lane in ("float64", "float32")}
     text = " ".join(
-        _error(max(r.error for r in own)) if lane == "float64" else f"{_percent(max(map(_share, own))):>4}"
+        _error(max(r.error for r in own)) if lane == "float64" else f"{_percent(max(r.share for r in own)):>4}"
         for lane, own in by_lane.items()
         if own
     )
@@ -182,12 +181,6 @@ def _cell(rows: list[Row], report: Report) -> str:
     if wrong and wrong <= set(report.consequences):
         return f"[yellow]↳ {text}[/yellow]"
     return f"[bold red]✗ {text}[/bold red]" if wrong else text
-
-
-def _share(row: Row) -> float:
-    if row.error == 0.0:
-        return 0.0
-    return row.error / row.limit if row.limit > 0.0 else math.inf
 
 
 def _error(error: float) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any, Literal, TypeAlias
 
+from gradparity.output import plain
 from gradparity.protocol import Operations
 
 Verdict: TypeAlias = Literal["same to rounding", "different", "kink convention", "not checked"]
@@ -126,14 +126,5 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
-        data: dict[str, Any] = _plain({**asdict(self), "agrees": self.agrees})
+        data: dict[str, Any] = plain({**asdict(self), "agrees": self.agrees})
         return data
-
-
-def _plain(data: Any) -> Any:
-    """Return what JSON can hold: lists for tuples, and None for a number that is not finite."""
-    if isinstance(data, Mapping):
-        return {key: _plain(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_plain(item) for item in data]
-    return None if isinstance(data, float) and not isfinite(data) else data

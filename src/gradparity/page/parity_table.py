@@ -81,15 +81,9 @@ def _cell(rows: Sequence[Row], sign: Sign) -> Cell | None:
     if not rows:
         return None
     errors = [r.error for r in rows if r.lane == "float64"]
-    shares = [_share(r) for r in rows if r.lane == "float32"]
+    shares = [r.share for r in rows if r.lane == "float32"]
     return Cell(
         scientific(max(errors)) if errors else "–",
         percent(max(shares)) if shares else "–",
         sign,
     )
-
-
-def _share(row: Row) -> float:
-    if row.error == 0:
-        return 0.0
-    return row.error / row.limit if row.limit > 0 else float("inf")

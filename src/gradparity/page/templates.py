@@ -1,16 +1,21 @@
 """The pages' templates, and the filters that they share."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from gradparity.page import words
 from gradparity.page.formulas import mathml
 from gradparity.parity.report import describe
 
+PACKAGE = "gradparity.page"
 
-def template(name: str) -> Template:
-    """Return a template of this package; whatever it is given is escaped."""
+
+def template(name: str, package: str = PACKAGE, **filters: Callable[..., Any]) -> Template:
+    """Return a template of a package, which may include those of this one; whatever it is given is escaped."""
     environment = Environment(
-        loader=PackageLoader("gradparity.page", "."),
+        loader=ChoiceLoader([PackageLoader(where, ".") for where in dict.fromkeys((package, PACKAGE))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -23,5 +28,6 @@ def template(name: str) -> Template:
         entry=words.entry,
         shape=words.shape,
         describe=describe,
+        **filters,
     )
     return environment.get_template(name)

@@ -35,6 +35,13 @@ class Row:
         """Whether the error is within the limit, masks pinned, and nothing else is wrong with the array."""
         return (self.error <= self.limit or self.pinned) and not self.note
 
+    @property
+    def share(self) -> float:
+        """The share of the limit used; infinite for an error where nothing is rounding."""
+        if self.error == 0.0:
+            return 0.0
+        return self.error / self.limit if self.limit > 0.0 else float("inf")
+
 
 @dataclass(frozen=True)
 class Report:

@@ -19,7 +19,7 @@ from gradparity import checking, registry
 from gradparity.models.variants import LARGEST, VARIANTS
 from gradparity.parity.check import LANES
 from gradparity.parity.journal import append, read
-from gradparity.parity.report import Report, Row
+from gradparity.parity.report import Report
 from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
 
 COMPILED = {"jax": 50}
@@ -147,11 +147,5 @@ def outcome_of(draw: Draw) -> Outcome:
         # Programs of thousands of models would fill the memory: JAX keeps what belongs to models long gone.
         if isinstance(backend := registry.backend(name), KeepsPrograms):
             backend.forget()
-    worst = {lane: max(_share(row) for row in report.rows if row.lane == lane) for lane in draw.lanes}
+    worst = {lane: max(row.share for row in report.rows if row.lane == lane) for lane in draw.lanes}
     return Outcome(draw.index, report.agrees, worst)
-
-
-def _share(row: Row) -> float:
-    if row.error == 0.0:
-        return 0.0
-    return row.error / row.limit if row.limit > 0.0 else float("inf")

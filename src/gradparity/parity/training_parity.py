@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from gradparity import registry
 from gradparity.errors import UsageError
+from gradparity.output import plain
 from gradparity.parity.check import LANES, draw_params, representable, witnesses_among
 from gradparity.parity.drift import Course, Distances, Run, budget, follow, ratio, start, start_nearby
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
@@ -110,16 +111,8 @@ class TrainingParity:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON; an infinite number is None there."""
         rows = [{**asdict(row), "agrees": row.agrees} for row in self.rows]
-        data: dict[str, Any] = _finite({**asdict(self), "agrees": self.agrees, "rows": rows})
+        data: dict[str, Any] = plain({**asdict(self), "agrees": self.agrees, "rows": rows})
         return data
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not isfinite(data) else data
 
 
 def describe(row: TrainingRow, truth: str) -> str:
