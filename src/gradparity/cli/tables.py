@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -35,7 +35,12 @@ def progress() -> Progress:
 
 
 def print_report(report: Report) -> None:
-    """Print a row per line and a column per backend, then each disagreement in words."""
+    """Print a report."""
+    console.print(report, highlight=False)
+
+
+def report_shown(report: Report) -> Group:
+    """Arrange a row per line and a column per backend, then each disagreement in words, then the verdict."""
     title = f"{report.model}: {report.n} examples, seed {report.seed}; witnesses: {', '.join(report.witnesses)}"
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("line", no_wrap=True)
@@ -49,12 +54,9 @@ def print_report(report: Report) -> None:
                 for b in report.backends
             )
             table.add_row(name.format(line), *cells)
-    console.print(title, table, f"[dim]{_caption(report)}[/dim]", highlight=False)
-    for remark in report.remarks:
-        console.print(f"[dim]{remark}[/dim]", highlight=False)
-    for row in report.findings:
-        console.print(f"[bold red]✗[/bold red] {describe(row)}", highlight=False)
-    print(verdict(report))
+    remarks = (f"[dim]{text}[/dim]" for text in (_caption(report), *report.remarks))
+    findings = (f"[bold red]✗[/bold red] {describe(row)}" for row in report.findings)
+    return Group(title, table, *remarks, *findings, verdict(report))
 
 
 def print_training_parity(found: TrainingParity) -> None:

@@ -83,7 +83,7 @@ def check(
         backends=tuple(s.name for s in subjects),
         witnesses=(*truths, *([DIFFERENCES] if measured else [])),
         rows=tuple(rows),
-        remarks=tuple(_remarks(measured, kinks, truths[first.name])),
+        remarks=tuple(_remarks(measured, rows, kinks, truths[first.name])),
     )
 
 
@@ -115,11 +115,14 @@ def _hand_derivation(subjects: Sequence[Backend], spec: ModelSpec) -> HandDeriva
     return None
 
 
-def _remarks(measured: Mapping[str, Measurement], kinks: Kinks, truth: Trace) -> Iterator[str]:
+def _remarks(measured: Mapping[str, Measurement], rows: Sequence[Row], kinks: Kinks, truth: Trace) -> Iterator[str]:
     """Say how the differences were taken, and how near the numbers came to a kink."""
     methods = sorted({m.method for m in measured.values()})
     if methods:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    slopes = [row.slope for row in rows if row.slope is not None]
+    if slopes:
+        yield f"Taylor test: remainders fall as h^{min(slopes):.2f} or faster; 2 is right, 1 is wrong"
     given_up = [name for name, m in measured.items() if not m.directions]
     if given_up:
         yield f"differences: {', '.join(given_up)} not measured, for the loss has no derivative at a kink"

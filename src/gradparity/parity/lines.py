@@ -62,7 +62,7 @@ def compare_differences(
     for name, gradient in gradients.items():
         if name in measured and measured[name].directions:
             found = compare(measured[name], gradient)
-            rows.append(Row(name, kind, backend, DIFFERENCES, "float64", found.error, found.limit))
+            rows.append(Row(name, kind, backend, DIFFERENCES, "float64", found.error, found.limit, slope=found.slope))
     return rows
 
 

@@ -29,6 +29,9 @@ class Row:
 
     pinned: bool = False
     """Whether the array agrees once every entry is on the witness's side of its kink, where rounding put it across."""
+    slope: float | None = None
+    """Against differences: how the Taylor remainder falls with the step, with its square (2) if the gradient is right,
+    with the step itself (1) if it is wrong; None where rounding hides it."""
 
     @property
     def agrees(self) -> bool:
@@ -104,6 +107,12 @@ class Report:
         """Raise AssertionError with a line for each disagreement."""
         if not self.agrees:
             raise AssertionError("\n".join(["gradients disagree:", *map(describe, self.findings)]))
+
+    def __rich__(self) -> Any:
+        """Return the table, the findings and the verdict, as ``rich.print`` shows them."""
+        from gradparity.cli.tables import report_shown
+
+        return report_shown(self)
 
     def to_html(self) -> str:
         """Return one HTML page of the report, which needs no network and no script."""

@@ -96,6 +96,7 @@ def test_the_report_as_data_has_no_infinity() -> None:
         "note",
         "diagnosis",
         "pinned",
+        "slope",
         "agrees",
     } == set(data["rows"][0])
 
