@@ -34,8 +34,8 @@ def test_the_example_agrees(backends: str, check: Callable[..., Any]) -> None:
 def test_the_forgotten_derivative_is_the_one_line_with_a_cross(backends: str, check: Callable[..., Any]) -> None:
     outcome = check(('d["z"] = d["a"] * (1 - c["a"] ** 2)', 'd["z"] = d["a"]'), text=EXAMPLE, backends=backends)
     assert outcome.status == 1
-    crossed = re.findall(r"^ *(\S+) +✗", outcome.out, flags=re.MULTILINE)
-    assert sorted(crossed) == ["d['z']", "∂L/∂W1", "∂L/∂b1"]
+    marked = {sign: re.findall(rf"^ *(\S+) +{sign}", outcome.out, flags=re.MULTILINE) for sign in "✗↳"}
+    assert {sign: sorted(lines) for sign, lines in marked.items()} == {"✗": ["d['z']"], "↳": ["∂L/∂W1", "∂L/∂b1"]}
 
 
 @pytest.mark.parametrize("example", re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL))

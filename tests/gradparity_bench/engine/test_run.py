@@ -123,6 +123,15 @@ def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
     assert workers() == before
 
 
+def test_a_file_in_the_current_folder_is_not_taken_for_a_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "psutil.py").write_text("raise ImportError('not this one')")
+    monkeypatch.chdir(tmp_path)
+    with Worker(1, tmp_path, patience=60.0) as worker:
+        assert worker.request("memory")["peak"] > 0
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
     (found,) = gradparity_bench.run(POINTS, ["numpy"], rounds=3).measurements
@@ -132,7 +141,7 @@ def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
     for call in ("step", "epoch", "loss", "value_and_grad"):
         assert len(getattr(row.rounds, call)) == 3
         assert min(getattr(row.rounds, call)) > 0
-    assert row.rounds.epoch[0] > row.rounds.step[0]
+    assert min(row.rounds.epoch) > min(row.rounds.step)
     assert row.threads_observed is not None
     assert row.threads_observed < 1.1
     assert (row.library, row.differentiation) == ("numpy", "hand")
@@ -151,10 +160,11 @@ def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
 
 def interrupt_at(moment: str) -> Callable[[str], None]:
     """Return a progress that presses Ctrl-C at a moment, with workers that do not hear it."""
+    before = workers()  # other tests may have left processes of their own
 
     def progress(now: str) -> None:
         if now == moment:
-            assert all(os.getpgid(worker.pid) != os.getpgid(0) for worker in workers())
+            assert all(os.getpgid(worker.pid) != os.getpgid(0) for worker in workers() if worker not in before)
             raise KeyboardInterrupt
 
     return progress
