@@ -25,6 +25,7 @@ from gradparity_alternatives.measure import measure
 from gradparity_alternatives.tables import Table, for_terminal, markdown
 from gradparity_alternatives.task import MODELS, Task
 from gradparity_bench.engine.threads import cores
+from gradparity_bench.tables import machine_line
 
 PROGRAM = "python -m gradparity_alternatives"
 BATCH_SIZES = {"digits": 64, "mnist": 256}
@@ -67,7 +68,7 @@ def alternatives(
         console.print(for_terminal(table))
         for refusal in table.refusals:
             console.print(refusal, highlight=False, soft_wrap=True)
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    print(machine_line(machine))
 
 
 def main(arguments: list[str]) -> int:

@@ -53,7 +53,7 @@ def running(contestant: Contestant, task: Task, threads: int) -> Iterator[Worker
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "gradparity_alternatives.worker", *arguments],
+            [sys.executable, "-P", "-m", "gradparity_alternatives.worker", *arguments],
             env={**environment(threads, os.environ), **contestant.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,10 +7,8 @@ import typer
 from typer.core import TyperGroup
 
 from gradparity.cli import options
-from gradparity.cli.options import BatchSize, DtypeName, JsonFile, Seed, Set
+from gradparity.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set
 from gradparity_bench.ratio import ROUNDS
-
-INTERRUPTED = 130
 
 
 class _RunUnlessNamed(TyperGroup):
@@ -25,9 +23,7 @@ app = typer.Typer(cls=_RunUnlessNamed, help="Time the training step of every bac
 
 @app.command()
 def run(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL|FILE", help="A name that `gradparity models` lists, or your own file.")
-    ] = "softmax_regression",
+    model: ModelOrFile = "softmax_regression",
     backends: Annotated[
         str | None,
         typer.Option(

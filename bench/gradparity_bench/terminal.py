@@ -32,13 +32,14 @@ def print_result(result: Result, *, as_grid: bool) -> None:
     for m in found:
         where = label(m.point, differing([each.point for each in found]))
         for remark in words.untimed(m):
-            _warn(f"{where}: {remark}" if where else remark)
+            # A command in it is copied as it is typed.
+            _warn(f"{where}: {remark}" if where else remark, soft_wrap=True)
     for caution in words.cautions(found):
         _warn(caution)
 
 
-def _warn(text: str) -> None:
-    console.print(f"[yellow]{escape(text)}[/yellow]", highlight=False)
+def _warn(text: str, *, soft_wrap: bool = False) -> None:
+    console.print(f"[yellow]{escape(text)}[/yellow]", highlight=False, soft_wrap=soft_wrap)
 
 
 def _print_point(m: Measurement, *, as_grid: bool) -> None:
@@ -69,7 +70,8 @@ def _grid(m: Measurement) -> Table:
 
 def _cells(m: Measurement, rows: Sequence[Row]) -> str:
     return "\n".join(
-        f"{row.backend:<14} {words.seconds(row.seconds()) or row.status:>8} {_ratio(m, row):>7}" for row in rows
+        f"{row.backend:<14} {words.seconds(row.seconds()) or row.status:>8} {words.to_baseline(m, row):>7}"
+        for row in rows
     )
 
 
@@ -80,7 +82,7 @@ def _cost(m: Measurement) -> Table:
         table.add_row(
             row.backend,
             words.seconds(row.seconds()),
-            _ratio(m, row),
+            words.to_baseline(m, row),
             _interval(m, row),
             _verdict(m, row),
             "" if gradient is None else words.times(gradient.value),
@@ -142,12 +144,7 @@ def _sweep_cell(m: Measurement, row: Row) -> str:
 def _short(m: Measurement, row: Row) -> str:
     """The ratio, or the word where it means nothing."""
     said = _verdict(m, row)
-    return said if said in ("tie", "unclear") else _ratio(m, row)
-
-
-def _ratio(m: Measurement, row: Row) -> str:
-    ratio = m.ratio(row.backend)
-    return "" if ratio is None else "1×" if row is m.baseline else words.times(ratio.value)
+    return said if said in ("tie", "unclear") else words.to_baseline(m, row)
 
 
 def _interval(m: Measurement, row: Row) -> str:

@@ -12,7 +12,7 @@ from gradparity.errors import UsageError
 from gradparity.page.words import listing
 from gradparity_bench.crossover import Crossover, crossover
 from gradparity_bench.places import differing, label, place, sweep_axis, sweeps
-from gradparity_bench.results import THREADS_MARGIN, Measurement
+from gradparity_bench.results import THREADS_MARGIN, Measurement, Row
 
 TIE = "a tie"
 UNCLEAR = "too noisy to tell"
@@ -167,6 +167,12 @@ def describe_crossover(found: Crossover, axis: str) -> str:
             return f"{found.backend} turns from dispatch-bound to compute-bound at about {at}"
 
 
+def to_baseline(measurement: Measurement, row: Row) -> str:
+    """Write how many times as long as the baseline's a row's step takes; nothing where it is not timed."""
+    ratio = measurement.ratio(row.backend)
+    return "" if ratio is None else "1×" if row is measurement.baseline else times(ratio.value)
+
+
 def times(ratio: float) -> str:
     """Write a ratio: 1.9×, 0.45×, 120×, and near 1 with two decimals."""
     if 0.9 <= ratio < 1.1:
@@ -193,7 +199,7 @@ def _unit(value: float) -> tuple[float, str]:
     return next((pair for pair in UNITS if value >= pair[0]), UNITS[-1])
 
 
-def mebibytes(value: float | None) -> str:
+def mebibytes(value: int | float | None) -> str:
     """Write bytes as 1,024 MiB."""
     return "" if value is None else f"{value / MIB:,.0f} MiB"
 

@@ -1,12 +1,16 @@
 """``gradparity`` and ``python -m gradparity``: run a command; a user's mistake is one line and exit status 2."""
 
 import sys
+from io import TextIOWrapper
 
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line and exit: 0 agreed or done, 1 disagreed, 2 unusable input, 130 interrupted."""
+    # In an encoding that lacks ∂ or −, a question mark is better than no answer.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 

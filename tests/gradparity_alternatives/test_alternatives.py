@@ -83,6 +83,11 @@ def test_unknown_data_are_refused_before_any_work(capsys: pytest.CaptureFixture[
     assert not (tmp_path / "out.json").exists()
 
 
+def test_more_threads_than_cores_are_refused_before_any_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--threads", "100000"]) == 2
+    assert "threads must be at most" in capsys.readouterr().err
+
+
 def test_a_task_crosses_to_a_worker_as_json() -> None:
     from dataclasses import asdict
 

@@ -4,9 +4,8 @@ import html
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -27,20 +26,7 @@ Epoch 06 - Loss: 0.3183, Accuracy: 0.9123
 Epoch 07 - Loss: 0.3132, Accuracy: 0.9131
 Epoch 08 - Loss: 0.3065, Accuracy: 0.9167
 Test Accuracy: 91.58%"""
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--dump-dom",
-)
+InBrowser = Callable[[str], tuple[str, list[str]]]
 
 # One run serves every test here: with pytest --dist loadgroup they stay on one worker.
 pytestmark = pytest.mark.xdist_group("lesson-one")
@@ -130,17 +116,15 @@ def test_on_mnist_it_prints_the_nine_lines_of_the_notebook_that_it_began_as(expo
     _require_clean(notebook)
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH")
-def test_the_page_loads_without_a_request_or_an_error(page: str, tmp_path: Path) -> None:
-    document, console = _load(page, tmp_path)
+def test_the_page_loads_without_a_request_or_an_error(page: str, in_browser: InBrowser) -> None:
+    document, console = in_browser(page)
     assert "Lesson 1" in document
     assert document.rstrip().endswith("</html>")
     assert console == []
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH")
-def test_a_request_of_the_page_would_be_seen(page: str, tmp_path: Path) -> None:
-    _, console = _load(page.replace("</main>", '<img src="missing.png" alt=""></main>'), tmp_path)
+def test_a_request_of_the_page_would_be_seen(page: str, in_browser: InBrowser) -> None:
+    _, console = in_browser(page.replace("</main>", '<img src="missing.png" alt=""></main>'))
     assert "missing.png" in "".join(console)
 
 
@@ -181,12 +165,3 @@ def _require_clean(notebook: NotebookNode) -> None:
     assert all(cell.execution_count for cell in _code(notebook))
     assert [out for cell in _code(notebook) for out in cell.outputs if out.get("name") == "stderr"] == []
     assert not re.search(r"\bFalse\b|DISAGREE", _said(notebook))
-
-
-def _load(page: str, folder: Path) -> tuple[str, list[str]]:
-    """Return the document as the browser built it, and what it wrote on the console."""
-    file = folder / "page.html"
-    file.write_text(page, encoding="utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", file.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -44,7 +44,8 @@ class Worker:
         with theirs, tempfile.NamedTemporaryFile(dir=folder, suffix=".log", delete=False) as log:
             self._log = Path(log.name)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, str(theirs.fileno()), *map(str, cores(threads))],
+                # -P: a file of the user's called numpy.py is not taken for the library.
+                [sys.executable, "-P", "-m", WORKER, str(theirs.fileno()), *map(str, cores(threads))],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

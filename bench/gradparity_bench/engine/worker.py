@@ -137,11 +137,11 @@ def _prepare(held: Held, backend: str, point: dict[str, Any], arrays: str, memor
 
 
 def _prepare_limits(held: Held, dtype: str, threads: int) -> dict[str, Any]:
-    """Keep the calls that measure the machine; return what one of each does."""
+    """Keep the calls that measure the machine."""
     from gradparity_bench.engine import limits
 
     held.calls = limits.calls(dtype, threads)  # type: ignore[arg-type]
-    return {"multiply": limits.MULTIPLY_FLOPS, "copy": limits.MOVED}
+    return {}
 
 
 def _calibrate(held: Held, call: str, seconds: float) -> dict[str, Any]:

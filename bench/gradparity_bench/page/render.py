@@ -1,6 +1,6 @@
 """The page's content, section by section, and the template that lays it out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -15,9 +15,10 @@ from gradparity_bench.page.roofline import roofline
 from gradparity_bench.places import common_label, differing, full_label, label, place, spelled, sweep_axis, sweeps
 from gradparity_bench.results import Measurement, Result, Row
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": words.seconds,
     "times": words.times,
+    "to_baseline": words.to_baseline,
     "share": words.share,
     "noise": words.noise,
     "untimed": words.untimed,
@@ -87,16 +88,9 @@ def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Row, str]], list[t
     """Return the grid with each row's ratio to the baseline in words."""
 
     def cells(rows: Sequence[Row]) -> list[tuple[Row, str]]:
-        return [(row, _ratio(m, row)) for row in rows]
+        return [(row, words.to_baseline(m, row) or row.status) for row in rows]
 
     return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in grid(m)]
-
-
-def _ratio(m: Measurement, row: Row) -> str:
-    ratio = m.ratio(row.backend)
-    if ratio is None:
-        return row.status
-    return "1×" if row is m.baseline else words.times(ratio.value)
 
 
 def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -> list[Figure]:

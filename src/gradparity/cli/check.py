@@ -6,17 +6,11 @@ from typing import Annotated
 import typer
 
 from gradparity.cli import options
-from gradparity.cli.options import JsonFile, LearningRate, OptimizerName, Set
+from gradparity.cli.options import DrawnExamples, DrawSeed, JsonFile, LearningRate, ModelOrFile, OptimizerName, Set
 
 
 def check(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL|FILE",
-            help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
-        ),
-    ] = "softmax_regression",
+    model: ModelOrFile = "softmax_regression",
     backends: Annotated[
         str | None,
         typer.Option(
@@ -25,9 +19,9 @@ def check(
         ),
     ] = None,
     settings: Set = None,
-    n: Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")] = 11,
+    n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")] = 0,
+    seed: DrawSeed = 0,
     steps: Annotated[
         int | None,
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
@@ -54,10 +48,7 @@ def check(
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.parity.training_parity import training_parity
 
-    if n < 1:
-        raise UsageError(f"--batch-size must be at least 1, got {n}")
-    if seed < 0:
-        raise UsageError(f"--seed must be at least 0, got {seed}")
+    options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
     for path in (json, page):

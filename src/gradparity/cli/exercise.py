@@ -1,6 +1,7 @@
 """``gradparity exercise``: files with a backward pass to write or to repair, checked without telling the answer."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,8 +45,8 @@ def start(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 
     hints.forget(path)
     _say(exercise(name).task)
     print(f"{path} is yours to edit. Then:")
-    print(f"  gradparity exercise check {path}")
-    print(f"  gradparity exercise hint {path}")
+    print(f"  gradparity exercise check {quote(str(path))}")
+    print(f"  gradparity exercise hint {quote(str(path))}")
 
 
 @app.command()
@@ -71,7 +72,7 @@ def check(file: File) -> None:
     _say(f"✗ d['{outcome.wrong.line}'], {outcome.wrong.place}: {outcome.wrong.symptom}")
     _say("The error is in this line alone, for it was given the right values of c and d.")
     print("For a hint:")
-    print(f"  gradparity exercise hint {file}")
+    print(f"  gradparity exercise hint {quote(str(file))}")
     raise typer.Exit(1)
 
 
@@ -100,7 +101,7 @@ def _next(file: Path) -> None:
     from gradparity.exercise import exercises, name_in
 
     print("See what the machine does for the same lines:")
-    print(f"  gradparity explain {file}")
+    print(f"  gradparity explain {quote(str(file))}")
     names = list(exercises())
     after = names[names.index(name_in(file)) + 1 :]
     if after:

@@ -5,20 +5,15 @@ from typing import Annotated
 
 import typer
 
-from gradparity.cli.options import JsonFile, Set
+from gradparity.cli import options
+from gradparity.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Set
 
 
 def explain(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL|FILE",
-            help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
-        ),
-    ] = "softmax_regression",
+    model: ModelOrFile = "softmax_regression",
     settings: Set = None,
-    n: Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")] = 11,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")] = 0,
+    n: DrawnExamples = 11,
+    seed: DrawSeed = 0,
     upstream: Annotated[
         bool, typer.Option("--upstream", help="Walk one gradient back from the loss, a line for each Enter.")
     ] = False,
@@ -32,13 +27,9 @@ def explain(
 ) -> None:
     """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
     from gradparity.checking import spec_of
-    from gradparity.errors import UsageError
     from gradparity.output import require_writable, write_json, write_text
 
-    if n < 1:
-        raise UsageError(f"--batch-size must be at least 1, got {n}")
-    if seed < 0:
-        raise UsageError(f"--seed must be at least 0, got {seed}")
+    options.require_drawable(n, seed)
     for path in (json, html):
         require_writable(path)
     spec = spec_of(model, settings or [])

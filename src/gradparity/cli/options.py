@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from gradparity.protocol import Dtype
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.")]
+ModelOrFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL|FILE",
+        help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
+    ),
+]
 Backends = Annotated[str, typer.Option("--backends", help="Names that `gradparity backends` lists, with commas.")]
 Set = Annotated[
     list[str] | None,
@@ -28,6 +35,8 @@ EpochCount = Annotated[int, typer.Option("--epochs", help="Passes over the train
 LearningRate = Annotated[float, typer.Option("--lr", help="Learning rate.")]
 OptimizerName = Annotated[str, typer.Option("--optimizer", help="sgd, momentum or adam.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of initial weights, batches and random data.")]
+DrawnExamples = Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")]
+DrawSeed = Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")]
 
 
@@ -37,6 +46,14 @@ def names_of(backends: str) -> list[str]:
     if not names:
         raise UsageError(f"--backends needs at least one name, got '{backends}': try --backends numpy,jax,torch")
     return names
+
+
+def require_drawable(n: int, seed: int) -> None:
+    """Raise UsageError for numbers of examples and seeds that nothing can be drawn with."""
+    if n < 1:
+        raise UsageError(f"--batch-size must be at least 1, got {n}")
+    if seed < 0:
+        raise UsageError(f"--seed must be at least 0, got {seed}")
 
 
 def dtype_of(name: str) -> "Dtype":

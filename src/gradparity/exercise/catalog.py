@@ -31,8 +31,13 @@ class Exercise:
 
 
 def exercises() -> dict[str, Exercise]:
-    """Return every registered exercise by name, in the order of their levels."""
-    found: dict[str, Exercise] = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+    """Return every registered exercise by name, in the order of their levels; one that cannot be imported is absent."""
+    found: dict[str, Exercise] = {}
+    for entry in entry_points(group=GROUP):
+        try:
+            found[entry.name] = entry.load()
+        except ImportError:  # what its package needs is not installed
+            continue
     return dict(sorted(found.items(), key=lambda item: (item[1].level, item[0])))
 
 

@@ -1,4 +1,4 @@
-"""Commands that other packages add by an entry point."""
+"""The program as a process: commands that other packages add by an entry point, and other encodings."""
 
 import os
 import subprocess
@@ -51,3 +51,15 @@ def test_a_registered_group_of_commands_runs_and_one_that_cannot_be_loaded_is_le
     refused = _gradparity(plugins, "lost")
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+def test_what_an_encoding_lacks_is_a_question_mark() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gradparity", "models"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout

@@ -17,13 +17,16 @@ def test_exercises_come_in_the_order_in_which_to_try_them() -> None:
     assert list(exercises()) == ["softmax-regression", "bug-hunt-1"]
 
 
-def test_another_package_s_exercise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_package_s_exercise_is_found_and_one_that_cannot_be_imported_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Registered(EntryPoint):
         def load(self) -> Exercise:
             return replace(exercise_1, level=0)
 
     exercise_1 = exercise("bug-hunt-1")
-    entries = [Registered("mine", "my_package:mine", "gradparity.exercises")]
+    lost = EntryPoint("lost", "no_such_package:lost", "gradparity.exercises")
+    entries = [lost, Registered("mine", "my_package:mine", "gradparity.exercises")]
     monkeypatch.setattr("gradparity.exercise.catalog.entry_points", lambda **_: entries)
     assert exercises() == {"mine": replace(exercise_1, level=0)}
 

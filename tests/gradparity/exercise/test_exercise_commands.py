@@ -49,6 +49,11 @@ def test_start_says_what_to_do_next_and_a_second_start_is_refused(run: Run) -> N
     assert err.startswith("gradparity: 'softmax_regression.py' is there already")
 
 
+def test_a_command_to_copy_quotes_a_name_with_a_space(run: Run, found: Callable[[Outcome], None]) -> None:
+    found(Outcome((), WRONG, "torch"))
+    assert "gradparity exercise hint 'my answer.py'" in run("check", "my answer.py")[1]
+
+
 def test_a_wrong_line_is_named_with_its_symptom_and_the_status_is_1(run: Run, found: Callable[[Outcome], None]) -> None:
     found(Outcome(("logits",), WRONG, "torch"))
     status, out, err = run("check", "my_answer.py")

@@ -2,10 +2,7 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +15,7 @@ from gradparity.page import comparison_page
 from gradparity.page.explain import render
 
 MakeComparison = Callable[..., Comparison]
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on PATH")
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--window-size=1280,800",
-    "--dump-dom",
-)
+InBrowser = Callable[[str], tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -43,40 +23,33 @@ def explained() -> str:
     return render(explain(SoftmaxRegression(), n=4))
 
 
-def _load(html: str, folder: Path) -> tuple[str, list[str]]:
-    """Return the document as the browser built it, and what it wrote on the console."""
-    page = folder / "page.html"
-    page.write_text(html, encoding="utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
 def test_the_page_loads_without_a_request_or_an_error(
-    make_comparison: MakeComparison, images: Dataset, tmp_path: Path
+    make_comparison: MakeComparison, images: Dataset, in_browser: InBrowser
 ) -> None:
-    document, console = _load(comparison_page(make_comparison(images)), tmp_path)
+    document, console = in_browser(comparison_page(make_comparison(images)))
     assert "agree on all" in document
     assert document.rstrip().endswith("</html>")
     assert console == []
 
 
-def test_a_request_would_be_seen(make_comparison: MakeComparison, images: Dataset, tmp_path: Path) -> None:
+def test_a_request_would_be_seen(make_comparison: MakeComparison, images: Dataset, in_browser: InBrowser) -> None:
     html = comparison_page(make_comparison(images)).replace("</main>", '<img src="missing.png" alt=""></main>')
-    _, console = _load(html, tmp_path)
+    _, console = in_browser(html)
     assert "missing.png" in "".join(console)
 
 
-def test_the_page_of_an_explanation_loads_without_a_request_or_an_error(explained: str, tmp_path: Path) -> None:
-    document, console = _load(explained, tmp_path)
+def test_the_page_of_an_explanation_loads_without_a_request_or_an_error(explained: str, in_browser: InBrowser) -> None:
+    document, console = in_browser(explained)
     assert "No line differs from the machine" in document
     assert document.rstrip().endswith("</html>")
     assert console == []
 
 
-def test_a_script_of_another_hand_would_not_run_on_the_page_of_an_explanation(explained: str, tmp_path: Path) -> None:
+def test_a_script_of_another_hand_would_not_run_on_the_page_of_an_explanation(
+    explained: str, in_browser: InBrowser
+) -> None:
     html = explained.replace("</main>", "<script>document.title = 'taken over'</script></main>")
-    document, console = _load(html, tmp_path)
+    document, console = in_browser(html)
     assert "<title>taken over" not in document
     assert "Content Security Policy" in "".join(console)
 
@@ -97,18 +70,18 @@ document.title = JSON.stringify({
 """
 
 
-def _focused(html: str, selector: str, folder: Path) -> dict[str, Any]:
+def _focused(html: str, selector: str, in_browser: InBrowser) -> dict[str, Any]:
     """Return what is marked, which cards are shown, and whether d(logits) is seen, once this place has the focus."""
     watched = re.sub("<meta http-equiv[^>]*>", "", html)
     watched = watched.replace("</body>", f"<script>{FOCUS.replace('SELECTOR', json.dumps(selector))}</script></body>")
-    document, console = _load(watched, folder)
+    document, console = in_browser(watched)
     assert console == []
     title = re.findall("<title>(.*?)</title>", document)[0]
     return dict(json.loads(title))
 
 
-def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: str, tmp_path: Path) -> None:
-    found = _focused(explained, "#gradient-2 summary", tmp_path)
+def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: str, in_browser: InBrowser) -> None:
+    found = _focused(explained, "#gradient-2 summary", in_browser)
     equations = len(re.findall(r'<li id="equation[^>]* data-of="gradient-2"', explained))
     assert equations > 10
     assert sorted(set(found["marked"])) == ["gradient-2", "value-2 gradient-2"]
@@ -117,7 +90,7 @@ def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: s
     assert found["seen"]
 
 
-def test_focus_on_a_node_of_the_graph_shows_its_numbers(explained: str, tmp_path: Path) -> None:
-    found = _focused(explained, '.graph [href="#value-2"]', tmp_path)
+def test_focus_on_a_node_of_the_graph_shows_its_numbers(explained: str, in_browser: InBrowser) -> None:
+    found = _focused(explained, '.graph [href="#value-2"]', in_browser)
     assert found["cards"] == ["card-value-2"]
     assert {"value-2", "gradient-2", "value-2 gradient-2"} == set(found["marked"])
