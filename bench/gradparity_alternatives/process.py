@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,12 @@ from gradparity_alternatives.task import Task
 from gradparity_bench.engine.threads import environment
 
 
+PATIENCE = 600.0
+"""Seconds without an answer after which a worker is ended: an epoch of MNIST takes a second, a start some ten."""
+
+
 class WorkerDiedError(Exception):
-    """A worker ended before it answered; the message is the last line that it wrote to standard error."""
+    """A worker ended before it answered, or was ended; the message is what it wrote last, or why."""
 
 
 class Worker:
@@ -36,6 +41,10 @@ class Worker:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
+        answered, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        if not answered:
+            self._process.kill()
+            raise WorkerDiedError(f"it gave no answer within {PATIENCE:g} s")
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()

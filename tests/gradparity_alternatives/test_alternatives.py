@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradparity_alternatives import process
 from gradparity_alternatives.__main__ import main
 from gradparity_alternatives.contestants import CONTESTANTS, EXTRAS, OWN, Contestant
 from gradparity_alternatives.measure import Row, measure
@@ -67,6 +68,12 @@ def test_keras_fits_the_same_in_a_process_of_its_own(name: str) -> None:
     (row,) = measure(TASK, 1, 1, lambda _: None, [BY_NAME[name]])
     assert row.refusal == ""
     assert row.loss == pytest.approx(1.5925, rel=1e-3)
+
+
+def test_one_that_hangs_is_ended_and_costs_its_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PATIENCE", 0.01)
+    (row,) = measure(TASK, 1, 1, lambda _: None, [BY_NAME[OWN["numpy"]]])
+    assert (row.seconds, row.refusal) == ((), "it gave no answer within 0.01 s")
 
 
 def test_a_table_says_who_is_not_timed_and_why() -> None:
