@@ -15,7 +15,6 @@ from gradparity_alternatives.contestants import Contestant
 from gradparity_alternatives.task import Task
 from gradparity_bench.engine.threads import environment
 
-
 PATIENCE = 600.0
 """Seconds without an answer after which a worker is ended: an epoch of MNIST takes a second, a start some ten."""
 
