@@ -67,7 +67,7 @@ def alternatives(
             continue
         console.print(for_terminal(table))
         for refusal in table.refusals:
-            console.print(refusal, highlight=False, soft_wrap=True)
+            console.print(refusal, highlight=False, markup=False, soft_wrap=True)
     print(machine_line(machine))
 
 

@@ -63,11 +63,12 @@ def bench(
     keep = resume or (Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl") if len(where) > 1 else None)
     if keep is not None:
         require_writable(keep)
-        print(
-            f"Finished points are kept in {keep}: after an interrupt, the same command goes on there.", file=sys.stderr
-        )
     result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
+    if keep is not None and not result.complete:
+        print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
     print_result(result, as_grid=grid)
+    if not result.measurements:  # interrupted before anything was measured: older files stay as they are
+        return _status(result)
     if json is not None:
         write_json(json, result.to_dict())
     if report is not None:

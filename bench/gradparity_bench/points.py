@@ -39,10 +39,11 @@ def points(
     own = is_dataclass(spec) and not is_file(model)
     known = [field.name for field in fields(spec)] if own and is_dataclass(spec) else []
     known += list(SHAPE) if "widths" in known else []
+    named = [*RUN, *known]
     for name in sizes:
         if name not in known:
             raise UsageError(
-                f"unknown size of {model} '{name}': there is {', '.join([*RUN, *known])}{did_you_mean(name, known)}"
+                f"unknown size of {model} '{name}': there is {', '.join(named)}{did_you_mean(name, named)}"
             )
     return [
         Point(model, _settings(spec, size) if own else {}, n, each_dtype, count)

@@ -1,6 +1,8 @@
 """``gradparity`` and ``python -m gradparity``: run a command; a user's mistake is one line and exit status 2."""
 
+import _thread
 import sys
+import threading
 from io import TextIOWrapper
 
 INTERRUPTED = 130
@@ -11,6 +13,7 @@ def main() -> None:
     # In an encoding that lacks ∂ or −, a question mark is better than no answer.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    sys.unraisablehook = _interrupt_again
     sys.exit(run(sys.argv[1:]))
 
 
@@ -32,8 +35,17 @@ def run(arguments: list[str]) -> int:
     return int(status)
 
 
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Repeat a Ctrl-C that came where nothing can be raised, such as JAX's callback of the garbage collector."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        threading.Timer(0.05, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def _refuse(message: str) -> int:
-    print("gradparity:", " ".join(message.split()), file=sys.stderr)
+    if message:  # without arguments the help is the answer
+        print("gradparity:", " ".join(message.split()), file=sys.stderr)
     return 2
 
 

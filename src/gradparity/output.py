@@ -13,7 +13,7 @@ from gradparity.errors import UsageError
 
 def require_writable(path: Path | None) -> None:
     """Raise UsageError, before any work is done, where a file cannot be written later."""
-    if path is None:
+    if path is None or _is_device(path):
         return
     if path.is_dir():
         raise UsageError(f"an output must be a file, got the folder '{path}'")
@@ -27,8 +27,15 @@ def require_writable(path: Path | None) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write the whole file, then put it in its place. Raises UsageError where that is not possible."""
+    """Write the whole file, then put it in its place. Raises UsageError where that is not possible.
+
+    A link stays, and the file that it points to is replaced; a device such as /dev/null is written to.
+    """
     require_writable(path)
+    if _is_device(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -52,6 +59,10 @@ def plain(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [plain(item) for item in data]
     return None if isinstance(data, float) and not isfinite(data) else data
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _umask() -> int:

@@ -6,18 +6,21 @@ from typing import Annotated
 import typer
 
 from gradparity.cli import options
-from gradparity.cli.options import DrawnExamples, DrawSeed, JsonFile, LearningRate, ModelOrFile, OptimizerName, Set
+from gradparity.cli.options import (
+    Backends,
+    DrawnExamples,
+    DrawSeed,
+    JsonFile,
+    LearningRate,
+    ModelOrFile,
+    OptimizerName,
+    Set,
+)
 
 
 def check(
     model: ModelOrFile = "softmax_regression",
-    backends: Annotated[
-        str | None,
-        typer.Option(
-            "--backends",
-            help="Names that `gradparity backends` lists, with commas [default: numpy, jax, torch if installed].",
-        ),
-    ] = None,
+    backends: Backends = None,
     settings: Set = None,
     n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",

@@ -24,7 +24,7 @@ from gradparity.cli.options import (
 
 def compare(
     model: ModelName = "softmax_regression",
-    backends: Backends = "numpy,jax,torch",
+    backends: Backends = None,
     settings: Set = None,
     data: Data = "digits",
     data_dir: DataDir = None,
@@ -40,12 +40,12 @@ def compare(
     ] = None,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
-    from gradparity import comparison
+    from gradparity import checking, comparison
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.training import Settings
 
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed)
-    names = options.names_of(backends)
+    names = checking.installed() if backends is None else options.names_of(backends)
     for path in (json, report):
         require_writable(path)
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)

@@ -20,14 +20,20 @@ ModelOrFile = Annotated[
         help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
     ),
 ]
-Backends = Annotated[str, typer.Option("--backends", help="Names that `gradparity backends` lists, with commas.")]
+Backends = Annotated[
+    str | None,
+    typer.Option(
+        "--backends",
+        help="Names that `gradparity backends` lists, with commas; without it numpy, jax, torch if installed.",
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
 ]
 Data = Annotated[str, typer.Option("--data", help="digits, mnist, fashion_mnist, synthetic, or a .npz or .csv file.")]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where MNIST's files are [default: $GRADPARITY_DATA].")
+    Path | None, typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.")
 ]
 DtypeName = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Examples of a step.")]

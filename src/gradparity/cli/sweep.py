@@ -43,19 +43,22 @@ def run(
     journal = resume if resume is not None else Path(f"gradparity-sweep-{sweep_name}.jsonl")
     for path in (journal, json):
         require_writable(path)
-    print(f"Finished draws are kept in {journal}: after an interrupt, the same command goes on there.", file=sys.stderr)
-    with _progress() as display:
-        task = display.add_task(model, total=count)
-        result = sweep(
-            model,
-            count,
-            seed=seed,
-            backends=backends,
-            lanes=lanes,
-            jobs=jobs,
-            journal=journal,
-            progress=lambda done: display.update(task, completed=done),
-        )
+    try:
+        with _progress() as display:
+            task = display.add_task(model, total=count)
+            result = sweep(
+                model,
+                count,
+                seed=seed,
+                backends=backends,
+                lanes=lanes,
+                jobs=jobs,
+                journal=journal,
+                progress=lambda done: display.update(task, completed=done),
+            )
+    except KeyboardInterrupt:
+        print(f"Finished draws are kept in {journal}: the same command goes on there.", file=sys.stderr)
+        raise
     if resume is None:
         journal.unlink()
     _print_worst(result, f"{model}: {len(result.outcomes)} draws, seed {seed}", lanes)

@@ -137,7 +137,8 @@ def _remarks(measured: Mapping[str, Measurement], rows: Sequence[Row], kinks: Ki
 def _in_order(trace: Trace, spec: ModelSpec) -> Trace:
     """Put the gradients in the order of the derivation; names that it does not have come last."""
     names = [line.name for line in spec.derivation if line.name in trace.gradients]
-    names += [name for name in trace.gradients if name not in names]
+    declared = (*spec.param_shapes, *trace.values)
+    names += [name for name in declared if name in trace.gradients and name not in names]
     return Trace(trace.values, {name: trace.gradients[name] for name in names})
 
 

@@ -20,7 +20,7 @@ def read(journal: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
         whole = [line for line in lines if line.endswith("\n")]
         before, *done = map(json.loads, [first, *whole])
     except ValueError:
-        raise UsageError(f"'{journal}' is no journal of a sweep: name another file, or delete it") from None
+        raise UsageError(f"'{journal}' is no journal of a sweep: name a file that is not there yet") from None
     if before != about:
         raise UsageError(f"'{journal}' is the journal of another sweep, {before}: name another file, or delete it")
     if len(whole) < len(lines):  # an interrupt in the middle of a line

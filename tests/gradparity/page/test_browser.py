@@ -63,6 +63,7 @@ const card = [...document.querySelectorAll(".card")].filter((e) => getComputedSt
 const program = document.querySelector("ol.program:not(.nodes)");
 const last = [...program.querySelectorAll("[data-of~=gradient-2]")].at(-1);
 document.title = JSON.stringify({
+  focused: place.matches(":focus"),
   marked: marked.map((e) => e.dataset.of),
   cards: card.map((e) => e.id),
   seen: last.offsetTop >= program.scrollTop && last.offsetTop < program.scrollTop + program.clientHeight,
@@ -74,10 +75,14 @@ def _focused(html: str, selector: str, in_browser: InBrowser) -> dict[str, Any]:
     """Return what is marked, which cards are shown, and whether d(logits) is seen, once this place has the focus."""
     watched = re.sub("<meta http-equiv[^>]*>", "", html)
     watched = watched.replace("</body>", f"<script>{FOCUS.replace('SELECTOR', json.dumps(selector))}</script></body>")
-    document, console = in_browser(watched)
-    assert console == []
-    title = re.findall("<title>(.*?)</title>", document)[0]
-    return dict(json.loads(title))
+    for _ in range(5):
+        document, console = in_browser(watched)
+        assert console == []
+        found = dict(json.loads(re.findall("<title>(.*?)</title>", document)[0]))
+        if found["focused"]:  # on a busy machine the page may come before its window has the focus
+            break
+    assert found["focused"]
+    return found
 
 
 def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: str, in_browser: InBrowser) -> None:

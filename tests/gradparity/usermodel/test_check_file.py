@@ -118,3 +118,9 @@ def test_the_results_are_written_as_json(either: str, check: Callable[..., Any],
     assert check(backends=backends).status == 0
     assert run(["check", "my_model.py", "--backends", backends, "--json", "out.json"]) == 0
     assert json.loads((tmp_path / "out.json").read_text())["model"] == "my_model"
+
+
+def test_gradients_stand_in_the_order_of_the_backward_pass(machine: str, check: Callable[..., Any]) -> None:
+    out = check(text=REGRESSION, backends=f"numpy,{machine}").out
+    lines = re.findall(r"^ *d\['(\w+)'\] ", out, flags=re.MULTILINE)
+    assert [line for line in lines if line != "loss"] == ["out", "a", "scale", "v", "W"]
