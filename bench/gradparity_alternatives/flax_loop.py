@@ -13,8 +13,7 @@ from gradparity.protocol import Array
 from gradparity_alternatives.task import Order, Problem, Trainer, Weights
 
 
-@nnx.jit
-def step(model: nnx.Sequential, optimizer: nnx.Optimizer[nnx.Sequential], x: Array, y: Array) -> Array:
+def _step(model: nnx.Sequential, optimizer: nnx.Optimizer[nnx.Sequential], x: Array, y: Array) -> Array:
     """Take one step in place; return the loss before it."""
 
     def loss(model: nnx.Sequential) -> Array:
@@ -34,6 +33,7 @@ def prepare(problem: Problem) -> Trainer:
         nnx.update(layer, {"kernel": jnp.asarray(W), "bias": jnp.asarray(b)})
     model = nnx.Sequential(linear[0], *(part for layer in linear[1:] for part in (nnx.relu, layer)))
     optimizer = nnx.Optimizer(model, optax.sgd(problem.lr), wrt=nnx.Param)
+    step = nnx.jit(_step)
 
     def epoch(order: Order) -> None:
         for start in range(0, len(order), problem.batch_size):
