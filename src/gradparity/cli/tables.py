@@ -78,6 +78,10 @@ def print_training_parity(found: TrainingParity) -> None:
     console.print(title, table, f"[dim]{caption}[/dim]", highlight=False)
     for name, reason in found.untrained.items():
         console.print(f"[dim]{escape(f'{name} is not trained: {reason}')}[/dim]", highlight=False)
+    _print_training_verdict(found)
+
+
+def _print_training_verdict(found: TrainingParity) -> None:
     for row in found.findings:
         console.print(f"[bold red]✗[/bold red] {describe_training(row, found.truth)}", highlight=False)
     print(training_verdict(found))
@@ -126,9 +130,7 @@ def print_comparison(result: Comparison) -> None:
         table.add_row(*_summary(result, run))
     console.print(title, table, f"[dim]{caption}[/dim]", highlight=False)
     if result.training is not None:
-        for row in result.training.findings:
-            console.print(f"[bold red]✗[/bold red] {describe_training(row, result.training.truth)}", highlight=False)
-        print(training_verdict(result.training))
+        _print_training_verdict(result.training)
 
 
 def _summary(result: Comparison, run: Run) -> Iterable[str]:
@@ -179,10 +181,7 @@ def _cell(rows: list[Row], report: Report) -> str:
         for lane, own in by_lane.items()
         if own
     )
-    wrong = {row for row in rows if not row.agrees}
-    if wrong and wrong <= set(report.consequences):
-        return f"[yellow]↳ {text}[/yellow]"
-    return f"[bold red]✗ {text}[/bold red]" if wrong else text
+    return {"✓": text, "✗": f"[bold red]✗ {text}[/bold red]", "↳": f"[yellow]↳ {text}[/yellow]"}[report.sign(rows)]
 
 
 def _error(error: float) -> str:

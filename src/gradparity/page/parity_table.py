@@ -1,14 +1,11 @@
 """The parity table: a row per named line, and in it each backend against its worst witness."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from gradparity.page.words import listing, percent, scientific
 from gradparity.parity import Report, Row
-from gradparity.parity.report import Kind
-
-Sign: TypeAlias = Literal["✓", "✗", "↳"]
-"""Agrees, disagrees, or disagrees because another line of the same backend is wrong."""
+from gradparity.parity.report import Kind, Sign
 
 TITLES: dict[Kind, str] = {
     "value": "Values, in forward order",
@@ -61,20 +58,13 @@ def parity_table(report: Report) -> list[Group]:
 
 def _table_row(line: str, rows: Sequence[Row], report: Report, visible: str) -> TableRow:
     found = {b: [r for r in rows if (r.line, r.backend) == (line, b)] for b in report.backends}
-    signs = {b: _sign(own, report) for b, own in found.items()}
+    signs = {b: report.sign(own) for b, own in found.items()}
     wrong = [b for b, sign in signs.items() if sign == "✗"]
     follow = [b for b, sign in signs.items() if sign == "↳"]
     said = [f"{listing(names)} {word}" for names, word in ((wrong, "wrong"), (follow, "follows")) if names]
     sign: Sign = "✗" if wrong else "↳" if follow else "✓"
     cells = tuple(_cell(own, signs[b]) for b, own in found.items())
     return TableRow(line, cells, visible, ", ".join(said) or "agree", sign)
-
-
-def _sign(rows: Sequence[Row], report: Report) -> Sign:
-    wrong = {row for row in rows if not row.agrees}
-    if not wrong:
-        return "✓"
-    return "↳" if wrong <= set(report.consequences) else "✗"
 
 
 def _cell(rows: Sequence[Row], sign: Sign) -> Cell | None:

@@ -1,11 +1,15 @@
 """The result of a check: rows as data, and what they add up to."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient"]
+Sign = Literal["✓", "✗", "↳"]
+"""Agrees, disagrees, or disagrees because another line of the same backend is wrong."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Report:
         """The rows that do not agree."""
         return tuple(row for row in self.rows if not row.agrees)
 
-    @property
+    @cached_property
     def consequences(self) -> tuple[Row, ...]:
         """The rows of whole gradients that disagree where a line of the same backend is wrong by itself."""
         wrong = {row.backend for row in self.disagreements if row.kind != "whole gradient"}
@@ -98,6 +102,13 @@ class Report:
             if row.lane == "float32":
                 found[row.kind, row.line] = max(row.limit, found.get((row.kind, row.line), 0.0))
         return found
+
+    def sign(self, rows: Iterable[Row]) -> Sign:
+        """Say what some of the rows come to together."""
+        wrong = {row for row in rows if not row.agrees}
+        if not wrong:
+            return "✓"
+        return "↳" if wrong <= set(self.consequences) else "✗"
 
     def agrees_for(self, backend: str) -> bool:
         """Whether every row of one backend agrees."""
