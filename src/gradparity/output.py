@@ -15,12 +15,13 @@ def require_writable(path: Path | None) -> None:
     """Raise UsageError, before any work is done, where a file cannot be written later."""
     if path is None or _is_device(path):
         return
+    folder = path.resolve().parent
     if path.is_dir():
         raise UsageError(f"an output must be a file, got the folder '{path}'")
-    if not path.absolute().parent.is_dir():
+    if not folder.is_dir():
         raise UsageError(f"the folder of the output '{path}' does not exist: create it first")
     try:
-        with tempfile.TemporaryFile(dir=path.absolute().parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UsageError(f"the output '{path}' cannot be written: {error.strerror}") from None
@@ -36,7 +37,7 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
         return
     path = path.resolve()
-    descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -52,10 +52,10 @@ def check(
     large = spec.flops(len(batch.x)) > LARGE
     differences = measure_jointly if large else measure
     measured = {} if hand is None else differences(hand.forward, params, batch, np.random.default_rng(seed), kinks)
-    truths = {w.name: _in_order(w.model(spec, "float64").trace(params, batch), spec) for w in witnesses}
-    first = witnesses[0]
-    exact = first.model(spec, "float64")
-    budgets = error_budgets(exact, truths[first.name], params, batch, rng) if "float32" in lanes else {}
+    exact = {w.name: w.model(spec, "float64") for w in witnesses}
+    truths = {name: _in_order(model.trace(params, batch), spec) for name, model in exact.items()}
+    first = witnesses[0].name
+    budgets = error_budgets(exact[first], truths[first], params, batch, rng) if "float32" in lanes else {}
     rows: list[Row] = []
     for lane in lanes:
         for subject in subjects:
@@ -83,7 +83,7 @@ def check(
         backends=tuple(s.name for s in subjects),
         witnesses=(*truths, *([DIFFERENCES] if measured else [])),
         rows=tuple(rows),
-        remarks=tuple(_remarks(measured, rows, kinks, truths[first.name])),
+        remarks=tuple(_remarks(measured, rows, kinks, truths[first])),
     )
 
 

@@ -76,8 +76,7 @@ def _explained_rows(
     batch: Batch,
 ) -> list[Row]:
     """Compare the lines of a hand derivation, and say of each wrong one why."""
-    # Taken out one by one: a large model's arrays need not lie here twice.
-    written = {name: subject.to_numpy(recorder.data.pop(name)) for name in list(recorder)}
+    written = {name: subject.to_numpy(value) for name, value in recorder.written().items()}
 
     def diagnosed(row: Row) -> Row:
         if row.agrees:
