@@ -51,7 +51,7 @@ def params(spec: Spec) -> dict[str, np.ndarray]:
 @pytest.fixture
 def batch(digits: Dataset, backend: Backend) -> Batch:
     """The first batch, in the backend's own arrays."""
-    return Batch(*map(backend.from_numpy, digits.train.batch(slice(0, BATCH_SIZE), "float32")))
+    return digits.train.batch(slice(0, BATCH_SIZE), "float32").map(backend.from_numpy)
 
 
 @pytest.fixture

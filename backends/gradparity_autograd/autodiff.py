@@ -12,9 +12,9 @@ from autograd import make_vjp
 from autograd import value_and_grad as with_grad
 from autograd.tracer import getval, isbox
 
-from gradparity.cache import TappedCache
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Batch, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.recording import TappedCache
 from gradparity_manual import derivation
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]

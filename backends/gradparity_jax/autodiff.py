@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Literal
 
-from gradparity.cache import TappedCache
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.recording import TappedCache
 from gradparity_jax import mlp, softmax_regression
 from gradparity_jax.jaxprs import apply
 from gradparity_jax.operations import operations

@@ -73,7 +73,7 @@ class JaxBackend:
             raise UsageError(f"optimizer '{name}' needs its learning rate, got none: pass lr, such as lr=0.1")
         return OPTIMIZERS[name](**hyperparameters)
 
-    def block(self, x: Any) -> None:
+    def wait(self, x: Any) -> None:
         """Wait until every array in x is computed."""
         jax.block_until_ready(x)  # type: ignore[no-untyped-call]
 

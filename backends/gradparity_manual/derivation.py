@@ -7,7 +7,6 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from gradparity.cache import Gradients
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import (
     Array,
@@ -18,6 +17,7 @@ from gradparity.protocol import (
     ModelSpec,
     Params,
 )
+from gradparity.recording import Gradients
 from gradparity_manual import mlp, softmax_regression
 
 MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}

@@ -176,7 +176,7 @@ class NumpyBackend:
         """Return a hand-written update rule. Raises UsageError for an unknown name or hyperparameter."""
         return update_rules.optimizer(name, **hyperparameters)
 
-    def block(self, x: Any) -> None:
+    def wait(self, x: Any) -> None:
         """Return at once: NumPy computes nothing asynchronously."""
 
 

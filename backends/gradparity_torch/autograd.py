@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from gradparity.cache import TappedCache
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.recording import TappedCache
 from gradparity_torch import mlp, softmax_regression
 from gradparity_torch.operations import operations
 
@@ -77,7 +77,7 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor],
     """Return every named value, and the gradient of every named value and every parameter."""
     leaves = {name: _leaf(value) for name, value in params.items()}
     # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
-    batch = Batch(*(_leaf(value) if value.is_floating_point() else value for value in batch))
+    batch = batch.map(lambda value: _leaf(value) if value.is_floating_point() else value)
     values: dict[str, Tensor] = {}
     edges = {name: get_gradient_edge(leaf) for name, leaf in leaves.items()}
 

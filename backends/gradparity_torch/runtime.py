@@ -109,7 +109,7 @@ class TorchBackend:
             raise UsageError(f"optimizer '{name}': {error}") from error
         return factory
 
-    def block(self, x: Any) -> None:
+    def wait(self, x: Any) -> None:
         """Wait until every tensor in x is computed; on the CPU it is already."""
         if any(tensor.is_cuda for tensor in _tensors(x)):
             torch.cuda.synchronize()

@@ -63,7 +63,7 @@ class Problem:
 
     def in_memory(self) -> tuple[Float[np.ndarray, "n features"], Int[np.ndarray, " n"]]:
         """Return all examples as float32 and labels, as each alternative wants them."""
-        x, y = self.examples.batch(slice(None), "float32")
+        x, y, _ = self.examples.batch(slice(None), "float32")
         return x, y
 
     def named(self, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> Weights:

@@ -36,11 +36,11 @@ def clock(
 
     def setup() -> tuple[tuple[Any, ...], dict[str, Any]]:
         fresh = arguments()
-        backend.block(fresh)
+        backend.wait(fresh)
         return fresh, {}
 
     def blocked(*fresh: Any) -> None:
-        backend.block(call(*fresh))
+        backend.wait(call(*fresh))
 
     benchmark.group = f"{spec.name}: {operation}"
     benchmark.extra_info.update(

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gradparity.cli import options
-from gradparity.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set
+from gradparity.report.cli import options
+from gradparity.report.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set
 from gradparity_bench.ratio import ROUNDS
 
 

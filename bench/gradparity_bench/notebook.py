@@ -21,7 +21,7 @@ def softmax(Z: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]
 
 def train(task: Task, dtype: Dtype = "float32") -> Iterator[Weights]:
     """Yield the weights after each epoch, without end."""
-    X, labels = task.examples.batch(slice(None), dtype)
+    X, labels, _ = task.examples.batch(slice(None), dtype)
     Y = np.eye(task.classes, dtype=dtype)[labels]
     weights, rng = task.start()
     W, b = weights["W"].astype(dtype), weights["b"].astype(dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from gradparity.checking import spec_of
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Dtype, ModelSpec
-from gradparity.usermodel import is_file
+from gradparity.subjects.model_file import is_file
 from gradparity_bench.results import Point
 
 RUN = ("batch_size", "dtype", "threads")
@@ -64,9 +64,10 @@ def step_bytes(spec: ModelSpec, batch_size: int, dtype: Dtype) -> int:
     Intermediates may stay in the cache, so they are not counted: a lower bound, whatever the backend does.
     """
     params = sum(int(np.prod(shape)) for shape in spec.param_shapes.values())
-    x, y = spec.example_batch(np.random.default_rng(0), batch_size)
     size = np.dtype(dtype).itemsize
-    return int(2 * params * size + x.size * size + y.size * (size if y.dtype.kind == "f" else y.itemsize))
+    batch = spec.example_batch(np.random.default_rng(0), batch_size)
+    arrays = [batch.x, batch.y, *batch.extras.values()]
+    return int(2 * params * size + sum(a.size * (size if a.dtype.kind == "f" else a.itemsize) for a in arrays))
 
 
 def _combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

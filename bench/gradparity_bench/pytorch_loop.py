@@ -20,7 +20,7 @@ def train(task: Task, order: Int[np.ndarray, " n"] | None = None) -> Iterator[We
 
     The DataLoader shuffles; or it keeps to ``order`` in every epoch, for comparison with another loop's weights.
     """
-    x, y = task.examples.batch(slice(None), "float32")
+    x, y, _ = task.examples.batch(slice(None), "float32")
     dataset = TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
     sampler = None if order is None else order.tolist()
     loader = DataLoader(dataset, batch_size=task.batch_size, shuffle=order is None, sampler=sampler)

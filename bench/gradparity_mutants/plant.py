@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from gradparity.cache import Gradients
 from gradparity.protocol import Array, Batch, HandDerivation, Params
+from gradparity.recording import Gradients
 
 Symbol = Literal["c", "d"]
 Named: TypeAlias = dict[str, Array]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.inputs import unbalanced_labels
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.models.draw import unbalanced_labels
 from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params
 from gradparity_manual.elementary import cross_entropy, one_hot, softmax
 from gradparity_mutants.mutations import scaled, zero

@@ -57,7 +57,7 @@ def pose(
     rng = np.random.default_rng(seed)
     params, batch = adjust(hand, draw_params(spec, rng), spec.example_batch(rng, n))
     params = {name: _representable(p) for name, p in params.items()}
-    batch, other = (Batch(*map(_representable, drawn)) for drawn in (batch, spec.example_batch(rng, n)))
+    batch, other = (drawn.map(_representable) for drawn in (batch, spec.example_batch(rng, n)))
     models = {name: registry.backend(name).model(spec, "float64") for name in witnesses}
     truths = {name: model.trace(params, batch) for name, model in models.items()}
     first = witnesses[0]
@@ -104,7 +104,7 @@ def _rows(problem: Problem, hand: HandDerivation, lane: Dtype) -> Iterator[Row]:
 
 def batch_in(batch: Batch, dtype: Dtype) -> Batch:
     """Cast the inputs, and real targets, to a dtype."""
-    return Batch(*(a.astype(dtype) if a.dtype.kind == "f" else a for a in batch))
+    return batch.map(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
 
 
 def _arrays(named: dict[str, object]) -> dict[str, np.ndarray]:

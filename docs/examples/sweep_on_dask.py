@@ -8,7 +8,7 @@ import sys
 import joblib
 from distributed import Client, LocalCluster
 
-from gradparity.parity.sweep import sweep
+from gradparity.sweep.draws import sweep
 
 
 def main(count: int) -> None:

@@ -15,8 +15,8 @@ from gradparity.errors import UsageError
 if TYPE_CHECKING:
     from gradparity.checking import check
     from gradparity.models import MLP, SoftmaxRegression
-    from gradparity.pairs import check_autograd_function, check_custom_vjp, check_vjp
     from gradparity.registry import backend
+    from gradparity.subjects.pairs import check_autograd_function, check_custom_vjp, check_vjp
     from gradparity.testing import assert_gradients_agree
 else:
     _HOMES = {
@@ -25,9 +25,9 @@ else:
         "assert_gradients_agree": "gradparity.testing",
         "backend": "gradparity.registry",
         "check": "gradparity.checking",
-        "check_autograd_function": "gradparity.pairs",
-        "check_custom_vjp": "gradparity.pairs",
-        "check_vjp": "gradparity.pairs",
+        "check_autograd_function": "gradparity.subjects.pairs",
+        "check_custom_vjp": "gradparity.subjects.pairs",
+        "check_vjp": "gradparity.subjects.pairs",
     }
 
     def __getattr__(name: str) -> object:

@@ -21,8 +21,8 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     import typer
 
-    from gradparity.cli import app
     from gradparity.errors import UsageError
+    from gradparity.report.cli import app
 
     try:
         status = app(arguments, prog_name="gradparity", standalone_mode=False) or 0

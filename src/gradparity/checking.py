@@ -10,7 +10,7 @@ import numpy as np
 from gradparity import parity, registry
 from gradparity.errors import UsageError
 from gradparity.protocol import Batch, Dtype, ModelSpec
-from gradparity.usermodel import UserModel, adopt, explaining_autograd, is_file, load
+from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load
 
 
 def check(
@@ -30,7 +30,7 @@ def check(
     Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
     """
     spec = spec_of(model)
-    batch = None if batch is None else Batch(*map(np.asarray, batch))
+    batch = None if batch is None else Batch(*batch).map(np.asarray)
     names = installed() if backends is None else backends
     of_user = explaining_autograd(spec.hand.forward) if isinstance(spec, UserModel) else nullcontext()
     with of_user:

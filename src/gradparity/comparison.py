@@ -160,13 +160,13 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     def stepping(backend: Backend) -> Callable[[], Any]:
         step = backend.model(spec, settings.dtype).train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
         state = step.start(params)
-        native = Batch(backend.from_numpy(batch.x), backend.from_numpy(batch.y))
+        native = batch.map(backend.from_numpy)
 
         def call() -> None:
             nonlocal state
             for _ in range(STEPS):
                 state, loss = step(state, native)
-            backend.block((state, loss))
+            backend.wait((state, loss))
 
         return call
 

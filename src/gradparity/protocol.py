@@ -6,7 +6,7 @@ whatever is shared between backends is shared as NumPy arrays, never as seeds.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -26,10 +26,19 @@ Differentiation: TypeAlias = Literal["hand", "machine"]
 
 
 class Batch(NamedTuple):
-    """The examples of one step: inputs x (n, features), and y, labels (n,) or real targets (n, outputs)."""
+    """The examples of one step. What is not floating point (tokens, labels, lengths) is never cast to it."""
 
     x: Array
+    """Inputs (n, ...): real, or whole numbers such as tokens."""
     y: Array
+    """Labels (n, ...), or real targets (n, outputs)."""
+    extras: Mapping[str, Array] = {}  # never changed in place
+    """What else the step needs, by name: dropout masks, lengths, noise."""
+
+    def map(self, function: Callable[[Array], Array]) -> "Batch":
+        """Return the batch with ``function`` applied to each of its arrays."""
+        extras = {name: function(array) for name, array in self.extras.items()}
+        return Batch(function(self.x), function(self.y), extras)
 
 
 @dataclass(frozen=True)
@@ -151,22 +160,28 @@ class Examples:
     """Examples as they lie in memory: images stay uint8 and become float batch by batch."""
 
     x: np.ndarray
-    """(n, features), uint8 or float."""
+    """(n, ...): images as uint8, other real inputs as float, tokens as any other integer."""
     y: np.ndarray
-    """Labels (n,) int64, or real targets (n, outputs) float64."""
+    """Labels (n, ...) int64, or real targets (n, outputs) float64."""
     divisor: float = 1.0
     """What x is divided by when it becomes float: 255 for 8-bit images."""
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What else a step needs of each example, by name (n, ...)."""
 
     def __len__(self) -> int:
         return len(self.x)
 
     def batch(self, index: "Int[np.ndarray, ' n'] | slice", dtype: Dtype) -> Batch:
-        """Gather the examples at ``index`` as float: x (n, features) in ``dtype``; targets in ``dtype`` too."""
-        x = self.x[index].astype(dtype)
-        if self.divisor != 1.0:
-            x /= np.dtype(dtype).type(self.divisor)
-        y = self.y[index]
-        return Batch(x, y.astype(dtype) if y.dtype.kind == "f" else y)
+        """Gather the examples at ``index``: images, and what is floating point, in ``dtype``; the rest as it is."""
+
+        def gather(array: np.ndarray) -> np.ndarray:
+            found = array[index]
+            return found.astype(dtype) if found.dtype.kind == "f" else found
+
+        batch = Batch(self.x, self.y, self.extras).map(gather)
+        if self.x.dtype == np.uint8:
+            batch = batch._replace(x=batch.x.astype(dtype))
+        return batch if self.divisor == 1.0 else batch._replace(x=batch.x / np.dtype(dtype).type(self.divisor))
 
 
 @runtime_checkable
@@ -279,5 +294,5 @@ class Backend(Protocol):
         Raises UsageError for an unknown name or hyperparameter.
         """
 
-    def block(self, x: Any) -> None:
+    def wait(self, x: Any) -> None:
         """Wait until every array in x is computed."""

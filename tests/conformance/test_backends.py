@@ -108,7 +108,7 @@ def test_leaves_its_inputs_unchanged(backend: Backend, model: Model) -> None:
 
 def test_takes_arrays_that_cannot_be_written(backend: Backend, model: Model) -> None:
     params, batch = draw(model.spec)
-    for array in (*params.values(), *batch):
+    for array in (*params.values(), batch.x, batch.y):
         array.flags.writeable = False
     loss, _ = model.value_and_grad(params, batch)
     assert np.isfinite(backend.to_numpy(loss))

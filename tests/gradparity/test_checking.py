@@ -13,7 +13,7 @@ from gradparity import checking, registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch
-from gradparity.usermodel import UserModel, adopt
+from gradparity.subjects.model_file import UserModel, adopt
 
 
 def forward(p: Any, batch: Batch, c: Any) -> None:

@@ -59,5 +59,5 @@ def test_a_link_stays_and_a_device_is_written_to(tmp_path: Path) -> None:
 def test_a_link_into_a_folder_that_is_not_there_is_refused_before_any_work(tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "nowhere" / "target.json")
-    with pytest.raises(UsageError, match="the folder of the output .* does not exist"):
+    with pytest.raises(UsageError, match=r"the folder of the output .* does not exist"):
         require_writable(link)

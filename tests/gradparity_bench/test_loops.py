@@ -53,7 +53,7 @@ def test_the_notebooks_loop_comes_to_the_notebooks_first_epoch() -> None:
         pytest.skip(f"MNIST is not here: {status.where}")
     mnist = data.load("mnist").train
     weights = next(notebook.train(Task(mnist, classes=10)))
-    x, y = mnist.batch(slice(0, 10_000), "float32")
+    x, y, _ = mnist.batch(slice(0, 10_000), "float32")
     P = notebook.softmax(x @ weights["W"] + weights["b"])
     assert f"{-np.log(P[np.arange(len(y)), y]).mean():.4f}" == "0.4578"
     assert f"{(P.argmax(axis=1) == y).mean():.4f}" == "0.8858"

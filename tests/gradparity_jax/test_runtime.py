@@ -108,15 +108,15 @@ def test_a_numpy_batch_may_be_overwritten_as_soon_as_the_call_returns() -> None:
 
 def test_no_call_changes_its_inputs() -> None:
     params, batch = draw()
-    before = [array.copy() for array in (*params.values(), *batch)]
+    before = [array.copy() for array in (*params.values(), batch.x, batch.y)]
     model = backend.model(SPEC, "float64")
     model.loss(params, batch)
     model.value_and_grad(params, batch)
     model.trace(params, batch)
     model.predict(params, batch.x)
     step = model.train_step(backend.optimizer("sgd", lr=1.0))
-    backend.block(step(step.start(params), batch))
-    assert all(np.array_equal(a, b) for a, b in zip(before, (*params.values(), *batch), strict=True))
+    backend.wait(step(step.start(params), batch))
+    assert all(np.array_equal(a, b) for a, b in zip(before, (*params.values(), batch.x, batch.y), strict=True))
 
 
 def test_a_trace_lists_its_values_in_the_order_of_the_forward_pass() -> None:

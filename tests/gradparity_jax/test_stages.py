@@ -21,7 +21,7 @@ def test_what_is_compiled_ahead_is_not_compiled_again(dtype: Dtype, caplog: pyte
     rng = np.random.default_rng(0)
     step = backend.model(spec, dtype).train_step(backend.optimizer("sgd", lr=0.1))
     state = step.start(spec.init(rng))
-    x, y = spec.example_batch(rng, 7)
+    x, y, _ = spec.example_batch(rng, 7)
     batch = Batch(backend.from_numpy(x.astype(dtype)), backend.from_numpy(y))
     stages = []
     outside = jnp.zeros(()).dtype

@@ -89,7 +89,7 @@ def test_neither_the_given_nor_the_returned_parameters_are_consumed_by_a_step() 
     state = step.start(given)
     taken = step.params(state)
     copies = {name: np.array(value) for name, value in taken.items()}
-    backend.block(step(state, batch))
+    backend.wait(step(state, batch))
     for name, copy in copies.items():
         assert np.array_equal(given[name], copy)
         assert np.array_equal(taken[name], copy)

@@ -12,7 +12,7 @@ from gradparity.errors import UsageError
 from gradparity.exercise import exercise, exercises
 from gradparity.exercise.judge import judge
 from gradparity.exercise.problem import problems, witness
-from gradparity.usermodel import load
+from gradparity.subjects.model_file import load
 
 
 @pytest.mark.parametrize("name", exercises())

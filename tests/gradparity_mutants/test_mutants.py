@@ -53,7 +53,7 @@ def test_mutations_write_what_the_mistake_would(mutation: str) -> None:
     assert hand is not None
     rng = np.random.default_rng(0)
     p = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
-    x, y = batch = spec.example_batch(rng, 6)
+    x, y, _ = batch = spec.example_batch(rng, 6)
     (mutant,) = (
         m for m in mutants(hand, p, batch, spec.example_batch(rng, 6)) if (m.where, m.mutation) == ("d['W']", mutation)
     )

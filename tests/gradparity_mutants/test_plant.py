@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from gradparity.cache import Gradients
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Array, Batch, HandDerivation, Params
+from gradparity.recording import Gradients
 from gradparity_manual.derivation import functions
 from gradparity_mutants.plant import Site, Symbol, chain, plant, shares
 

@@ -23,7 +23,7 @@ def central_differences() -> CentralDifferences:
         loss: TappedLoss, params: dict[str, np.ndarray], batch: Batch, name: str, shape: tuple[int, ...]
     ) -> np.ndarray:
         tensors = {k: torch.tensor(v) for k, v in params.items()}
-        on_tensors = Batch(*map(torch.tensor, batch))
+        on_tensors = batch.map(torch.tensor)
 
         def at(shift: np.ndarray) -> float:
             def move(tapped: str, value: Tensor) -> Tensor:

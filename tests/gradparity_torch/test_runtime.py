@@ -101,9 +101,9 @@ def test_waits_for_cuda_tensors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append(True))
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     on_cuda = create_autospec(Tensor, is_cuda=True)
-    backend.block((State({"W": torch.zeros(2)}, optimizer), [torch.zeros(3)]))
+    backend.wait((State({"W": torch.zeros(2)}, optimizer), [torch.zeros(3)]))
     assert not waits
-    backend.block((State({"W": on_cuda}, optimizer), [torch.zeros(3)]))
+    backend.wait((State({"W": on_cuda}, optimizer), [torch.zeros(3)]))
     assert waits == [True]
 
 

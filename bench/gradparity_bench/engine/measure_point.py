@@ -93,7 +93,8 @@ def draw(spec: ModelSpec, point: Point, seed: int) -> Drawn:
     rng = np.random.default_rng(seed)
     params = spec.init(rng)
     n = STEPS_PER_EPOCH * point.batch_size
-    return Drawn(params, Examples(*spec.example_batch(rng, n)), rng.permutation(n))
+    batch = spec.example_batch(rng, n)
+    return Drawn(params, Examples(batch.x, batch.y, extras=batch.extras), rng.permutation(n))
 
 
 def _prepared(worker: Worker, row: Row, point: Point, arrays: Path) -> Row:

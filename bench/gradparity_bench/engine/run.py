@@ -7,10 +7,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gradparity import registry
+from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
-from gradparity.parity import journal
 from gradparity_bench.engine.measure_point import Bench, Interrupted, Progress, measure_point
 from gradparity_bench.engine.parity_guard import guard
 from gradparity_bench.engine.threads import cores

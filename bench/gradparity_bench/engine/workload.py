@@ -70,7 +70,7 @@ class Workload:
     def first_step(self) -> dict[str, float]:
         """Take the first step; return the seconds of each stage, and of what is left under "first_step"."""
         state = self.step.start(self.drawn.params)
-        self.backend.block((state, self.batch))
+        self.backend.wait((state, self.batch))
         seconds: dict[str, float] = {}
         began = time.perf_counter()
         if isinstance(self.step, StagedStep):
@@ -78,7 +78,7 @@ class Workload:
                 now = time.perf_counter()
                 seconds[stage] = now - began
                 began = now
-        self.backend.block(self.step(state, self.batch))
+        self.backend.wait(self.step(state, self.batch))
         return seconds | {"first_step": time.perf_counter() - began}
 
     def final_loss(self) -> float:
@@ -104,7 +104,7 @@ class Workload:
 
     def _steps(self, count: int) -> Callable[[], None]:
         state = self.step.start(self.drawn.params)
-        self.backend.block(state)
+        self.backend.wait(state)
         # Names of the function's own are found faster than attributes, and nothing else is wanted in the loop.
         step, batch, block = self.step, self.batch, self.backend.block
 
@@ -112,13 +112,13 @@ class Workload:
             nonlocal state
             for _ in range(count):
                 state, loss = step(state, batch)
-            block((state, loss))
+            wait((state, loss))
 
         return timed
 
     def _epochs(self, loaded: Any, count: int) -> Callable[[], None]:
         state = self.step.start(self.drawn.params)
-        self.backend.block((state, loaded))
+        self.backend.wait((state, loaded))
 
         def timed() -> None:
             nonlocal state
@@ -133,7 +133,7 @@ class Workload:
         def timed() -> None:
             for _ in range(count):
                 # One by one: independent of each other, they could otherwise run at the same time.
-                block(function(params, batch))
+                wait(function(params, batch))
 
         return timed
 
@@ -144,7 +144,7 @@ def workload(backend: Backend, point: Point, drawn: Drawn) -> Workload:
     model = backend.model(spec, point.dtype)
     step = model.train_step(backend.optimizer("sgd", lr=LEARNING_RATE))
     batch = drawn.examples.batch(slice(0, point.batch_size), point.dtype)
-    return Workload(backend, point, drawn, model, step, Batch(*map(backend.from_numpy, batch)))
+    return Workload(backend, point, drawn, model, step, batch.map(backend.from_numpy))
 
 
 def without_garbage_collection() -> None:

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradparity.page.plots import SIZE
-from gradparity.page.svg import COLORS, inline_svg
+from gradparity.report.page.plots import SIZE
+from gradparity.report.page.svg import COLORS, inline_svg
 from gradparity_bench import words
 from gradparity_bench.page.axes import logarithmic
 from gradparity_bench.page.curves import WIDE

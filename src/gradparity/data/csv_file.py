@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from gradparity.data import checks
+from gradparity.data import requirements
 from gradparity.data.dataset import Dataset
 from gradparity.errors import UsageError
 
@@ -23,7 +23,7 @@ def load(path: Path, seed: int) -> Dataset:
     Rows in messages are lines of the file, counted from 1.
 
     Raises UsageError for an empty or undecodable file, ragged rows, cells that are not finite numbers, and what
-    ``gradparity.data.checks`` refuses.
+    ``gradparity.data.requirements`` refuses.
     """
     try:
         table, whole = _parse(path)
@@ -32,9 +32,9 @@ def load(path: Path, seed: int) -> Dataset:
     except OSError as error:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
     x, last = np.ascontiguousarray(table[:, :-1]), table[:, -1]
-    y = checks.labels(f"'{path}': the last column", last) if whole else last.reshape(-1, 1).copy()
-    train, test = checks.split(f"'{path}'", x, y, 1.0, seed)
-    return Dataset(path.name, train, test, checks.classes(y), None)
+    y = requirements.labels(f"'{path}': the last column", last) if whole else last.reshape(-1, 1).copy()
+    train, test = requirements.split(f"'{path}'", x, y, 1.0, seed)
+    return Dataset(path.name, train, test, requirements.classes(y), None)
 
 
 def _parse(path: Path) -> tuple[Float[np.ndarray, "n columns"], bool]:

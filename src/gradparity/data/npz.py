@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from gradparity.data import checks
+from gradparity.data import requirements
 from gradparity.data.dataset import Dataset
 from gradparity.errors import UsageError
 from gradparity.protocol import Examples
@@ -21,25 +21,25 @@ def load(path: Path, seed: int) -> Dataset:
     uint8 stays uint8, with divisor 255. Arrays x and y are shuffled by ``seed``, and one example in five is for
     testing. Pickled objects are never loaded.
 
-    Raises UsageError for a damaged file, missing arrays, and for arrays that ``gradparity.data.checks`` refuses.
+    Raises UsageError for a damaged file, missing arrays, and for arrays that ``gradparity.data.requirements`` refuses.
     """
     arrays = _read(path)
     if len(arrays) == len(PARTS):
         train, image_shape = _examples(path, arrays, "x_train", "y_train")
         test, _ = _examples(path, arrays, "x_test", "y_test")
-        checks.require_alike(f"'{path}'", train, test)
-        return Dataset(path.name, train, test, checks.classes(train.y), image_shape)
+        requirements.require_alike(f"'{path}'", train, test)
+        return Dataset(path.name, train, test, requirements.classes(train.y), image_shape)
     whole, image_shape = _examples(path, arrays, "x", "y")
-    train, test = checks.split(f"'{path}'", whole.x, whole.y, whole.divisor, seed)
-    return Dataset(path.name, train, test, checks.classes(whole.y), image_shape)
+    train, test = requirements.split(f"'{path}'", whole.x, whole.y, whole.divisor, seed)
+    return Dataset(path.name, train, test, requirements.classes(whole.y), image_shape)
 
 
 def _examples(
     path: Path, arrays: dict[str, Shaped[np.ndarray, "..."]], x_name: str, y_name: str
 ) -> tuple[Examples, tuple[int, int] | None]:
-    x, image_shape = checks.inputs(f"'{path}': {x_name}", arrays[x_name])
-    y = checks.targets(f"'{path}': {y_name}", arrays[y_name])
-    checks.require_same_length(f"'{path}': {x_name}", x, y_name, y)
+    x, image_shape = requirements.inputs(f"'{path}': {x_name}", arrays[x_name])
+    y = requirements.targets(f"'{path}': {y_name}", arrays[y_name])
+    requirements.require_same_length(f"'{path}': {x_name}", x, y_name, y)
     return Examples(x, y, 255.0 if x.dtype == np.uint8 else 1.0), image_shape
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Num
 
-from gradparity.data.checks import split
 from gradparity.data.dataset import Dataset
-from gradparity.models.draw import require_positive
+from gradparity.data.requirements import split
+from gradparity.inputs import require_positive
 
 NOISE = 0.1
 """Standard deviation of the noise on real targets, whose own variance is about 1."""

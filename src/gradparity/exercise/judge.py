@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.cache import Recorder
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import Exercise
 from gradparity.exercise.outcome import Wrong
@@ -16,8 +15,9 @@ from gradparity.parity.diagnosis import gather
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
 from gradparity.parity.norms import relative_error
 from gradparity.protocol import Array
-from gradparity.usermodel import UserModel
-from gradparity.usermodel.source import calling_line, definition
+from gradparity.recording import Recorder
+from gradparity.subjects.model_file import UserModel
+from gradparity.subjects.model_file.source import calling_line, definition
 
 
 @dataclass

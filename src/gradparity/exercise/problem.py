@@ -11,7 +11,7 @@ from gradparity.errors import UsageError
 from gradparity.exercise.catalog import Exercise
 from gradparity.parity.check import draw_params, representable
 from gradparity.protocol import Array, Backend, Batch, Params, Trace
-from gradparity.usermodel import UserModel, adopt
+from gradparity.subjects.model_file import UserModel, adopt
 
 DRAWS = (11, 6)
 """Examples of each draw: a number that stands where n belongs is right for one of them at most."""
@@ -43,12 +43,12 @@ def problems(exercise: Exercise, machine: Backend) -> Iterator[Problem]:
     for seed, n in enumerate(DRAWS):
         rng = np.random.default_rng(seed)
         params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
-        batch = Batch(*map(representable, spec.example_batch(rng, n)))
+        batch = spec.example_batch(rng, n).map(representable)
         found = model.trace(params, batch)
         values = {name: read_only(value) for name, value in found.values.items()}
         gradients = {name: read_only(value) for name, value in found.gradients.items()}
         own = {name: read_only(p) for name, p in params.items()}
-        yield Problem(own, Batch(*map(read_only, batch)), Trace(values, gradients))
+        yield Problem(own, batch.map(read_only), Trace(values, gradients))
 
 
 def given(exercise: Exercise) -> UserModel:

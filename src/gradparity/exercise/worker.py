@@ -19,7 +19,7 @@ from gradparity.exercise.catalog import exercise
 from gradparity.exercise.judge import judge
 from gradparity.exercise.outcome import Outcome
 from gradparity.exercise.problem import problems, witness
-from gradparity.usermodel import load
+from gradparity.subjects.model_file import load
 
 NUMBER = re.compile(r"\d\.\d|\de[-+]\d")
 """What an error may quote of an array; a check's arrays hold the right gradients."""

@@ -21,7 +21,7 @@ from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.lines import compare_lines
 from gradparity.protocol import Backend, Batch, HandDerivation, Line, ModelSpec, Operations, Params, TellsOperations
-from gradparity.usermodel import UserModel, explaining_autograd, preflight
+from gradparity.subjects.model_file import UserModel, explaining_autograd, preflight
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
 """Backend -> line -> operations."""
@@ -32,7 +32,7 @@ def build(model: Any, *, batch: Batch | None, n: int, seed: int) -> Explanation:
     spec = checking.spec_of(model)
     rng = np.random.default_rng(seed)
     params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
-    drawn = Batch(*map(representable, map(np.asarray, batch if batch is not None else spec.example_batch(rng, n))))
+    drawn = (spec.example_batch(rng, n) if batch is None else batch).map(lambda a: representable(np.asarray(a)))
     if isinstance(spec, UserModel):
         preflight(spec, params, drawn, ["float64"])
     of_user = explaining_autograd(spec.hand.forward) if isinstance(spec, UserModel) else nullcontext()

@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradparity import cache
-from gradparity.cache import Recorder
+from gradparity import recording
 from gradparity.protocol import Batch, HandDerivation, Params
+from gradparity.recording import Recorder
 
 Statements: TypeAlias = dict[str, tuple[str, ...]]
 """Name -> the statements that write it, each in one line."""
-OWN = (__file__, cache.__file__)
+OWN = (__file__, recording.__file__)
 
 
 def statements(hand: HandDerivation, params: Params, batch: Batch) -> tuple[Statements, Statements]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.models.draw import normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.inputs import normal_inputs, require_finite, require_positive, unbalanced_labels
 from gradparity.protocol import Batch, Line
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from gradparity.cache import Recorder
 from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Params, Trace
+from gradparity.recording import Recorder
 
 
 def run_beside(
@@ -21,7 +21,7 @@ def run_beside(
         return backend.from_numpy(array.astype(dtype) if array.dtype.kind == "f" else array)
 
     p = {name: native(value) for name, value in params.items()}
-    own_batch = Batch(native(batch.x), native(batch.y))
+    own_batch = batch.map(native)
     c = Recorder("c", _Converted(truth.values, native))
     d = Recorder("d", _Converted(truth.gradients, native), seed="loss")
     hand.forward(p, own_batch, c)

@@ -30,7 +30,7 @@ def error_budgets(witness: Model, truth: Trace, params: Params, batch: Batch, rn
     gradients = dict.fromkeys(truth.gradients, 0.0)
     for _ in range(DRAWS):
         # One at a time: of a large model, every trace takes as much memory as the model.
-        nearby = witness.trace(_one_ulp_off(params, rng), _batch_one_ulp_off(batch, rng))
+        nearby = witness.trace(_one_ulp_off(params, rng), batch.map(lambda a: _perturb(a, rng)))
         for name, value in truth.values.items():
             values[name] = max(values[name], distance(nearby.values[name], value))
         for name, gradient in truth.gradients.items():
@@ -45,10 +45,5 @@ def _one_ulp_off(params: Params, rng: np.random.Generator) -> dict[str, np.ndarr
     return {name: _perturb(p, rng) for name, p in params.items()}
 
 
-def _batch_one_ulp_off(batch: Batch, rng: np.random.Generator) -> Batch:
-    y = _perturb(batch.y, rng) if batch.y.dtype.kind == "f" else batch.y
-    return Batch(_perturb(batch.x, rng), y)
-
-
 def _perturb(a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(a * (1 + ULP * rng.choice([-1.0, 1.0], size=a.shape)))
+    return np.asarray(a * (1 + ULP * rng.choice([-1.0, 1.0], size=a.shape))) if a.dtype.kind == "f" else a

@@ -17,7 +17,7 @@ from gradparity.parity.kinks import Kinks, census, kinks_of
 from gradparity.parity.lines import DIFFERENCES, compare_differences, compare_lines, with_masks_pinned
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, Model, ModelSpec, Params, Trace
-from gradparity.usermodel import UserModel, preflight
+from gradparity.subjects.model_file import UserModel, preflight
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
 
@@ -41,7 +41,7 @@ def check(
     """
     rng = np.random.default_rng(seed)
     params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
-    batch = Batch(*map(representable, batch if batch is not None else spec.example_batch(rng, n)))
+    batch = (batch if batch is not None else spec.example_batch(rng, n)).map(representable)
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     subjects = [registry.backend(name) for name in dict.fromkeys(backends)]

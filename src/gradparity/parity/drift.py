@@ -55,7 +55,7 @@ def start_nearby(backend: Backend, step: TrainStep, params: Params, lane: Dtype,
         rng = np.random.default_rng([seed, pair])
         size = sign * UNITS * float(np.finfo(lane).eps)
         run = start(backend, step, {name: nudged(p, size, rng) for name, p in params.items()})
-        return lambda batch: run(Batch(*(nudged(a, size, rng) for a in batch)))
+        return lambda batch: run(batch.map(lambda a: nudged(a, size, rng)))
 
     return [nearby(pair, sign) for pair in range(PAIRS) for sign in (1, -1)]
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from gradparity.cache import Recorder
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis import diagnose, gather
 from gradparity.parity.differences import Measurement, compare
@@ -15,6 +14,7 @@ from gradparity.parity.kinks import Kinks
 from gradparity.parity.pinned import explained
 from gradparity.parity.report import Kind, Row
 from gradparity.protocol import Backend, Batch, HandDerivation, Model, Params, Trace
+from gradparity.recording import Recorder
 
 DIFFERENCES = "differences"
 """The witness that uses no autodiff, as rows name it."""

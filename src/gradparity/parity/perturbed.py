@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from gradparity.cache import TappedCache
 from gradparity.parity import derivative
 from gradparity.parity.kinks import Kinks, Masks, masks, same
 from gradparity.protocol import Array, Batch, Params
+from gradparity.recording import TappedCache
 
 Forward: TypeAlias = Callable[[Params, Batch, Any], None]
 """The hand-written forward: writes each intermediate to the cache, and c["loss"]."""

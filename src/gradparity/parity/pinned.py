@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 from jaxtyping import Bool, Float
 
-from gradparity.cache import Gradients, TappedCache
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, flips, masks
 from gradparity.protocol import Array, Batch, HandDerivation, Params, Trace
+from gradparity.recording import Gradients, TappedCache
 
 
 def explained(

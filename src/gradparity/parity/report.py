@@ -121,13 +121,13 @@ class Report:
 
     def __rich__(self) -> Any:
         """Return the table, the findings and the verdict, as ``rich.print`` shows them."""
-        from gradparity.cli.tables import report_shown
+        from gradparity.report.cli.tables import report_shown
 
         return report_shown(self)
 
     def to_html(self) -> str:
         """Return one HTML page of the report, which needs no network and no script."""
-        from gradparity.page import check_page
+        from gradparity.report.page import check_page
 
         return check_page(self)
 

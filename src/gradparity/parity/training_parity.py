@@ -149,7 +149,7 @@ def training_parity(
     rng = np.random.default_rng(seed)
     params = {k: representable(p) for k, p in (draw_params(spec, rng) if params is None else params).items()}
     given = islice(_draw(spec, rng, n) if batches is None else batches, steps)
-    taken = (Batch(*map(representable, batch)) for batch in given)
+    taken = (batch.map(representable) for batch in given)
     first = next(taken)
 
     @cache

@@ -12,7 +12,7 @@ from gradparity.errors import UsageError
 from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.judge import judge
 from gradparity.exercise.problem import Problem, problems, witness
-from gradparity.usermodel import load
+from gradparity.subjects.model_file import load
 
 BLANK = {name: f'd["{name}"] = ...' for name in ("logits", "W", "b")}
 RIGHT = {

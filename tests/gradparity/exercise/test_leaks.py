@@ -13,7 +13,7 @@ import gradparity.exercise
 from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.judge import judge
 from gradparity.exercise.problem import DRAWS, Problem, given
-from gradparity.usermodel import load
+from gradparity.subjects.model_file import load
 from gradparity_mutants.mutants import Mutant, mutants
 
 TELLING = ("@", "*", " / ", "sum(", "exp", ".T", "one_hot", "one-hot", "eye", "softmax(", "mean(", "axis=", "should be")

@@ -29,7 +29,7 @@ def at_kinks(seed: int) -> tuple[dict[str, np.ndarray], Batch]:
     """Parameters in float32 that put the first layer's units for three examples where rounding decides the side."""
     rng = np.random.default_rng(seed)
     params = {name: p.astype(np.float32).astype(float) for name, p in draw_params(SPEC, rng).items()}
-    x, y = SPEC.example_batch(rng, N)
+    x, y, _ = SPEC.example_batch(rng, N)
     x = x.astype(np.float32).astype(float)
     exact = x @ params["W1"]
     params["b1"] = -exact[[0, 0, 1, 1, 2, 2], range(6)].astype(np.float32).astype(float)

@@ -1,0 +1,92 @@
+"""``gradparity check``: parity alone, line by line, and on request step by step."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradparity.report.cli import options
+from gradparity.report.cli.options import (
+    Backends,
+    DrawnExamples,
+    DrawSeed,
+    JsonFile,
+    LearningRate,
+    ModelOrFile,
+    OptimizerName,
+    Set,
+)
+
+
+def check(
+    model: ModelOrFile = "softmax_regression",
+    backends: Backends = None,
+    settings: Set = None,
+    n: DrawnExamples = 11,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
+    seed: DrawSeed = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
+    ] = None,
+    optimizer: OptimizerName = "sgd",
+    lr: LearningRate = 0.1,
+    json: JsonFile = None,
+    page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", help="Check that many random seeds, sizes and settings instead of one.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="Processes of a sweep; -1 is one for each core.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="FILE", help="Where a sweep keeps its finished draws.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
+    ] = None,
+) -> None:
+    """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
+    from gradparity import checking, parity
+    from gradparity.errors import UsageError
+    from gradparity.output import require_writable, write_json, write_text
+    from gradparity.parity.training_parity import training_parity
+    from gradparity.report.cli import sweep
+
+    options.require_drawable(n, seed)
+    lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
+    names = None if backends is None else options.names_of(backends)
+    for path in (json, page):
+        require_writable(path)
+    if draws is not None:
+        if steps is not None or page is not None:
+            raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
+        if settings:
+            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
+        raise typer.Exit(
+            sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
+        )
+    if replay is not None:
+        draw = sweep.counter_example(replay)
+        spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
+    else:
+        spec = checking.spec_of(model, settings or [])
+    report = checking.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    training = None
+    if steps is not None:
+        training = training_parity(
+            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+        )
+
+    from gradparity.report.cli.tables import print_report, print_training_parity
+
+    print_report(report)
+    if training is not None:
+        print()
+        print_training_parity(training)
+    if json is not None:
+        write_json(json, report.to_dict() | ({} if training is None else {"training": training.to_dict()}))
+    if page is not None:
+        from gradparity.report.page import check_page
+
+        write_text(page, check_page(report, training))
+        print(f"The page is {page}")
+    raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)

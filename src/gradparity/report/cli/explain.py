@@ -1,0 +1,53 @@
+"""``gradparity explain``: the derivation line by line, beside what the machine does for the same line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradparity.report.cli import options
+from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Set
+
+
+def explain(
+    model: ModelOrFile = "softmax_regression",
+    settings: Set = None,
+    n: DrawnExamples = 11,
+    seed: DrawSeed = 0,
+    upstream: Annotated[
+        bool, typer.Option("--upstream", help="Walk one gradient back from the loss, a line for each Enter.")
+    ] = False,
+    equations: Annotated[
+        bool, typer.Option("--equations", help="Print every equation of JAX, not only a few.")
+    ] = False,
+    json: JsonFile = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with the graph.")
+    ] = None,
+) -> None:
+    """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
+    from gradparity.checking import spec_of
+    from gradparity.output import require_writable, write_json, write_text
+
+    options.require_drawable(n, seed)
+    for path in (json, html):
+        require_writable(path)
+    spec = spec_of(model, settings or [])
+
+    from gradparity.explain import explain as explained
+    from gradparity.report.cli.derivation import print_explanation, walk
+
+    explanation = explained(spec, n=n, seed=seed)
+    if json is not None:
+        write_json(json, explanation.to_dict())
+    if html is not None:
+        from gradparity.report.page.explain import render
+
+        write_text(html, render(explanation))
+    if upstream:
+        walk(explanation, equations)
+    else:
+        print_explanation(explanation, equations)
+    if html is not None:
+        print(f"The page with the graph is {html}")
+    raise typer.Exit(0 if explanation.agrees else 1)

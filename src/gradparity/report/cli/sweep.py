@@ -1,0 +1,131 @@
+"""``gradparity check --draws`` and ``--replay``: many random draws of a model, and one of them again."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gradparity.errors import UsageError
+from gradparity.output import require_writable, write_json
+from gradparity.protocol import Dtype
+from gradparity.report.cli.tables import console, print_report
+from gradparity.sweep.draws import Draw, Result, sweep
+
+
+def run(
+    model: str,
+    count: int,
+    *,
+    seed: int,
+    backends: Sequence[str] | None,
+    lanes: Sequence[Dtype],
+    jobs: int,
+    resume: Path | None,
+    json: Path | None,
+) -> int:
+    """Sweep, print what was found, keep the first counter-example as a file; return the exit status.
+
+    Without ``resume`` the journal has a name of its own and is deleted at the end, so that only an interrupt leaves
+    it. Raises UsageError for counts below 1, and where a file cannot be written.
+    """
+    if count < 1:
+        raise UsageError(f"--draws must be at least 1, got {count}")
+    if jobs < 1 and jobs != -1:
+        raise UsageError(f"--jobs must be at least 1, or -1 for every core, got {jobs}")
+    sweep_name = f"{Path(model).stem}-seed{seed}"
+    journal = resume if resume is not None else Path(f"gradparity-sweep-{sweep_name}.jsonl")
+    for path in (journal, json):
+        require_writable(path)
+    try:
+        with _progress() as display:
+            task = display.add_task(model, total=count)
+            result = sweep(
+                model,
+                count,
+                seed=seed,
+                backends=backends,
+                lanes=lanes,
+                jobs=jobs,
+                journal=journal,
+                progress=lambda done: display.update(task, completed=done),
+            )
+    except KeyboardInterrupt:
+        print(f"Finished draws are kept in {journal}: the same command goes on there.", file=sys.stderr)
+        raise
+    if resume is None:
+        journal.unlink()
+    _print_worst(result, f"{model}: {len(result.outcomes)} draws, seed {seed}", lanes)
+    if json is not None:
+        write_json(json, _to_dict(result, lanes))
+    if result.counter_example is None:
+        print(f"All {len(result.outcomes)} draws agree.")
+        return 0
+    kept = Path(f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json")
+    write_json(kept, asdict(result.counter_example))
+    print_report(result.counter_example.check())
+    print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept}")
+    return 1
+
+
+def counter_example(path: Path) -> Draw:
+    """Return the draw that a sweep kept in a file. Raises UsageError where the file holds none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Draw(**content | {name: tuple(content[name]) for name in ("backends", "lanes")})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise UsageError(
+            f"'{path}' holds no counter-example: give the file that gradparity check --draws kept"
+        ) from None
+
+
+QUANTILES = {"median": 0.5, "99 %": 0.99, "largest": 1.0}
+
+
+def _print_worst(result: Result, title: str, lanes: Sequence[Dtype]) -> None:
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption="largest error of a draw, as a share of its limit",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("lane")
+    for heading in QUANTILES:
+        table.add_column(heading, justify="right")
+    for lane in lanes:
+        table.add_row(lane, *(f"{result.quantile(lane, q):.1e}" for q in QUANTILES.values()))
+    console.print(table)
+
+
+def _to_dict(result: Result, lanes: Sequence[Dtype]) -> dict[str, Any]:
+    """Return plain data, for JSON; an infinite share is None there."""
+    shares = {lane: {heading: result.quantile(lane, q) for heading, q in QUANTILES.items()} for lane in lanes}
+    return {
+        "draws": len(result.outcomes),
+        "worst": {
+            lane: {heading: share if share < float("inf") else None for heading, share in own.items()}
+            for lane, own in shares.items()
+        },
+        "counter_example": None if result.counter_example is None else asdict(result.counter_example),
+    }
+
+
+def _progress() -> Progress:
+    errors = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )

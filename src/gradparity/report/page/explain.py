@@ -1,0 +1,118 @@
+"""The page of an explanation: the graph, each line forwards and then backwards, and the machines' own programs."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
+from gradparity.manifest import manifest
+from gradparity.protocol import Operation
+from gradparity.report.page import graph, words
+from gradparity.report.page.templates import template
+
+
+class Side(NamedTuple):
+    """A line's value or its gradient."""
+
+    key: str
+    """What ties everything on the page that belongs to it together; the id of its own place."""
+    label: str
+    """The name as the programs print it: z, d(z)."""
+
+
+class Equation(NamedTuple):
+    """An operation of a program, and what it computes."""
+
+    operation: Operation
+    sides: tuple[Side, ...]
+
+
+def render(explanation: Explanation) -> str:
+    """Return the HTML page of an explanation: one file that needs no network; its script only follows the pointer."""
+    values = {line.name: Side(f"value-{i}", line.name) for i, line in enumerate(explanation.lines)}
+    gradients = {
+        line.name: Side(f"gradient-{i}", f"d({line.name})") for i, line in enumerate(explanation.lines) if line.gradient
+    }
+    given = [name for name in explanation.inputs if any(edge.source == name for edge in explanation.edges)]
+    names = [*given, *values]
+    return template("explain.html.jinja").render(
+        explanation=explanation,
+        headline=_headline(explanation),
+        agrees=explanation.agrees,
+        accusations=list(_accusations(explanation)),
+        facts=_facts(explanation),
+        values=values,
+        gradients=gradients,
+        drawing=graph.draw(names, explanation.edges) if explanation.edges else None,
+        reads={n: [edge.source for edge in explanation.edges if edge.target == n] for n in names},
+        read_by={n: [edge.target for edge in explanation.edges if edge.source == n] for n in names},
+        shapes={**explanation.inputs, **{line.name: line.value.shape for line in explanation.lines}},
+        programs={
+            name: _program(explanation, name, values, gradients) for name in _telling(explanation, recorded=False)
+        },
+        recorded=_telling(explanation, recorded=True),
+        differences=DIFFERENCES,
+        digest=_digest,
+    )
+
+
+def _headline(explanation: Explanation) -> str:
+    if explanation.different:
+        return f"Different from the machine: {words.listing(explanation.different)}."
+    return "No line differs from the machine by more than rounding."
+
+
+def _accusations(explanation: Explanation) -> Iterator[str]:
+    """Say of each value and each gradient that differs how much and, where that is known, why."""
+    for line in explanation.lines:
+        for label, found in ((line.name, line.value), (f"d({line.name})", line.gradient)):
+            if found is not None and found.verdict == "different":
+                yield f"{label} is {_verdict(found)}"
+
+
+def _verdict(found: Comparison) -> str:
+    error = "" if found.error is None else f", relative error {words.scientific(found.error)}"
+    return f"{found.verdict}{error}{f': {found.note}' if found.note else ''}"
+
+
+def _facts(explanation: Explanation) -> dict[str, dict[str, str]]:
+    return {
+        "Numbers": {
+            "examples": str(explanation.n),
+            "seed": str(explanation.seed),
+            "dtype": "float64",
+            "sources": words.listing([HAND, *explanation.witnesses, DIFFERENCES]),
+        },
+        "Machine": manifest(),
+    }
+
+
+def _telling(explanation: Explanation, *, recorded: bool) -> list[str]:
+    """Name the backends that tell their operations: those that record a graph, or those that keep a program."""
+    telling = dict.fromkeys(name for line in explanation.lines for name in line.machine)
+    return [name for name in telling if recorded == any(_receiver(line, name) for line in explanation.lines)]
+
+
+def _receiver(line: ExplainedLine, backend: str) -> str:
+    return line.machine[backend].receiver if backend in line.machine else ""
+
+
+def _program(
+    explanation: Explanation, backend: str, values: Mapping[str, Side], gradients: Mapping[str, Side]
+) -> list[Equation]:
+    """Return a backend's whole program in its own order, each operation once with all that it computes."""
+    found: dict[Operation, list[Side]] = {}
+    for line in explanation.lines:
+        if backend in line.machine:
+            does = line.machine[backend]
+            for side, operations in ((values.get(line.name), does.forward), (gradients.get(line.name), does.backward)):
+                for operation in operations:
+                    found.setdefault(operation, []).extend([side] if side else [])
+    in_order = sorted(found, key=lambda operation: operation.position)
+    return [Equation(operation, tuple(found[operation])) for operation in in_order]
+
+
+def _digest(script: str) -> str:
+    """Return what the page's policy knows its one script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

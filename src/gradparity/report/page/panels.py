@@ -1,0 +1,106 @@
+"""What the page shows of a model's first matrix: the weights it learned, and its gradient derived in two ways."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from gradparity import registry
+from gradparity.comparison import Comparison, Run
+from gradparity.protocol import Differentiation
+from gradparity.report.page.images import Picture, largest, picture, pictures
+from gradparity.report.page.words import number
+
+MOST_WEIGHTS = 20
+MOST_GRADIENTS = 5
+
+
+class Weights(NamedTuple):
+    """The columns of the first matrix after training, as images on one colour scale."""
+
+    parameter: str
+    backend: str
+    noun: str
+    """What a column is: "class" or "unit"."""
+    pictures: list[Picture]
+    columns: int
+    """How many columns there are, shown or not."""
+    scale: str
+
+
+class Row(NamedTuple):
+    """Pictures on one colour scale."""
+
+    label: str
+    pictures: list[Picture]
+    scale: str
+
+
+class Gradients(NamedTuple):
+    """The first gradient by hand, by machine, and their difference."""
+
+    parameter: str
+    rows: tuple[Row, Row, Row]
+    whole: bool
+    """Whether the whole matrix is one picture, because the data are no images."""
+    relative: str
+    """The largest difference as a share of the largest entry; empty where there is none."""
+
+
+def weights(comparison: Comparison) -> Weights | None:
+    """Return the first run's weights after the last epoch; None where data or model give no images."""
+    name, shape, run = _first_matrix(comparison), comparison.dataset.image_shape, comparison.runs[0]
+    if name is None or shape is None:
+        return None
+    matrix = run.epochs[-1].params[name]
+    shown, noun = matrix[:, :MOST_WEIGHTS], _noun(comparison)
+    scale = largest(shown)
+    images = pictures(shown, shape, scale, noun)
+    return Weights(name, run.backend, noun, images, matrix.shape[1], number(scale))
+
+
+def gradients(comparison: Comparison) -> Gradients | None:
+    """Return the first gradient by hand beside that by machine; None where the runs do not have both."""
+    name, by_hand, by_machine = _first_matrix(comparison), _run(comparison, "hand"), _run(comparison, "machine")
+    if name is None or by_hand is None or by_machine is None:
+        return None
+    hand, machine = by_hand.first_gradients[name], by_machine.first_gradients[name]
+    difference = hand.astype(np.float64) - machine.astype(np.float64)
+    shared, own = max(largest(hand), largest(machine)), largest(difference)
+    rows = (
+        _row(comparison, f"by hand ({by_hand.backend})", hand, shared),
+        _row(comparison, f"by machine ({by_machine.backend})", machine, shared),
+        _row(comparison, "difference", difference, own),
+    )
+    return Gradients(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
+
+
+def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> Row:
+    shape = comparison.dataset.image_shape
+    if shape is None:
+        rows, columns = matrix.shape
+        # Features run from left to right, so that the picture is wide.
+        images = [Picture(f"all {rows} × {columns} entries", picture(matrix.T, scale))]
+    else:
+        images = pictures(matrix[:, :MOST_GRADIENTS], shape, scale, _noun(comparison))
+    return Row(label, images, number(scale))
+
+
+def _first_matrix(comparison: Comparison) -> str | None:
+    """Name the first matrix with a row for each feature of the data."""
+    shapes = comparison.spec.param_shapes
+    fitting = (n for n, shape in shapes.items() if len(shape) == 2 and shape[0] == comparison.dataset.features)
+    return next(fitting, None)
+
+
+def _noun(comparison: Comparison) -> str:
+    """A model with one matrix maps straight to the outputs; otherwise its columns are hidden units."""
+    matrices = sum(len(shape) == 2 for shape in comparison.spec.param_shapes.values())
+    if matrices > 1:
+        return "unit"
+    return "output" if comparison.dataset.classes is None else "class"
+
+
+def _run(comparison: Comparison, differentiation: Differentiation) -> Run | None:
+    fitting = (r for r in comparison.runs if registry.backend(r.backend).differentiation == differentiation)
+    return next(fitting, None)

@@ -1,0 +1,1 @@
+"""Every way in for what is to be checked."""

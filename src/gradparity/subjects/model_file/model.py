@@ -1,0 +1,86 @@
+"""A user's own model as a spec: it brings its hand derivation, and machines differentiate its forward."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradparity.errors import UsageError
+from gradparity.inputs import unbalanced_labels
+from gradparity.protocol import Batch, HandDerivation, Line
+from gradparity.subjects.model_file.source import definition
+
+
+@dataclass(frozen=True)
+class UserModel:
+    """What a user declared, in one form: labels (``num_classes``) or real targets (``target_shape``)."""
+
+    name: str
+    param_shapes: dict[str, tuple[int, ...]]
+    input_shape: tuple[int, ...]
+    """The shape of one example."""
+    num_classes: int | None
+    target_shape: tuple[int, ...] | None
+    """The shape of one example's target."""
+    hand: HandDerivation
+    own_init: Callable[[np.random.Generator], Any] | None = None
+    own_example_batch: Callable[[np.random.Generator, int], Any] | None = None
+    derivation: tuple[Line, ...] = ()
+    """A user's file holds no formulas."""
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Call the user's own ``init``; without one, draw N(0, 1/fan-in) for matrices and N(0, 1/4) for the rest.
+
+        Raises UsageError unless the names and shapes are those of ``param_shapes``.
+        """
+        if self.own_init is None:
+            return {
+                name: rng.normal(0, 1 / math.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape)
+                for name, shape in self.param_shapes.items()
+            }
+        given = self.own_init(rng)
+        rule = f"{definition(self.own_init)}: init must return a dict of the arrays in param_shapes"
+        if not isinstance(given, Mapping):
+            raise UsageError(f"{rule}, got {type(given).__name__}: end it with  return {{'name': array, ...}}")
+        params = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
+        shapes = {name: p.shape for name, p in params.items()}
+        if shapes != self.param_shapes:
+            raise UsageError(f"{rule}, {_words(self.param_shapes)}, got {_words(shapes)}: change one of the two")
+        return {name: params[name] for name in self.param_shapes}
+
+    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
+        """Call the user's own ``example_batch``; without one, draw normal x and targets, or unbalanced labels.
+
+        Returns x (n, *input_shape) and y (n,) or (n, *target_shape). Raises UsageError for other shapes, and for labels
+        that are no class.
+        """
+        if self.own_example_batch is None:
+            return Batch(rng.normal(size=(n, *self.input_shape)), self._draw_y(rng, n))
+        given = self.own_example_batch(rng, n)
+        rule = f"{definition(self.own_example_batch)}: example_batch must return (x, y)"
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise UsageError(f"{rule}, got {type(given).__name__}: end it with  return x, y")
+        x, y = np.asarray(given[0], dtype=np.float64), np.asarray(given[1])
+        wanted = (n, *self.input_shape), (n, *(self.target_shape or ()))
+        if (x.shape, y.shape) != wanted:
+            raise UsageError(f"{rule} of shapes {wanted[0]} and {wanted[1]}, got {x.shape} and {y.shape}")
+        if self.num_classes is None:
+            return Batch(x, y.astype(np.float64))
+        if y.dtype.kind not in "iu" or not ((y >= 0) & (y < self.num_classes)).all():
+            raise UsageError(f"{rule} with whole numbers from 0 to {self.num_classes - 1} as y, got {y.dtype} {y[:5]}")
+        return Batch(x, y.astype(np.int64))
+
+    def _draw_y(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        if self.num_classes is not None:
+            return unbalanced_labels(rng, n, self.num_classes)
+        return rng.normal(size=(n, *(self.target_shape or ())))
+
+    def flops(self, n: int) -> int:
+        """Estimate: each weight meets each example once forward and twice backward, in a multiply-add of two."""
+        return 6 * n * sum(math.prod(shape) for shape in self.param_shapes.values() if len(shape) > 1)
+
+
+def _words(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"

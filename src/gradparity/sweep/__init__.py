@@ -1,0 +1,1 @@
+"""The check on many random draws of a model."""

@@ -1,0 +1,151 @@
+"""The check on many random draws of a model: seeds, sizes and settings, over joblib, resumable.
+
+A draw is a few numbers and words, from which the check of that draw runs again anywhere: on another process, on a
+cluster (``joblib.parallel_config(backend=…)`` outside is obeyed), or later from the file of a counter-example.
+"""
+
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gradparity import checking, registry
+from gradparity.journal import append, read
+from gradparity.models.variants import LARGEST, VARIANTS
+from gradparity.parity.check import LANES
+from gradparity.parity.report import Report
+from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+
+COMPILED = {"jax": 50}
+"""Library -> it takes part in one draw of so many: compiling anew for each size takes seconds, a check hundredths."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One check of a sweep."""
+
+    index: int
+    model: str
+    """A model's name, or a file as ``gradparity check`` takes it."""
+    settings: dict[str, Any]
+    """The fields of the model's spec; empty for a file, whose sizes are its own."""
+    n: int
+    seed: int
+    backends: tuple[str, ...]
+    lanes: tuple[Dtype, ...]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model of this draw."""
+        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in self.settings.items()}
+        spec = checking.spec_of(self.model)
+        return replace(spec, **settings) if settings else spec  # type: ignore[type-var]
+
+    def check(self) -> Report:
+        """Check it."""
+        return checking.check(self.spec, backends=self.backends, n=self.n, seed=self.seed, lanes=self.lanes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the check of a draw found."""
+
+    index: int
+    agrees: bool
+    worst: dict[Dtype, float]
+    """Lane -> the largest error of any row, as a share of its limit."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a sweep found: every draw up to the first that disagrees."""
+
+    outcomes: tuple[Outcome, ...]
+    counter_example: Draw | None
+    """The first draw that disagrees."""
+
+    def quantile(self, lane: Dtype, q: float) -> float:
+        """Return a quantile over the draws of the largest error of a draw, as a share of its limit."""
+        return float(np.quantile([outcome.worst[lane] for outcome in self.outcomes], q, method="higher"))
+
+
+def sweep(
+    model: str,
+    count: int,
+    *,
+    seed: int = 0,
+    backends: Sequence[str] | None = None,
+    lanes: Sequence[Dtype] = LANES,
+    jobs: int | None = None,
+    journal: Path | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Result:
+    """Check so many random draws of a model, up to the first that disagrees.
+
+    ``jobs`` is joblib's n_jobs: None takes what ``joblib.parallel_config`` says, by default one; −1 is every core.
+    Each draw that agrees is appended to the file ``journal``, and not repeated when it is given again. ``progress``
+    is told how many draws are done. Raises UsageError where the model or a backend cannot be used, and where the
+    journal is of another sweep.
+    """
+    names = checking.installed() if backends is None else list(backends)
+    drawn = list(draws(model, count, seed=seed, backends=names, lanes=lanes))
+    about = {"model": model, "seed": seed, "backends": names, "lanes": list(lanes)}
+    before = [] if journal is None else [Outcome(**line) for line in read(journal, about)]
+    outcomes = {outcome.index: outcome for outcome in before if outcome.index < count}
+    pending = [draw for draw in drawn if draw.index not in outcomes]
+    # The arrays are small: a second thread would wait more than it computes. joblib's own processes have their limit.
+    with threadpool_limits(1), closing(_outcomes(pending, jobs)) as found:
+        for outcome in found:
+            outcomes[outcome.index] = outcome
+            progress(len(outcomes))
+            if not outcome.agrees:
+                return Result(tuple(outcomes.values()), drawn[outcome.index])
+            if journal is not None:
+                append(journal, asdict(outcome))
+    return Result(tuple(outcomes.values()), None)
+
+
+def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: Sequence[Dtype]) -> Iterator[Draw]:
+    """Yield so many draws of a model; draw i is the same whatever their number. Raises UsageError for no such model."""
+    chosen = {name: registry.backend(name) for name in backends}
+    # A compiling backend sits out only where another machine is there to be the witness.
+    quick_witness = any(b.library not in COMPILED and b.differentiation == "machine" for b in chosen.values())
+    if model not in VARIANTS:
+        checking.spec_of(model)
+    for index in range(count):
+        rng = np.random.default_rng([seed, index])
+        if model in VARIANTS:
+            spec, n = VARIANTS[model](rng)
+            settings = asdict(spec)
+        else:
+            settings, n = {}, int(rng.integers(3, LARGEST))
+        taking_part = (
+            name for name, b in chosen.items() if not quick_witness or index % COMPILED.get(b.library, 1) == 0
+        )
+        yield Draw(index, model, settings, n, int(rng.integers(2**31)), tuple(taking_part), tuple(lanes))
+
+
+def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
+    """Check the draws in joblib's processes, and yield the outcomes in order."""
+    with warnings.catch_warnings():
+        # What JAX has compiled fills a process until joblib starts a new one in its place, and warns.
+        warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")
+        yield from parallel(joblib.delayed(outcome_of)(draw) for draw in pending)
+
+
+def outcome_of(draw: Draw) -> Outcome:
+    """Check one draw, in whichever process this is called."""
+    report = draw.check()
+    for name in draw.backends:
+        # Programs of thousands of models would fill the memory: JAX keeps what belongs to models long gone.
+        if isinstance(backend := registry.backend(name), KeepsPrograms):
+            backend.forget()
+    worst = {lane: max(row.share for row in report.rows if row.lane == lane) for lane in draw.lanes}
+    return Outcome(draw.index, report.agrees, worst)

@@ -1,0 +1,101 @@
+"""The page in a real browser. Its own policy forbids every request, and a breach is an error on the console."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gradparity.comparison import Comparison
+from gradparity.data import Dataset
+from gradparity.explain import explain
+from gradparity.models import SoftmaxRegression
+from gradparity.report.page import comparison_page
+from gradparity.report.page.explain import render
+
+MakeComparison = Callable[..., Comparison]
+InBrowser = Callable[[str], tuple[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def explained() -> str:
+    return render(explain(SoftmaxRegression(), n=4))
+
+
+def test_the_page_loads_without_a_request_or_an_error(
+    make_comparison: MakeComparison, images: Dataset, in_browser: InBrowser
+) -> None:
+    document, console = in_browser(comparison_page(make_comparison(images)))
+    assert "agree on all" in document
+    assert document.rstrip().endswith("</html>")
+    assert console == []
+
+
+def test_a_request_would_be_seen(make_comparison: MakeComparison, images: Dataset, in_browser: InBrowser) -> None:
+    html = comparison_page(make_comparison(images)).replace("</main>", '<img src="missing.png" alt=""></main>')
+    _, console = in_browser(html)
+    assert "missing.png" in "".join(console)
+
+
+def test_the_page_of_an_explanation_loads_without_a_request_or_an_error(explained: str, in_browser: InBrowser) -> None:
+    document, console = in_browser(explained)
+    assert "No line differs from the machine" in document
+    assert document.rstrip().endswith("</html>")
+    assert console == []
+
+
+def test_a_script_of_another_hand_would_not_run_on_the_page_of_an_explanation(
+    explained: str, in_browser: InBrowser
+) -> None:
+    html = explained.replace("</main>", "<script>document.title = 'taken over'</script></main>")
+    document, console = in_browser(html)
+    assert "<title>taken over" not in document
+    assert "Content Security Policy" in "".join(console)
+
+
+FOCUS = """
+const place = document.querySelector(SELECTOR);
+place.focus();
+const mark = (e) => getComputedStyle(e).getPropertyValue("--mark");
+const marked = [...document.querySelectorAll("[data-of]")].filter((e) => mark(e) !== mark(document.body));
+const card = [...document.querySelectorAll(".card")].filter((e) => getComputedStyle(e).visibility === "visible");
+const program = document.querySelector("ol.program:not(.nodes)");
+const last = [...program.querySelectorAll("[data-of~=gradient-2]")].at(-1);
+document.title = JSON.stringify({
+  focused: place.matches(":focus"),
+  marked: marked.map((e) => e.dataset.of),
+  cards: card.map((e) => e.id),
+  seen: last.offsetTop >= program.scrollTop && last.offsetTop < program.scrollTop + program.clientHeight,
+});
+"""
+
+
+def _focused(html: str, selector: str, in_browser: InBrowser) -> dict[str, Any]:
+    """Return what is marked, which cards are shown, and whether d(logits) is seen, once this place has the focus."""
+    watched = re.sub("<meta http-equiv[^>]*>", "", html)
+    watched = watched.replace("</body>", f"<script>{FOCUS.replace('SELECTOR', json.dumps(selector))}</script></body>")
+    for _ in range(5):
+        document, console = in_browser(watched)
+        assert console == []
+        found = dict(json.loads(re.findall("<title>(.*?)</title>", document)[0]))
+        if found["focused"]:  # on a busy machine the page may come before its window has the focus
+            break
+    assert found["focused"]
+    return found
+
+
+def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: str, in_browser: InBrowser) -> None:
+    found = _focused(explained, "#gradient-2 summary", in_browser)
+    equations = len(re.findall(r'<li id="equation[^>]* data-of="gradient-2"', explained))
+    assert equations > 10
+    assert sorted(set(found["marked"])) == ["gradient-2", "value-2 gradient-2"]
+    assert found["marked"].count("gradient-2") == equations + len(["its place", "its node of torch"])
+    assert found["cards"] == []
+    assert found["seen"]
+
+
+def test_focus_on_a_node_of_the_graph_shows_its_numbers(explained: str, in_browser: InBrowser) -> None:
+    found = _focused(explained, '.graph [href="#value-2"]', in_browser)
+    assert found["cards"] == ["card-value-2"]
+    assert {"value-2", "gradient-2", "value-2 gradient-2"} == set(found["marked"])

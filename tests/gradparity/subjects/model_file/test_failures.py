@@ -1,0 +1,119 @@
+"""What an array library says about a user's forward, in words that tell what to write instead."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gradparity import registry
+from gradparity.errors import UsageError
+from gradparity.subjects.model_file import explain_exception
+
+USE_XP = r"write xp = array_namespace\(x\) \(of array_api_compat\), then xp"
+
+MISTAKES: dict[str, tuple[str, tuple[str, str], str, str]] = {
+    # name: (library, edit, the part of the line that is named, message)
+    "a NumPy function on JAX": (
+        "jax",
+        ('xp.exp(c["z"])', 'np.exp(c["z"])'),
+        "log_sum =",
+        rf"np\.exp works on NumPy's arrays only, got a traced JAX array: {USE_XP}\.exp",
+    ),
+    "a NumPy function on PyTorch": (
+        "torch",
+        ('xp.exp(c["z"])', 'np.exp(c["z"])'),
+        "log_sum =",
+        rf"np\.exp works on NumPy's arrays only, got a PyTorch tensor: {USE_XP}\.exp",
+    ),
+    "a NumPy function that calls a method": (
+        "torch",
+        ("xp.mean(log_sum - picked)", "np.mean(log_sum - picked)"),
+        'c["loss"] =',
+        rf"np\.mean works on NumPy's arrays only, got a PyTorch tensor: {USE_XP}\.mean",
+    ),
+    "a NumPy function over several lines": (
+        "torch",
+        ('xp.exp(c["z"])', 'np.exp(\n        c["z"]  # ∂\n    )'),
+        "log_sum =",
+        rf"np\.exp works on NumPy's arrays only, got a PyTorch tensor: {USE_XP}\.exp",
+    ),
+    "a NumPy array indexed on JAX": (
+        "jax",
+        ('c["z"][xp.arange(len(batch.y)), batch.y]', '(c["z"] * np.eye(4, dtype="float32")[batch.y]).sum(axis=1)'),
+        "picked =",
+        rf"NumPy cannot work on a traced JAX array: {USE_XP}",
+    ),
+    "a NumPy array among PyTorch's": (
+        "torch",
+        ('+ p["b"]', '+ p["b"] + batch.x @ np.ones((6, 4), "float32")'),
+        'c["z"] =',
+        rf"NumPy cannot work on a PyTorch tensor: {USE_XP}",
+    ),
+    "an if": (
+        "jax",
+        ("    log_sum =", '    if c["z"].sum() > 0:\n        pass\n    log_sum ='),
+        "if c[",
+        r"a traced JAX array has no numbers yet, so no if, .* write xp\.where",
+    ),
+    "a float": ("jax", ('+ p["b"]', '+ float(p["b"][0])'), 'c["z"] =', r"a traced JAX array has no numbers yet"),
+    "x[i] = v": (
+        "jax",
+        ("    log_sum =", '    e = xp.exp(c["z"])\n    e[0] = 1\n    log_sum ='),
+        "e[0] = 1",
+        r"a JAX array takes no x\[i\] = v: build it with xp\.where",
+    ),
+    "a tensor's own max": (
+        "torch",
+        ('xp.exp(c["z"])', 'xp.exp(c["z"] - c["z"].max(axis=1, keepdims=True))'),
+        "log_sum =",
+        r"a tensor's own max, min, sort and median return pairs: write xp\.max\(z, axis=1\)",
+    ),
+    "a method that only NumPy has": (
+        "torch",
+        ('+ p["b"]', '+ p["b"].astype(p["b"].dtype)'),
+        'c["z"] =',
+        r"forward works on NumPy's arrays and fails on a PyTorch tensor, AttributeError: .*'astype': write xp =",
+    ),
+    "an array that autograd needs, changed": (
+        "torch",
+        (
+            'log_sum = xp.log(xp.sum(xp.exp(c["z"]), axis=1))',
+            'e = xp.exp(c["z"])\n    e /= 2.0\n    log_sum = xp.log(xp.sum(e, axis=1))',
+        ),
+        "e /= 2.0",
+        r"PyTorch cannot differentiate forward, .* changed in place: make a new one, x = x / s",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_librarys_error_is_one_line_with_the_remedy(mistake: str, check: Callable[..., Any]) -> None:
+    library, edit, part, says = MISTAKES[mistake]
+    if (found := registry.availability(library)).backend is None:
+        pytest.skip(f"{found.problem}: {found.install}")
+    outcome = check(edit, backends=f"numpy,{library}")
+    assert (outcome.status, outcome.out) == (2, "")
+    (message,) = outcome.err.splitlines()
+    assert re.match(rf"gradparity: my_model\.py:{outcome.line(part)}: {says}", message), message
+
+
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_numpy_in_the_backward_pass_is_no_mistake_on_numpy(library: str, check: Callable[..., Any]) -> None:
+    if (found := registry.availability(library)).backend is None:
+        pytest.skip(f"{found.problem}: {found.install}")
+    assert check(backends=f"numpy,{library}").status == 0
+
+
+def test_numpy_in_the_backward_pass_is_a_mistake_on_tensors(check: Callable[..., Any]) -> None:
+    if (found := registry.availability("torch-manual")).backend is None:
+        pytest.skip(f"{found.problem}: {found.install}")
+    outcome = check(backends="numpy,torch-manual")
+    assert outcome.status == 2
+    assert re.match(rf"gradparity: my_model\.py:\d+: .*{USE_XP}", outcome.err), outcome.err
+
+
+def test_a_builtin_function_without_code_is_explained_without_a_line() -> None:
+    explained = explain_exception(ValueError("no"), len, "forward")
+    assert isinstance(explained, UsageError)
+    assert str(explained) == "forward raised ValueError: no"

@@ -1,0 +1,99 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from gradparity.errors import UsageError
+from gradparity.recording import Gradients, Recorder, TappedCache
+
+
+def test_gradients_sum_over_uses() -> None:
+    d = Gradients(loss=1.0)
+    d.add("W", 2.0)
+    d.add("W", 3.0)
+    assert d == {"loss": 1.0, "W": 5.0}
+
+
+def test_tapped_cache_reads_what_the_tap_returned() -> None:
+    c = TappedCache(lambda name, value: (name, value))
+    c["z"] = 1
+    assert c["z"] == ("z", 1)
+
+
+def test_an_update_is_tapped_too() -> None:
+    c = TappedCache(lambda _, value: 10 * value)
+    c.update(z=1, a=2)
+    assert (c["z"], c.get("a"), c.get("none")) == (10, 20, None)
+    assert list(c) == ["z", "a"]
+
+
+def test_update_and_get_are_checked_too() -> None:
+    d = Recorder("d", {"z": 10.0})
+    d.update(z=1.0)
+    assert d.get("z") == 10.0
+    assert d.written() == {"z": 1.0}
+    with pytest.raises(UsageError, match=r"d\['z'\] is written twice"):
+        d.update(z=2.0)
+
+
+def test_what_is_written_can_be_inspected_first() -> None:
+    seen: list[tuple[str, float]] = []
+    d = Recorder("d", {}, inspect=lambda name, value: seen.append((name, value)))
+    d["z"] = 1.0
+    d.add("W", 2.0)
+    d.add("W", 3.0)
+    assert seen == [("z", 1.0), ("W", 2.0), ("W", 3.0)]
+    assert d.written() == {"z": 1.0, "W": 5.0}
+
+
+def test_an_array_of_another_library_than_the_witness_is_refused() -> None:
+    d = Recorder("d", {"z": np.ones(2)})
+    with pytest.raises(
+        UsageError, match=r"d\['z'\] must be an array of numpy, got one of fractions: .*array_namespace"
+    ):
+        d["z"] = Fraction(1, 2)
+
+
+def test_recorder_answers_reads_with_the_witness_and_keeps_what_was_written() -> None:
+    d = Recorder("d", {"z": 10.0, "W": 7.0}, seed="loss")
+    d["z"] = 1.0
+    d["W"] = 2 * d["z"]
+    assert d.written() == {"z": 1.0, "W": 20.0}
+
+
+def test_recorder_reads_a_name_without_witness_as_it_was_written() -> None:
+    c = Recorder("c", {})
+    c["own"] = 3.0
+    assert c["own"] == 3.0
+
+
+def test_recorder_knows_what_each_line_read() -> None:
+    d = Recorder("d", {"loss": 1.0, "z": 2.0}, seed="loss")
+    d["z"] = d["loss"] * 5
+    d.add("W", d["z"])
+    d.add("W", d["z"] + d["loss"])
+    assert d.reads == {"z": ("loss",), "W": ("z", "z", "loss")}
+    assert d.written()["W"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda d: (d.__setitem__("W", 1), d.__setitem__("W", 2)), r"d\['W'\] is written twice.*d\.add\('W', value\)"),
+        (lambda d: (d.__setitem__("W", 1), d.add("W", 2)), r"d\['W'\] is written and then added to"),
+        (lambda d: (d.add("W", 1), d.__setitem__("W", 2)), r"d\['W'\] is written twice"),
+        (lambda d: d["z"], r"d\['z'\] is read before it is written: so far there is nothing; write it first.*d\.add"),
+        (lambda d: (d.__setitem__("W1", 1), d["w1"]), r"so far there is W1;.* did you mean 'W1'\?"),
+    ],
+)
+def test_recorder_refuses_and_names_the_line(write: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        write(Recorder("d", {"z": 1.0, "W": 1.0}))  # type: ignore[operator]
+
+
+def test_a_second_write_to_c_is_no_sum() -> None:
+    c = Recorder("c", {})
+    c["z"] = 1.0
+    with pytest.raises(UsageError, match=r"c\['z'\] is written twice: .* a new value gets a new name") as caught:
+        c["z"] = 2.0
+    assert "add" not in str(caught.value)
