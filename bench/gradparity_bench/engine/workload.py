@@ -106,7 +106,7 @@ class Workload:
         state = self.step.start(self.drawn.params)
         self.backend.wait(state)
         # Names of the function's own are found faster than attributes, and nothing else is wanted in the loop.
-        step, batch, block = self.step, self.batch, self.backend.block
+        step, batch, wait = self.step, self.batch, self.backend.wait
 
         def timed() -> None:
             nonlocal state
@@ -128,7 +128,7 @@ class Workload:
         return timed
 
     def _evaluations(self, function: Callable[..., Any], params: Any, count: int) -> Callable[[], None]:
-        batch, block = self.batch, self.backend.block
+        batch, wait = self.batch, self.backend.wait
 
         def timed() -> None:
             for _ in range(count):
