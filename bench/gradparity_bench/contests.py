@@ -1,65 +1,154 @@
-"""Who is timed against whom, and the ratio that each is meant to reach."""
+"""A contest: who trains the same, timed in turns by whole epochs, and shown as a table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-from gradparity import registry
-from gradparity_bench import framework_loop
-from gradparity_bench.task import Loop, Task, Weights
+import rich.box
+import rich.table
+import typer
+from rich.console import Console
 
-NOTEBOOK = "notebook"
-PYTORCH = "PyTorch loop"
-INLINED = "{} inlined"
+from gradparity.errors import UsageError
+from gradparity.models.configure import Spec
+from gradparity.output import write_json
+from gradparity.protocol import Examples
+from gradparity.report.cli.tables import progress
+from gradparity_bench.drawn import EPOCHS, Task, draw
+from gradparity_bench.engine.measure import Bench, Progress, measure
+from gradparity_bench.entries import LR, Entry
+from gradparity_bench.guard import weight_guard
+from gradparity_bench.results import Measurement
+from gradparity_bench.standings import Point
 
-BASELINES = {
-    NOTEBOOK: ("numpy", "notebook"),
-    PYTORCH: ("torch", "pytorch_loop"),
-    **{INLINED.format(name): (name, f"inlined_{name}") for name in registry.DEFAULT},
-}
-"""Name -> the backend whose library the loop needs, and its module in this package."""
+SEED = 42
+"""The notebook's: of the initial weights, and then of each epoch's order."""
+PATIENCE = 600.0
+"""Seconds without an answer after which a worker is ended: a turn is two epochs of a second, a start some ten."""
+
+
+def contests(
+    groups: Sequence[Sequence[Entry]],
+    spec: Spec,
+    examples: Examples,
+    *,
+    batch_size: int,
+    threads: int,
+    rounds: int,
+    progress: Progress,
+) -> list[Measurement]:
+    """Time the epochs of each group in turns; the first of a group is what the others are compared with.
+
+    Who does not come to the right weights is not timed, and without the first nobody of its group is.
+    """
+    point = Point(spec.name, asdict(spec), batch_size, "float32", threads)
+    drawn = draw(spec, examples, SEED, EPOCHS)
+    progress("training in float64, to know how far rounding goes")
+    guard = weight_guard(Task(point, drawn, LR))
+    with tempfile.TemporaryDirectory(prefix="gradparity-contest-") as name:
+        bench = Bench(rounds, SEED, guard, Path(name), PATIENCE, progress)
+        found = [measure(bench, group, point, drawn, ("epoch",), limits=False) for group in groups]
+    return [_with_its_first(m) for m in found]
+
+
+def _with_its_first(m: Measurement) -> Measurement:
+    first = m.rows[0]
+    if first.timed:
+        return m
+    lost = [replace(first, backend=row.backend, library=row.library) if row.timed else row for row in m.rows]
+    return replace(m, rows=tuple(lost), again=None)
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Loops that are timed in turns: a baseline, and each other loop with the largest ratio to it that is wanted."""
+class ContestTable:
+    """Rows of words under a title, some of them in groups; what the columns mean and who is not timed below."""
 
-    baseline: str
-    targets: Mapping[str, float | None]
-    """Backend -> ratio; None where nothing is promised."""
+    title: str
+    columns: tuple[str, ...]
+    groups: tuple[tuple[tuple[str, ...], ...], ...]
+    notes: tuple[str, ...]
 
     @property
-    def loops(self) -> tuple[str, ...]:
-        """The names of all its loops."""
-        return (self.baseline, *self.targets)
+    def markdown(self) -> str:
+        """The table in Markdown, with the title in bold."""
+        rows = [self.columns, ("---",) * len(self.columns), *(row for group in self.groups for row in group)]
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        return "\n".join([f"**{self.title}**", "", *lines, *(f"\n{note}" for note in self.notes)])
+
+    def show(self, console: Console) -> None:
+        """Print the table, for a terminal of 80 columns."""
+        drawn = rich.table.Table(title=self.title, box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+        drawn.title_justify = "left"
+        for column in self.columns:
+            drawn.add_column(column, justify="left" if column == self.columns[0] else "right", no_wrap=True)
+        for group in self.groups:
+            drawn.add_section()
+            for row in group:
+                drawn.add_row(*row)
+        console.print(drawn)
+        for note in self.notes:
+            # A command in it is copied as it is typed.
+            console.print(note, highlight=False, markup=False, soft_wrap=": run  " in note)
 
 
-SPEED = (
-    Contest(NOTEBOOK, {"numpy": 0.80, "jax": 0.80, "torch": None, "jax-manual": None, "torch-manual": None}),
-    Contest(PYTORCH, {"torch": 0.60}),
-)
-OVERHEAD = tuple(Contest(INLINED.format(name), {name: 1.03}) for name in registry.DEFAULT)
-"""Each framework loop against the same operations written without the framework."""
+def show_all(
+    shown: Mapping[str, Sequence[Measurement]],
+    tables: Sequence[ContestTable],
+    machine: Mapping[str, str],
+    json: Path | None,
+    *,
+    as_markdown: bool,
+) -> None:
+    """Print the tables and what they were measured on; write the raw numbers, by the title of their table."""
+    if json is not None:
+        content = [{"title": title, "measurements": [asdict(m) for m in found]} for title, found in shown.items()]
+        write_json(json, {"machine": dict(machine), "tables": content})
+    console = Console()
+    for table in tables:
+        if as_markdown:
+            print(table.markdown, end="\n\n")
+        else:
+            table.show(console)
+    print(machine_line(machine))
 
 
-def loop(name: str) -> Loop:
-    """Return a baseline's loop or a backend's. Raises UsageError where what it needs is not installed."""
-    if name not in BASELINES:
-        return partial(framework_loop.train, registry.backend(name))
-    needed, module = BASELINES[name]
-    registry.backend(needed)
-    train: Loop = import_module(f"gradparity_bench.{module}").train
-    return train
+def machine_line(machine: Mapping[str, str]) -> str:
+    """Return in one line what was measured on."""
+    return ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
-def first_epoch(name: str, task: Task) -> Weights:
-    """Return the weights after one epoch in the task's own order. Raises UsageError as ``loop`` does."""
-    train = loop(name)
-    if name != PYTORCH:
-        return next(train(task))
-    from gradparity_bench import pytorch_loop
+def interval(m: Measurement, backend: str, to: str | None = None) -> tuple[str, str, str]:
+    """Write the ratio of an epoch, its confidence interval, and the verdict; the ratio alone of the first to itself."""
+    ratio = m.ratio(backend, to, "epoch")
+    if ratio is None:
+        return "", "", ""
+    if backend == (to or m.rows[0].backend):
+        return "1×", "", ""
+    said = m.verdict(backend, to, "epoch") or "unknown"
+    return f"{ratio.value:.3g}×", f"{ratio.low:.3g}–{ratio.high:.3g}", said
 
-    # Alone among the loops it draws an order of its own.
-    _, rng = task.start()
-    return next(pytorch_loop.train(task, order=rng.permutation(len(task.examples))))
+
+def refusals(m: Measurement) -> list[str]:
+    """Say of each who is not timed why, a sentence each."""
+    return [f"{row.backend} is not timed: {row.reason}" for row in m.rows if not row.timed]
+
+
+def with_progress(work: Callable[[Progress], list[Measurement]]) -> list[Measurement]:
+    """Do work that says what comes next, on a terminal."""
+    with progress() as display:
+        shown = display.add_task("starting", total=None)
+        return work(lambda now: display.update(shown, description=now))
+
+
+def run_app(app: typer.Typer, program: str, arguments: list[str]) -> int:
+    """Run a command of its own; return the exit status, with unusable input in one line on standard error."""
+    try:
+        return app(arguments, prog_name=f"python -m {program}", standalone_mode=False) or 0
+    except UsageError as error:
+        problem = str(error)
+    except typer.TyperException as error:
+        problem = error.format_message()
+    print(f"{program}: {' '.join(problem.split())}", file=sys.stderr)
+    return 2

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from gradparity import SoftmaxRegression
-from gradparity_bench import notebook
-from gradparity_bench.guard import expected_weights, refusal
-from gradparity_bench.task import Task
+from gradparity_bench.contestants import numpy_loops
+from gradparity_bench.drawn import Drawn, Task, Weights, trained
+from gradparity_bench.guard import EXAMPLES, WeightGuard, gradient_refusal, weight_guard
+from gradparity_bench.standings import Point
+
+POINT = Point("softmax_regression", {}, 16, "float32", 1)
 
 
 @pytest.fixture
@@ -16,30 +19,50 @@ def planted(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> SoftmaxRegression
 
 
 def test_a_gradient_wrong_by_a_twentieth_of_a_percent_is_refused(planted: SoftmaxRegression) -> None:
-    assert "gradients disagree" in refusal(planted, "wrong")
-    assert "d['W']" in refusal(planted, "wrong")
+    status, reason = gradient_refusal(planted, "wrong")
+    assert status == "disagrees"
+    assert "gradients disagree" in reason
+    assert "d['W']" in reason
 
 
 @pytest.mark.parametrize("name", ["numpy", "jax"])
 def test_a_wrong_backend_beside_it_does_not_make_a_right_one_refused(planted: SoftmaxRegression, name: str) -> None:
-    assert refusal(planted, name) == ""
+    assert gradient_refusal(planted, name, "float64", EXAMPLES) == ("timed", "")
 
 
 def test_a_backend_whose_library_is_missing_is_refused_with_the_command_that_installs_it(
     planted: SoftmaxRegression,
 ) -> None:
-    assert "pip install no_such_library" in refusal(planted, "lost")
+    status, reason = gradient_refusal(planted, "lost")
+    assert status == "not installed"
+    assert "pip install no_such_library" in reason
 
 
-def test_right_weights_are_accepted_and_one_slightly_wrong_array_is_named(task: Task) -> None:
-    expected = expected_weights(task)
-    weights = next(notebook.train(task))
-    assert expected.refusal(weights) == ""
-    assert expected.refusal({**weights, "b": weights["b"] * np.float32(1.001)}).startswith("its b after one epoch")
+def refusal(guard: WeightGuard, weights: Weights) -> str:
+    return guard.after({"weights": weights}, {}, POINT)
+
+
+def test_right_weights_are_accepted_and_one_slightly_wrong_array_is_named_with_both_losses(task: Task) -> None:
+    guard = weight_guard(task)
+    weights = trained(numpy_loops.notebook(task), task.drawn)
+    assert refusal(guard, weights) == ""
+    wrong = refusal(guard, {**weights, "b": weights["b"] * np.float32(1.001)})
+    assert wrong.startswith("its loss after 2 epochs is 1.5856")
+    assert ", not 1.5856" in wrong
+    assert "b is off by" in wrong
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(task: Task, bad: float) -> None:
-    weights = next(notebook.train(task))
+    weights = trained(numpy_loops.notebook(task), task.drawn)
     weights["W"][3, 1] = bad
-    assert "its W" in expected_weights(task).refusal(weights)
+    assert "W is off by" in refusal(weight_guard(task), weights)
+
+
+def test_what_is_drawn_comes_back_from_its_file_as_it_was(task: Task, tmp_path: Path) -> None:
+    task.drawn.save(tmp_path / "drawn.npz")
+    read = Drawn.load(tmp_path / "drawn.npz")
+    np.testing.assert_array_equal(read.params["W"], task.drawn.params["W"])
+    np.testing.assert_array_equal(read.orders, task.drawn.orders)
+    np.testing.assert_array_equal(read.examples.x, task.examples.x)
+    assert (read.examples.x.dtype, read.examples.divisor) == (np.uint8, 255.0)

@@ -13,7 +13,6 @@ from gradparity.parity.lines import DIFFERENCES
 from gradparity.parity.report import Kind, Report, Row, describe
 from gradparity.parity.training_parity import TrainingParity, TrainingRow
 from gradparity.parity.training_parity import describe as describe_training
-from gradparity.timing import ratios
 
 console = Console()
 
@@ -121,10 +120,14 @@ def print_comparison(result: Comparison) -> None:
     )
     caption = (
         f"weights: largest difference from {result.runs[0].backend}'s after training; "
-        "step: time of a training step on one thread as a ratio, measured in turns, median and quartiles"
+        "step: time of a training step on one thread as a ratio, measured in turns, and the ratio's 95% interval"
     )
+    if result.timings is not None:
+        caption += (
+            f"; a ratio within {result.timings.noise_floor:.2f}×, from two copies of {result.timings.base}, is a tie"
+        )
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("backend", "gradients", "loss", "test acc.", "weights", "step", "quartiles"):
+    for column in ("backend", "gradients", "loss", "test acc.", "weights", "step", "interval"):
         table.add_column(column, justify="left" if column in ("backend", "gradients") else "right", no_wrap=True)
     for run in result.runs:
         table.add_row(*_summary(result, run))
@@ -139,12 +142,13 @@ def _summary(result: Comparison, run: Run) -> Iterable[str]:
     yield f"{run.epochs[-1].loss:.4f}"
     yield "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"
     yield _error(run.differences[-1])
-    if run.backend not in result.timings:
+    timings = result.timings
+    if timings is None or run.backend not in timings.seconds:
         yield from ("not timed", "")
         return
-    to = next(iter(result.timings))
-    median, low, high = ratios(result.timings, to)[run.backend]
-    yield from ("1×", "") if run.backend == to else (f"{median:.2f}×", f"{low:.2f}–{high:.2f}")
+    ratio = timings.ratio(run.backend)
+    said = f"{ratio.value:.2f}× {timings.verdict(run.backend)}"
+    yield from ("1×", "") if run.backend == timings.base else (said, f"{ratio.low:.2f}–{ratio.high:.2f}")
 
 
 def _caption(report: Report) -> str:
