@@ -18,12 +18,13 @@ from typing import Annotated
 import typer
 
 from gradparity.data import load
+from gradparity.drawing import Table, table_of
 from gradparity.errors import unknown
 from gradparity.manifest import manifest, versions
 from gradparity.models.configure import spec_for_data
 from gradparity.output import require_writable
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity_bench.contests import ContestTable, contests, interval, refusals, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, refusals, run_app, show_all, with_progress
 from gradparity_bench.drawn import EPOCHS
 from gradparity_bench.engine.process import cores
 from gradparity_bench.entries import ALTERNATIVES, LR, OWN
@@ -37,11 +38,11 @@ BATCH_SIZES = {"digits": 64, "mnist": 256}
 MODELS: dict[str, Sequence[str]] = {"softmax_regression": (), "mlp": ("hidden=32", "activation=relu")}
 """Model -> its settings: none hidden, or one hidden layer."""
 DISTRIBUTIONS = ("scikit-learn", "keras", "flax", "optax")
-COLUMNS = ("contestant", "loss", "first", "ms", "ratio", "interval", "verdict", "to numpy")
+COLUMNS = ("contestant", "loss", "first", "ms", "ratio", "interval", "numpy")
 CAPTION = (
-    f"loss: after {EPOCHS} epochs, over all training examples; first: seconds of the first epoch with its compilation, import "
-    "not counted; ms: one epoch, the median; ratio: to gradparity's own backend on the same library, the first of its "
-    "group, paired round by round, with its 95% interval"
+    f"loss: after {EPOCHS} epochs, over all training examples; first: seconds of the first epoch with its compilation, "
+    "import not counted; ms: one epoch, the median; ratio: to gradparity's own backend on the same library, the first "
+    "of its group, paired round by round, with its 95% interval; numpy: the ratio to gradparity's own on NumPy"
 )
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -83,19 +84,17 @@ def alternatives(
     show_all(shown, tables, machine, json, as_markdown=as_markdown)
 
 
-def contestants_table(data: str, m: Measurement) -> ContestTable:
+def contestants_table(data: str, m: Measurement) -> Table:
     """Return a table with a group for each library."""
     point = m.point
     title = (
         f"{point.model} on {data}: batch {point.batch_size}, lr {LR:g}, SGD, float32, "
         f"{spoken('threads', point.threads)}"
     )
-    groups = tuple(
-        tuple(contestant_cells(m, row) for row in rows) for _, rows in groupby(m.rows, key=lambda row: row.library)
-    )
+    groups = ((contestant_cells(m, row) for row in rows) for _, rows in groupby(m.rows, key=lambda row: row.library))
     floor = m.noise_floor("epoch")
     noise = "" if floor is None else f"; within {floor:.2f}×, from two copies of {m.rows[0].backend}, is a tie"
-    return ContestTable(title, COLUMNS, groups, (CAPTION + noise, *refusals(m)))
+    return table_of(title, COLUMNS, groups, caption=CAPTION + noise, remarks=refusals(m))
 
 
 def contestant_cells(m: Measurement, row: Standing) -> tuple[str, ...]:
@@ -104,10 +103,10 @@ def contestant_cells(m: Measurement, row: Standing) -> tuple[str, ...]:
     first = "" if row.phases is None else f"{row.phases.first_step:.2f}"
     seconds = row.seconds("epoch")
     if seconds is None:
-        return row.backend, loss, first, "not timed", "", "", "", ""
+        return row.backend, loss, first, "not timed", "", "", ""
     own = interval(m, row.backend, OWN[row.library])
-    to_numpy, _, _ = interval(m, row.backend, OWN["numpy"])
-    return row.backend, loss, first, f"{1e3 * seconds:.3g}", *own, to_numpy
+    to_numpy = m.ratio(row.backend, OWN["numpy"], "epoch") if m.baseline is m.row(OWN["numpy"]) else None
+    return row.backend, loss, first, f"{1e3 * seconds:.3g}", *own, "" if to_numpy is None else f"{to_numpy.value:.3g}×"
 
 
 def main(arguments: list[str]) -> int:

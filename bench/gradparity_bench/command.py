@@ -135,7 +135,7 @@ def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Ax
 
 def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: int, keep: Path | None) -> "Result":
     import gradparity_bench
-    from gradparity.report.cli.tables import progress
+    from gradparity.drawing.terminal import progress
 
     with progress() as display:
         task = display.add_task("starting", total=None)

@@ -3,19 +3,16 @@
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import rich.box
-import rich.table
 import typer
-from rich.console import Console
 
+from gradparity.drawing import Table, terminal, text
 from gradparity.errors import UsageError
 from gradparity.models.configure import Spec
 from gradparity.output import write_json
 from gradparity.protocol import Examples
-from gradparity.report.cli.tables import progress
 from gradparity_bench.drawn import EPOCHS, Task, draw
 from gradparity_bench.engine.measure import Bench, Progress, measure
 from gradparity_bench.entries import LR, Entry
@@ -61,41 +58,9 @@ def _with_its_first(m: Measurement) -> Measurement:
     return replace(m, rows=tuple(lost), again=None)
 
 
-@dataclass(frozen=True)
-class ContestTable:
-    """Rows of words under a title, some of them in groups; what the columns mean and who is not timed below."""
-
-    title: str
-    columns: tuple[str, ...]
-    groups: tuple[tuple[tuple[str, ...], ...], ...]
-    notes: tuple[str, ...]
-
-    @property
-    def markdown(self) -> str:
-        """The table in Markdown, with the title in bold."""
-        rows = [self.columns, ("---",) * len(self.columns), *(row for group in self.groups for row in group)]
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        return "\n".join([f"**{self.title}**", "", *lines, *(f"\n{note}" for note in self.notes)])
-
-    def show(self, console: Console) -> None:
-        """Print the table, for a terminal of 80 columns."""
-        drawn = rich.table.Table(title=self.title, box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
-        drawn.title_justify = "left"
-        for column in self.columns:
-            drawn.add_column(column, justify="left" if column == self.columns[0] else "right", no_wrap=True)
-        for group in self.groups:
-            drawn.add_section()
-            for row in group:
-                drawn.add_row(*row)
-        console.print(drawn)
-        for note in self.notes:
-            # A command in it is copied as it is typed.
-            console.print(note, highlight=False, markup=False, soft_wrap=": run  " in note)
-
-
 def show_all(
     shown: Mapping[str, Sequence[Measurement]],
-    tables: Sequence[ContestTable],
+    tables: Sequence[Table],
     machine: Mapping[str, str],
     json: Path | None,
     *,
@@ -105,12 +70,8 @@ def show_all(
     if json is not None:
         content = [{"title": title, "measurements": [asdict(m) for m in found]} for title, found in shown.items()]
         write_json(json, {"machine": dict(machine), "tables": content})
-    console = Console()
     for table in tables:
-        if as_markdown:
-            print(table.markdown, end="\n\n")
-        else:
-            table.show(console)
+        print(text.markdown(table) if as_markdown else text.text(table), end="\n\n")
     print(machine_line(machine))
 
 
@@ -119,15 +80,13 @@ def machine_line(machine: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
-def interval(m: Measurement, backend: str, to: str | None = None) -> tuple[str, str, str]:
-    """Write the ratio of an epoch, its confidence interval, and the verdict; the ratio alone of the first to itself."""
+def interval(m: Measurement, backend: str, to: str) -> tuple[str, str]:
+    """Write the ratio of an epoch with the verdict, and its interval; the ratio alone of what is compared to itself."""
     ratio = m.ratio(backend, to, "epoch")
-    if ratio is None:
-        return "", "", ""
-    if backend == (to or m.rows[0].backend):
-        return "1×", "", ""
+    if ratio is None or backend == to:
+        return "" if ratio is None else "1×", ""
     said = m.verdict(backend, to, "epoch") or "unknown"
-    return f"{ratio.value:.3g}×", f"{ratio.low:.3g}–{ratio.high:.3g}", said
+    return f"{ratio.value:.3g}× {said}", f"{ratio.low:.3g}–{ratio.high:.3g}"
 
 
 def refusals(m: Measurement) -> list[str]:
@@ -137,7 +96,7 @@ def refusals(m: Measurement) -> list[str]:
 
 def with_progress(work: Callable[[Progress], list[Measurement]]) -> list[Measurement]:
     """Do work that says what comes next, on a terminal."""
-    with progress() as display:
+    with terminal.progress() as display:
         shown = display.add_task("starting", total=None)
         return work(lambda now: display.update(shown, description=now))
 

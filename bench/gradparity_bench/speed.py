@@ -19,12 +19,13 @@ from typing import Annotated
 import typer
 
 from gradparity import SoftmaxRegression, data, registry
+from gradparity.drawing import Table, TableColumn, table_of
 from gradparity.errors import UsageError
 from gradparity.manifest import manifest
 from gradparity.output import require_writable
 from gradparity.protocol import Examples
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity_bench.contests import ContestTable, contests, interval, refusals, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, refusals, run_app, show_all, with_progress
 from gradparity_bench.engine.measure import Progress
 from gradparity_bench.engine.process import cores
 from gradparity_bench.entries import Entry, training
@@ -33,7 +34,7 @@ from gradparity_bench.standings import Standing
 
 PROGRAM = "gradparity_bench.speed"
 BATCH_SIZE = 256
-COLUMNS = ("loop", "s / epoch", "against", "ratio", "interval", "verdict", "target")
+COLUMNS = ("loop", "s / epoch", TableColumn("against", "code"), "ratio", "interval", "target")
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,19 @@ def run_contests(examples: Examples, classes: int, threads: int, rounds: int, pr
     )
 
 
-def contest_table(title: str, own: tuple[Contest, ...], found: list[Measurement]) -> ContestTable:
+def contest_table(title: str, own: tuple[Contest, ...], found: list[Measurement]) -> Table:
     """Return the contests of one table: each baseline against itself, then the others."""
-    groups = tuple(tuple(_rows(contest, m)) for contest, m in zip(own, found, strict=True))
-    return ContestTable(title, COLUMNS, groups, tuple(said for m in found for said in refusals(m)))
+    groups = (_rows(contest, m) for contest, m in zip(own, found, strict=True))
+    return table_of(title, COLUMNS, groups, remarks=[said for m in found for said in refusals(m)])
 
 
 def _rows(contest: Contest, m: Measurement) -> Iterator[tuple[str, ...]]:
     same = m.same("epoch")
-    said = ("not timed", "", "") if same is None else (f"{same.value:.3g}×", f"{same.low:.3g}–{same.high:.3g}", "")
+    said = ("not timed", "") if same is None else (f"{same.value:.3g}×", f"{same.low:.3g}–{same.high:.3g}")
     yield ("itself, again", _seconds(m.again), contest.baseline, *said, "")
     for name, target in contest.targets.items():
         row = m.row(name)
-        said = interval(m, name) if row.timed else ("not timed", "", "")
+        said = interval(m, name, contest.baseline) if row.timed else ("not timed", "")
         yield (name, _seconds(row), contest.baseline, *said, "" if target is None else f"≤ {target:.2f}")
 
 

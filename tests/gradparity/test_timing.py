@@ -97,7 +97,7 @@ def test_five_percent_is_seen_and_two_copies_tie_in_nineteen_of_twenty_runs(fact
 
 def test_every_call_has_its_turn_in_every_round_and_the_order_is_shuffled() -> None:
     calls: list[str] = []
-    timings = time_in_turns({name: lambda name=name: calls.append(name) for name in "ab"}, lambda: None, 8, seed=0)
+    timings = time_in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, lambda: None, 8, seed=0)
     assert {name: len(own) for name, own in timings.seconds.items()} == {"a": 8, "b": 8}
     assert len(timings.again) == 8
     turns = [calls[i] for i in range(len(calls)) if i == 0 or calls[i] != calls[i - 1]]

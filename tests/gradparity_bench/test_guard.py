@@ -65,4 +65,5 @@ def test_what_is_drawn_comes_back_from_its_file_as_it_was(task: Task, tmp_path: 
     np.testing.assert_array_equal(read.params["W"], task.drawn.params["W"])
     np.testing.assert_array_equal(read.orders, task.drawn.orders)
     np.testing.assert_array_equal(read.examples.x, task.examples.x)
-    assert (read.examples.x.dtype, read.examples.divisor) == (np.uint8, 255.0)
+    assert read.examples.x.dtype == np.uint8
+    assert read.examples.divisor == 255.0

@@ -46,8 +46,8 @@ def digits() -> dict[str, Task]:
 
 @pytest.fixture(scope="module")
 def guards(make_task: Callable[[int], Task], digits: dict[str, Task]) -> dict[object, WeightGuard]:
-    of_noise = {size: weight_guard(make_task(size)) for size in (16, 300)}
-    return {**of_noise, **{model: weight_guard(task) for model, task in digits.items()}}
+    tasks: dict[object, Task] = {16: make_task(16), 300: make_task(300), **digits}
+    return {key: weight_guard(task) for key, task in tasks.items()}
 
 
 def refusal(guard: WeightGuard, entry: Entry) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from gradparity.report.page.plots import SERIES
+from gradparity.drawing.svg import SERIES
 from gradparity_bench.results import Measurement
 
 MOST_TICKS = 7

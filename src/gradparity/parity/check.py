@@ -14,8 +14,9 @@ from gradparity.parity.budget import error_budgets
 from gradparity.parity.differences import ALL, Measurement, flat, measure, measure_jointly
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, census, kinks_of
-from gradparity.parity.lines import DIFFERENCES, compare_differences, compare_lines, with_masks_pinned
+from gradparity.parity.lines import compare_differences, compare_lines, with_masks_pinned
 from gradparity.parity.report import Report, Row
+from gradparity.parity.rows import DIFFERENCES
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, Model, ModelSpec, Params, Trace
 from gradparity.subjects.model_file import UserModel, preflight
 

@@ -12,12 +12,9 @@ from gradparity.parity.differences import Measurement, compare
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.pinned import explained
-from gradparity.parity.report import Kind, Row
+from gradparity.parity.rows import DIFFERENCES, Kind, Row
 from gradparity.protocol import Backend, Batch, HandDerivation, Model, Params, Trace
 from gradparity.recording import Recorder
-
-DIFFERENCES = "differences"
-"""The witness that uses no autodiff, as rows name it."""
 
 
 def compare_lines(

@@ -221,9 +221,8 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
 def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "docs" / "examples" / "my_model.py"
     log, file = tmp_path / "log", tmp_path / "my_model.py"
-    file.write_text(
-        f"{example.read_text()}\nimport os\nwith open({str(log)!r}, 'a') as log:\n    print(os.getpid(), file=log)\n"
-    )
+    noting = f"import os\nwith open({str(log)!r}, 'a') as log:\n    print(os.getpid(), file=log)\n"
+    file.write_text(f"{example.read_text()}\n{noting}")
     where = points(str(file), batch_size=[8])
     assert gradparity_bench.run(where, ["numpy"], rounds=3).measurements[0].timed
     assert spec_at(where[0]) is spec_at(where[0])
