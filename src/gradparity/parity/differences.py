@@ -148,7 +148,7 @@ def _split(vector: Float[np.ndarray, " size"], like: Mapping[str, np.ndarray]) -
     return {name: part.reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
 
 
-def compare(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
+def agreement_with(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
     """Judge a float64 gradient of the same name by a measurement that has at least one direction."""
     found = measured.directions
     seen = np.array([each.derivative for each in found])

@@ -12,7 +12,8 @@ import pytest
 import gradparity.exercise
 from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.judge import judge
-from gradparity.exercise.problem import DRAWS, Problem, given
+from gradparity.exercise.problem import DRAWS, given
+from gradparity.parity.problem import Problem
 from gradparity.subjects.model_file import load
 from gradparity_mutants.mutants import Mutant, mutants
 

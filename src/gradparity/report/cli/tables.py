@@ -9,7 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradparity.comparison import Comparison, Run
-from gradparity.parity.lines import DIFFERENCES
+from gradparity.parity.examine import DIFFERENCES
 from gradparity.parity.report import Kind, Report, Row, describe
 from gradparity.parity.training_parity import TrainingParity, TrainingRow
 from gradparity.parity.training_parity import describe as describe_training

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.inputs import unbalanced_labels
+from gradparity.parity.problem import normal
 from gradparity.protocol import Batch, HandDerivation, Line
 from gradparity.subjects.model_file.source import definition
 
@@ -36,10 +37,7 @@ class UserModel:
         Raises UsageError unless the names and shapes are those of ``param_shapes``.
         """
         if self.own_init is None:
-            return {
-                name: rng.normal(0, 1 / math.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape)
-                for name, shape in self.param_shapes.items()
-            }
+            return {name: normal(rng, shape) for name, shape in self.param_shapes.items()}
         given = self.own_init(rng)
         rule = f"{definition(self.own_init)}: init must return a dict of the arrays in param_shapes"
         if not isinstance(given, Mapping):
@@ -49,6 +47,13 @@ class UserModel:
         if shapes != self.param_shapes:
             raise UsageError(f"{rule}, {_words(self.param_shapes)}, got {_words(shapes)}: change one of the two")
         return {name: params[name] for name in self.param_shapes}
+
+    def draw_params(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw the parameters of a check: the user's own initial ones, and where those are all zero, others."""
+        own = self.init(rng)
+        return {
+            name: own[name] if np.any(own[name]) else normal(rng, shape) for name, shape in self.param_shapes.items()
+        }
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Call the user's own ``example_batch``; without one, draw normal x and targets, or unbalanced labels.

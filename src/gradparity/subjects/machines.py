@@ -1,13 +1,41 @@
-"""The machine's gradients of a plain function: by ``jax.vjp`` and by ``torch.autograd.grad``."""
+"""A plain function on its library's arrays, and the machine's gradients: ``jax.vjp``, ``torch.autograd.grad``."""
 
+import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Dtype, Trace
-from gradparity.subjects.pairs.arguments import Arguments, Arrays, arranged_like, outputs, to_numpy
+from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, outputs, to_numpy
+
+
+def evaluate(function: Callable[..., Any], given: Arguments, real: Mapping[str, np.ndarray]) -> Arrays:
+    """Return the outputs by name, for these real arguments, of a function on arrays of its own library in float64."""
+    with in_float64():
+        native = to_library(given)
+        y = function(*given.filled({name: native(x) for name, x in real.items()}, native))
+        return {name: to_numpy(value) for name, value in outputs(y).items()}
+
+
+def in_float64() -> AbstractContextManager[Any]:
+    """JAX's 64-bit types, where JAX is in use at all."""
+    return sys.modules["jax"].enable_x64(True) if "jax" in sys.modules else nullcontext()
+
+
+def to_library(given: Arguments) -> Callable[[np.ndarray], Array]:
+    """Return the conversion of a NumPy array to one of the arguments' library: a copy."""
+    if given.library == "jax":
+        from jax import numpy as jnp
+
+        return jnp.array
+    if given.library == "torch":
+        import torch
+
+        return lambda a: torch.from_numpy(np.array(a))
+    return np.array
 
 
 def by_jax(

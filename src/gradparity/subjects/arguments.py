@@ -32,6 +32,12 @@ class Arguments:
         return {name: value for name, value in named if isinstance(value, np.ndarray) and value.dtype.kind == "f"}
 
     @property
+    def constant_arrays(self) -> Arrays:
+        """The arrays that have none, such as labels."""
+        named = zip(self.names, self.values, strict=True)
+        return {name: value for name, value in named if isinstance(value, np.ndarray) and name not in self.real}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """A sentence for each argument that has none."""
         constant = [name for name in self.names if name not in self.real]
