@@ -63,7 +63,7 @@ def test_tokens_stay_whole_numbers_and_extras_keep_their_names() -> None:
 def test_the_users_own_draws_are_taken() -> None:
     own = model(
         init=lambda rng: {"b": [1, 2], "W": rng.uniform(5, 6, (3, 2))},
-        example_batch=lambda rng, n: (rng.uniform(9, size=(n, 3)).astype(np.float32), np.ones(n)),
+        example_batch=lambda rng, n: (rng.uniform(size=(n, 3)).astype(np.float32), np.ones(n)),
     )
     rng = np.random.default_rng(0)
     params, batch = own.init(rng), own.example_batch(rng, 4)
