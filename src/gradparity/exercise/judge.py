@@ -8,8 +8,8 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import Exercise
-from gradparity.exercise.outcome import Wrong
 from gradparity.exercise.problem import given
+from gradparity.exercise.process import Wrong
 from gradparity.exercise.symptom import symptom
 from gradparity.parity.examine import evidence_on, judged_lines
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
