@@ -16,7 +16,7 @@ from gradparity.parity.report import Report
 from gradparity.protocol import Trace
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
-from gradparity.subjects.machines import by_jax, evaluate
+from gradparity.subjects.machines import by_jax, evaluate_twice
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -41,7 +41,7 @@ def check_custom_vjp(
 
     given = replace(read(reference, arguments), library="jax")
     rng = np.random.default_rng(seed)
-    upstream = draw_upstream(evaluate(reference, given, given.real), rng)
+    upstream = draw_upstream(evaluate_twice(reference, given), rng)
     compiled = partial(by_jax, transform=jax.jit)  # operation by operation, JAX would compile each one apart
     truth = {"jax": compiled(reference, given, upstream)}
     name = name_of(function)

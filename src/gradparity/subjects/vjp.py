@@ -1,6 +1,6 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,12 +13,22 @@ from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
 from gradparity.parity.report import Report
 from gradparity.protocol import Batch, Trace
-from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, draw_upstream, name_of, read, to_numpy
+from gradparity.subjects.arguments import (
+    Arguments,
+    Arrays,
+    arranged_like,
+    draw_upstream,
+    leaves_of,
+    name_of,
+    read,
+    to_numpy,
+)
 from gradparity.subjects.backward_rule import posed, reason
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
     evaluate,
+    evaluate_twice,
     in_float64,
     require_unchanged,
     to_library,
@@ -30,8 +40,9 @@ WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": b
 def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
-    ``f`` returns an array, or a tuple or dict of arrays; ``dy``, the upstream gradient, is arranged alike. ``vjp``
-    returns one gradient per argument, None for an argument without one. Both run in float64 on arrays of the library
+    Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
+    is arranged like the latter, with None for an output of whole numbers. ``vjp`` returns one gradient per argument,
+    arranged like it, None for what has none. Both run in float64 on arrays of the library
     whose arrays the arguments are; ``f`` should be written for that library, or in array-API style for all of them.
 
     JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
@@ -40,10 +51,11 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
     """
     given = read(f, arguments)
     rng = np.random.default_rng(seed)
-    values = evaluate(f, given, given.real)
+    values = evaluate_twice(f, given)
     upstream = draw_upstream(values, rng)
-    gradients = _by_hand(f, vjp, given, upstream)
-    notes = list(given.notes)
+    gradients, notes = _by_hand(f, vjp, given, upstream)
+    given = given.with_real_floats([name for name in gradients if name not in given.real])
+    notes = [*given.notes, *notes]
     truths = dict(_witnesses(f, given, values, upstream, notes))
     problem = posed(
         name_of(f),
@@ -59,24 +71,50 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
     return examine(problem, seed)
 
 
-def _by_hand(f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays) -> Arrays:
-    """Return the gradients that the rule gives; an argument for which it gives None is absent."""
+def _by_hand(
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
+) -> tuple[Arrays, list[str]]:
+    """Return the gradients that the rule gives, by path, and what is to be said besides.
+
+    An array for which it gives None is absent; a Python float for which it gives something is there.
+    """
     with in_float64():
         native = to_library(given)
-        xs = {name: native(x) for name, x in given.real.items()}
-        dy = {name: native(g) for name, g in upstream.items()}
+        xs = {path: native(x) for path, x in given.real.items()}
+        dy = {path: native(g) for path, g in upstream.items()}
         y = f(*given.filled(xs, native))
         returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
         require_unchanged(name_of(vjp), given.real, xs, "float64")
-        require_unchanged(name_of(vjp), upstream, dy, "float64", "the upstream gradient of ")
-    gradients = returned if isinstance(returned, tuple | list) else (returned,)
+    notes = [
+        f"{name_of(vjp)} changes the upstream gradient of {path} in place: a caller that still needs it gets another"
+        for path, g in upstream.items()
+        if not np.array_equal(to_numpy(dy[path]), g)
+    ]
+    gradients: Arrays = {}
+    for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
+        known = leaves_of(name, value)
+        for path, leaf in ({} if gradient is None else leaves_of(name, gradient)).items():
+            if leaf is not None and path not in known:
+                raise UsageError(
+                    f"{name_of(vjp)} returns a gradient of {path}, and there is no such argument: arrange the gradient "
+                    f"of {name} like {name} itself, {', '.join(known)}"
+                )
+            if leaf is not None and (path in given.real or isinstance(known[path], float)):
+                gradients[path] = to_numpy(leaf)
+    return gradients, notes
+
+
+def _per_argument(vjp: Callable[..., Any], given: Arguments, returned: Any) -> Sequence[Any]:
+    """Return one gradient, or a tree of them, for each argument. Raises UsageError for another number."""
+    one_tree = len(given.names) == 1 and isinstance(given.values[0], tuple | list)
+    alone = one_tree and not (isinstance(returned, tuple) and len(returned) == 1)
+    gradients = returned if isinstance(returned, tuple | list) and not alone else (returned,)
     if len(gradients) != len(given.names):
         raise UsageError(
             f"{name_of(vjp)} must return one gradient per argument, ({', '.join(f'd{name}' for name in given.names)}), "
             f"got {len(gradients)}: return None for an argument without a gradient"
         )
-    named = zip(given.names, gradients, strict=True)
-    return {name: to_numpy(g) for name, g in named if name in given.real and g is not None}
+    return gradients
 
 
 def _witnesses(
@@ -115,6 +153,6 @@ def _measured(
 ) -> dict[str, Measurement]:
     def forward(real: Mapping[str, np.ndarray], _: Batch, c: Any) -> None:
         y = evaluate(f, given, real)
-        c["loss"] = sum(np.sum(upstream[name] * value) for name, value in y.items())
+        c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())
 
     return measure(forward, given.real, Batch(None, None), rng, {})

@@ -186,12 +186,6 @@ def in_place(x: Any, dy: Any) -> Any:
             r"one gradient per argument, \(dx, db\), got 1: ",
         ),
         ([LOGITS + 0j], np.square, in_place, "x is complex"),
-        (
-            [{"W": LOGITS}],
-            lambda p: p["W"],
-            in_place,
-            "p is a dict of arrays: pass each array as an argument of its own",
-        ),
         ([LABELS], np.square, in_place, "there is nothing to differentiate: none of .* is a real array"),
         ([-np.ones(3)], lambda x: np.asarray([np.inf]) * x, in_place, "output is NaN or infinite at these arguments"),
         ([LOGITS], lambda x: x.argmax(axis=1), in_place, "output must be a real array .* got int64"),
