@@ -16,6 +16,7 @@ from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
 from gradparity.parity.report import Kind, Report, Row
+from gradparity.parity.rule import no_rules
 from gradparity.protocol import Dtype, Trace
 
 DIFFERENCES = "differences"
@@ -41,7 +42,7 @@ def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
         backends=tuple(dict.fromkeys(subject.name for problem in posed for subject in problem.subjects)),
         witnesses=tuple(witnesses),
         rows=tuple(rows),
-        remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows))),
+        remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows, seed))),
     )
 
 
@@ -166,8 +167,8 @@ def _difference_row(subject: str, kind: Kind, measured: Measurement, gradient: n
     return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)
 
 
-def _remarks(problem: Problem, rows: Sequence[Row]) -> Iterator[str]:
-    """Say how the differences were taken, and how near the numbers came to a kink."""
+def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
+    """Say how the differences were taken, how near the numbers came to a kink, and which lines are right by luck."""
     yield from problem.remarks
     measured = problem.measured
     methods = sorted({m.method for m in measured.values()})
@@ -185,3 +186,6 @@ def _remarks(problem: Problem, rows: Sequence[Row]) -> Iterator[str]:
                 f"kinks: of {count.decisions} entries of {count.line}, {count.at} are at the {count.kink}'s kink, "
                 f"{count.near} near"
             )
+    if measured and ALL not in measured:
+        wrong = {row.line for row in rows if not row.agrees}
+        yield from no_rules(problem, np.random.default_rng(seed), wrong)
