@@ -15,12 +15,10 @@ from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
-from gradparity.parity.report import Kind, Report, Row
+from gradparity.parity.report import Report
+from gradparity.parity.rows import DIFFERENCES, Kind, Row
 from gradparity.parity.rule import no_rules
 from gradparity.protocol import Dtype, Trace
-
-DIFFERENCES = "differences"
-"""The witness that uses no autodiff, as rows name it."""
 
 
 def examine(problem: Problem, seed: int) -> Report:

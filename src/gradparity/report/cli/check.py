@@ -77,12 +77,11 @@ def check(
             spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
         )
 
-    from gradparity.report.cli.tables import print_report, print_training_parity
+    from gradparity.drawing.terminal import console
 
-    print_report(report)
+    console.print(report)
     if training is not None:
-        print()
-        print_training_parity(training)
+        console.print("", training, sep="\n")
     if json is not None:
         write_json(json, report.to_dict() | ({} if training is None else {"training": training.to_dict()}))
     if page is not None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradparity.drawing import TableColumn, table_of
+
 if TYPE_CHECKING:
     from gradparity.exercise import Outcome
 
@@ -20,18 +22,11 @@ RUNGS = ("line", "symptom", "question")
 @app.command("list")
 def list_() -> None:
     """List the exercises, in the order in which to try them."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+    from gradparity.drawing.terminal import Shown, console
     from gradparity.exercise import exercises
-    from gradparity.report.cli.tables import console
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("exercise", no_wrap=True)
-    table.add_column("what to do")
-    for name, each in exercises().items():
-        table.add_row(name, each.task)
-    console.print(table)
+    rows = ((name, each.task) for name, each in exercises().items())
+    console.print(Shown(table_of("", ("exercise", TableColumn("what to do", "word")), [rows])))
     print("to begin:  gradparity exercise start NAME")
 
 
@@ -123,6 +118,6 @@ def _say(text: str) -> None:
     """Print a sentence; where the terminal ends it goes on in the next line, indented."""
     from textwrap import fill
 
-    from gradparity.report.cli.tables import console
+    from gradparity.drawing.terminal import console
 
     print(fill(text, console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

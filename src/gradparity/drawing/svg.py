@@ -18,6 +18,9 @@ COLORS = {
     "series-5": "#8a6d00",
 }
 """CSS variable -> what it is where a page does not set it. Lightness differs too, for colour-blind readers."""
+SERIES = [color for name, color in COLORS.items() if name.startswith("series")]
+SIZE = (4.6, 3.2)
+"""Inches of a figure that stands beside another."""
 
 STYLE = {
     "svg.fonttype": "none",  # text stays text: it takes the page's typeface, can be selected and is read aloud

@@ -3,7 +3,7 @@ from xml.etree import ElementTree as ET
 
 from matplotlib.figure import Figure
 
-from gradparity.report.page.svg import COLORS, inline_svg
+from gradparity.drawing.svg import COLORS, inline_svg
 
 
 def _draw(figure: Figure) -> None:
