@@ -12,6 +12,7 @@ from typing import Any
 import jaxtyping
 import numpy as np
 import pytest
+from gradparity_bench.engine.guard import gradient_refusal
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from gradparity import data, registry
@@ -21,7 +22,6 @@ from gradparity.models import MODELS
 from gradparity.models.configure import Spec, spec_for_data
 from gradparity.protocol import Backend, Batch, Dtype, TrainStep
 from gradparity_bench.engine import limits as machine
-from gradparity_bench.guard import gradient_refusal
 from gradparity_bench.points import step_bytes
 from gradparity_bench.results import Limits
 

@@ -70,7 +70,6 @@ def bench_command(
     To see what changed between two results that --json wrote:  gradparity bench compare OLD.json NEW.json
     """
     from gradparity import registry
-    from gradparity.checking import installed
     from gradparity.output import require_writable, write_json, write_text
     from gradparity_bench.points import points
     from gradparity_bench.terminal import print_result
@@ -82,7 +81,7 @@ def bench_command(
     for path in (json, report, resume):
         require_writable(path)
     where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
-    names = names_of(backends) if backends is not None else registry.names() if grid else installed()
+    names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
     keep = resume or (Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl") if len(where) > 1 else None)
     require_writable(keep)

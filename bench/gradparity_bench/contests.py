@@ -14,9 +14,9 @@ from gradparity.models.configure import Spec
 from gradparity.output import write_json
 from gradparity.protocol import Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
+from gradparity_bench.engine.guard import weight_guard
 from gradparity_bench.engine.measure import Bench, Progress, measure
 from gradparity_bench.entries import LR, Entry
-from gradparity_bench.guard import weight_guard
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Point
 

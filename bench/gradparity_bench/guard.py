@@ -15,12 +15,13 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from gradparity import checking, registry
+from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.parity.budget import FACTOR, ULP
 from gradparity.parity.norms import relative_error
 from gradparity.parity.report import describe
 from gradparity.protocol import Dtype, ModelSpec
+from gradparity.subjects.specs import check
 from gradparity_bench.drawn import EPOCHS, Task, Weights, own_loop, trained
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.engine.workload import FINAL_STEPS
@@ -65,7 +66,7 @@ def gradient_refusal(spec: ModelSpec, name: str, dtype: Dtype = "float32", examp
         found.backend.model(spec, dtype)
     except UsageError as error:
         return "not offered", str(error)
-    report = checking.check(spec, backends=[name, PEER], n=examples)
+    report = check(spec, backends=[name, PEER], n=examples)
     wrong = [describe(row) for row in report.disagreements if name in (row.backend, row.witness)]
     if wrong:
         return "disagrees", f"its gradients disagree in {len(wrong)} comparisons, the first: {wrong[0]}"

@@ -10,7 +10,7 @@ from gradparity.comparison import Comparison, Run
 from gradparity.data import Dataset
 from gradparity.models import SoftmaxRegression
 from gradparity.parity import Report, Row
-from gradparity.parity.check import LANES
+from gradparity.parity.problem import LANES
 from gradparity.parity.report import Kind
 from gradparity.parity.training_parity import TrainingParity, TrainingRow
 from gradparity.protocol import Dtype, Examples, ModelSpec

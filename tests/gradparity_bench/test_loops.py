@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from gradparity_bench.engine.guard import WeightGuard, weight_guard
 
 from gradparity import data, registry
 from gradparity.models import SoftmaxRegression
@@ -13,7 +14,6 @@ from gradparity_bench.alternatives import MODELS
 from gradparity_bench.contestants import numpy_loops
 from gradparity_bench.drawn import EPOCHS, Loop, Task, draw, own_loop, trained
 from gradparity_bench.entries import ALTERNATIVES, LR, Entry, training
-from gradparity_bench.guard import WeightGuard, weight_guard
 from gradparity_bench.speed import OVERHEAD, SPEED
 from gradparity_bench.standings import Point
 
@@ -46,8 +46,8 @@ def digits() -> dict[str, Task]:
 
 @pytest.fixture(scope="module")
 def guards(make_task: Callable[[int], Task], digits: dict[str, Task]) -> dict[object, WeightGuard]:
-    tasks: dict[object, Task] = {16: make_task(16), 300: make_task(300), **digits}
-    return {key: weight_guard(task) for key, task in tasks.items()}
+    tasks = [(16, make_task(16)), (300, make_task(300)), *digits.items()]
+    return {key: weight_guard(task) for key, task in tasks}
 
 
 def refusal(guard: WeightGuard, entry: Entry) -> tuple[str, str]:

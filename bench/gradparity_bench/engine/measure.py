@@ -12,9 +12,9 @@ import psutil
 
 from gradparity.timing import AGAIN, take_turns
 from gradparity_bench.drawn import Drawn, draw
+from gradparity_bench.engine.guard import Guard, Outcome
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.entries import Entry
-from gradparity_bench.guard import Guard, Outcome
 from gradparity_bench.points import spec_at, step_bytes
 from gradparity_bench.results import Limits, Measurement
 from gradparity_bench.standings import CALLS, Call, Phases, Point, Rounds, Standing, Status

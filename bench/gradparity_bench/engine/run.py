@@ -11,9 +11,9 @@ from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
 from gradparity_bench import ROUNDS
+from gradparity_bench.engine.guard import gradient_guard
 from gradparity_bench.engine.measure import Bench, Interrupted, Progress, measure_point
 from gradparity_bench.engine.process import cores
-from gradparity_bench.guard import gradient_guard
 from gradparity_bench.points import spec_at
 from gradparity_bench.results import SCHEMA, Measurement, Result
 from gradparity_bench.standings import Point

@@ -84,7 +84,7 @@ def _failure(error: Exception) -> list[str]:
 
 def _check(_: Held, backend: str, point: dict[str, Any], examples: int) -> dict[str, Any]:
     """Say why a backend is not timed at a point; nothing where it may be."""
-    from gradparity_bench.guard import gradient_refusal
+    from gradparity_bench.engine.guard import gradient_refusal
     from gradparity_bench.points import spec_at
     from gradparity_bench.standings import Point
 

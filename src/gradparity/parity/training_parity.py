@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from gradparity import registry
 from gradparity.errors import UsageError
-from gradparity.parity.check import LANES, draw_params, representable, witnesses_among
 from gradparity.parity.drift import Course, Distances, Run, budget, follow, ratio, start, start_nearby
+from gradparity.parity.problem import LANES, draw_params, representable
 from gradparity.parity.training_rows import TrainingParity, TrainingRow, describe
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
 
@@ -73,7 +73,7 @@ def training_parity(
         return start_nearby(every[name], step_of(name, lane), params, lane, seed)
 
     chosen = [registry.backend(name) for name in dict.fromkeys(backends)]
-    every = {b.name: b for b in [*witnesses_among(chosen), *chosen]}
+    every = {b.name: b for b in [*registry.witnesses_among(chosen), *chosen]}
     tried = {name: [_why_not(step_of(name, lane), params, first) for lane in ("float64", *lanes)] for name in every}
     untrained = {name: next(filter(None, reasons)) for name, reasons in tried.items() if any(reasons)}
     measuring = _measuring([b for b in every.values() if b.name not in untrained], untrained)

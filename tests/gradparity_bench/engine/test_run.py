@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from gradparity_bench.engine.guard import GradientGuard
 
 import gradparity_bench
 from gradparity.errors import UsageError
@@ -12,7 +13,6 @@ from gradparity_bench.drawn import draw
 from gradparity_bench.engine import run as engine
 from gradparity_bench.engine.measure import Bench, measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
-from gradparity_bench.guard import GradientGuard
 from gradparity_bench.points import points, spec_at
 from gradparity_bench.results import Measurement, Result
 from gradparity_bench.standings import Point

@@ -46,12 +46,13 @@ def compare(
     ] = None,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
-    from gradparity import checking, comparison
+    from gradparity import comparison
     from gradparity.output import require_writable, write_json, write_text
+    from gradparity.registry import installed
     from gradparity.training import Settings
 
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed)
-    names = checking.installed() if backends is None else options.names_of(backends)
+    names = installed() if backends is None else options.names_of(backends)
     for path in (json, report):
         require_writable(path)
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)

@@ -48,9 +48,9 @@ def start(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 
 def check(file: File) -> None:
     """Name the first line that is wrong, and how; exit 1 if there is one."""
     from gradparity.errors import UsageError
-    from gradparity.exercise import check as checked
+    from gradparity.exercise import judge_file
 
-    outcome = checked(file)
+    outcome = judge_file(file)
     _remark(outcome)
     if outcome.wrong is not None and outcome.wrong.blank:
         done = f"; right so far: {_names(outcome.right)}" if outcome.right else ""
@@ -74,10 +74,9 @@ def check(file: File) -> None:
 @app.command()
 def hint(file: File) -> None:
     """Say a little more about the first wrong line each time: the line, its symptom, a question."""
-    from gradparity.exercise import check as checked
-    from gradparity.exercise import exercise, hints, name_in
+    from gradparity.exercise import exercise, hints, judge_file, name_in
 
-    outcome = checked(file)
+    outcome = judge_file(file)
     _remark(outcome)
     wrong = outcome.wrong
     if wrong is None:

@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from gradparity import check_autograd_function
 from gradparity.errors import UsageError
-from gradparity.subjects.pairs import PairReport, check_autograd_function
+from gradparity.parity import Report
 
 torch = pytest.importorskip("torch")
 
@@ -51,11 +52,11 @@ def function(backward: Callable[[Any, Any], Any], forward: Callable[..., Any] = 
     )
 
 
-def check(mine: Any) -> PairReport:
+def check(mine: Any) -> Report:
     return check_autograd_function(mine, squared_product, X, W)
 
 
-def failing(report: PairReport) -> dict[tuple[str, str], set[str]]:
+def failing(report: Report) -> dict[tuple[str, str], set[str]]:
     """Way and lane -> the lines that disagree."""
     found: dict[tuple[str, str], set[str]] = {}
     for row in report.disagreements:
@@ -182,6 +183,6 @@ def test_outputs_of_another_shape_are_told() -> None:
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradparity.subjects.pairs.autograd_function.find_spec", lambda _: None)
+    monkeypatch.setattr("gradparity.subjects.autograd_function.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs PyTorch, which is not installed: run  pip install"):
         check(Right)

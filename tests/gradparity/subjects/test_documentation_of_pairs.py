@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).parents[4] / "docs" / "function-pairs.md"
+PAGE = Path(__file__).parents[3] / "docs" / "function-pairs.md"
 
 
 def test_the_code_of_the_page_runs_and_its_report_is_as_printed() -> None:
@@ -18,5 +18,5 @@ def test_the_code_of_the_page_runs_and_its_report_is_as_printed() -> None:
         exec(block, names)
     with pytest.raises(AssertionError) as raised:
         names["report"].assert_ok()
-    (printed,) = re.findall(r"^    (d\['x'\] of .*)$", page, re.MULTILINE)
+    (printed,) = re.findall(r"^    (d\['x'\] is wrong.*)$", page, re.MULTILINE)
     assert printed in str(raised.value).splitlines()

@@ -1,13 +1,60 @@
-"""The machine's gradients of a plain function: by ``jax.vjp`` and by ``torch.autograd.grad``."""
+"""A plain function on its library's arrays, and the machine's gradients: ``jax.vjp``, ``torch.autograd.grad``."""
 
+import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Dtype, Trace
-from gradparity.subjects.pairs.arguments import Arguments, Arrays, arranged_like, outputs, to_numpy
+from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, name_of, outputs, to_numpy
+
+
+def evaluate(function: Callable[..., Any], given: Arguments, real: Mapping[str, np.ndarray]) -> Arrays:
+    """Return the outputs by name, for these real arguments, of a function on arrays of its own library in float64."""
+    with in_float64():
+        native = to_library(given)
+        y = function(*given.filled({name: native(x) for name, x in real.items()}, native))
+        return {name: to_numpy(value) for name, value in outputs(y).items()}
+
+
+def evaluate_twice(function: Callable[..., Any], given: Arguments) -> Arrays:
+    """Evaluate as ``evaluate`` does. Raises UsageError where a second call gives another result, and for a function
+    that changes an argument: what it returns then says nothing about a derivative.
+    """
+    name = name_of(function)
+    with in_float64():
+        native = to_library(given)
+        xs = {path: native(x) for path, x in given.real.items()}
+        first = {path: to_numpy(value) for path, value in outputs(function(*given.filled(xs, native))).items()}
+        require_unchanged(name, given.real, xs, "float64")
+    for path, value in evaluate(function, given, given.real).items():
+        if path not in first or not np.array_equal(value, first[path], equal_nan=value.dtype.kind == "f"):
+            raise UsageError(
+                f"{name} must give the same {path} each time on the same arguments, two calls differ: draw random "
+                "numbers once, outside, and pass them as an argument"
+            )
+    return first
+
+
+def in_float64() -> AbstractContextManager[Any]:
+    """JAX's 64-bit types, where JAX is in use at all."""
+    return sys.modules["jax"].enable_x64(True) if "jax" in sys.modules else nullcontext()
+
+
+def to_library(given: Arguments) -> Callable[[np.ndarray], Array]:
+    """Return the conversion of a NumPy array to one of the arguments' library: a copy."""
+    if given.library == "jax":
+        from jax import numpy as jnp
+
+        return jnp.array
+    if given.library == "torch":
+        import torch
+
+        return lambda a: torch.from_numpy(np.array(a))
+    return np.array
 
 
 def by_jax(
@@ -31,8 +78,13 @@ def by_jax(
 
     with jax.enable_x64(dtype == "float64"):
         y, pull_back = jax.vjp(transform(of_real), {name: jnp.asarray(x, dtype) for name, x in arguments.real.items()})
-        _require_like(outputs(y), upstream)
-        dy = {name: jnp.asarray(upstream[name], value.dtype) for name, value in outputs(y).items()}
+        _require_like({name: value for name, value in outputs(y).items() if _is_real(value)}, upstream)
+        dy = {
+            name: jnp.asarray(upstream[name], value.dtype)
+            if name in upstream
+            else np.zeros(value.shape, jax.dtypes.float0)
+            for name, value in outputs(y).items()
+        }
         (gradients,) = pull_back(arranged_like(y, dy))
         in_order = {name: gradients[name] for name in arguments.real}  # JAX gives a dict back sorted by name
         return Trace(_numpy(outputs(y)), _numpy(in_order))
@@ -119,6 +171,10 @@ def require_unchanged(who: str, before: Arrays, after: Mapping[str, Array], dtyp
     for name, array in before.items():
         if not np.array_equal(to_numpy(after[name]), array.astype(dtype)):
             raise UsageError(f"{who} changes {what}{name} in place: copy it first, others still need its values")
+
+
+def _is_real(value: Array) -> bool:
+    return np.dtype(value.dtype).kind not in "biu"
 
 
 def _numpy(named: dict[str, Array]) -> Arrays:

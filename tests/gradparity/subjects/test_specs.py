@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import gradparity
-from gradparity import checking, registry
+from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch
+from gradparity.subjects import specs
 from gradparity.subjects.model_file import UserModel, adopt
 
 
@@ -73,7 +74,7 @@ def test_takes_specs_names_and_what_declares_a_model(model: Any, machine: str) -
 def test_takes_a_file(kind: type, suffix: str, tmp_path: Path) -> None:
     body = 'param_shapes, input_shape, num_classes = {"W": (3, 2)}, 3, 2\n    forward = backward = print'
     (tmp_path / "mine.py").write_text(f"class Mine:\n    {body}\n", encoding="utf-8")
-    model = checking.spec_of(kind(f"{tmp_path / 'mine.py'}{suffix}"))
+    model = specs.spec_of(kind(f"{tmp_path / 'mine.py'}{suffix}"))
     assert isinstance(model, UserModel)
     assert (model.name, model.param_shapes) == ("Mine", {"W": (3, 2)})
 
@@ -84,7 +85,7 @@ def test_takes_a_batch(machine: str) -> None:
 
 
 def test_settings_reach_a_built_in_model() -> None:
-    assert checking.spec_of("mlp", ["widths=5,4,3"]) == MLP(widths=(5, 4, 3))
+    assert specs.spec_of("mlp", ["widths=5,4,3"]) == MLP(widths=(5, 4, 3))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_without_a_library_the_other_is_enough(without: Callable[..., None]) -> 
     here = {name for name in ("jax", "torch") if registry.availability(name).backend is not None}
     for missing in here:
         without(missing)
-        assert checking.installed() == ["numpy", *sorted(here - {missing})]
+        assert registry.installed() == ["numpy", *sorted(here - {missing})]
 
 
 def test_without_any_witness_the_check_says_what_to_install(without: Callable[..., None]) -> None:
@@ -122,6 +123,6 @@ def test_a_backend_that_is_named_must_be_installed(without: Callable[..., None])
 
 def test_the_package_offers_exactly_its_public_names() -> None:
     assert set(gradparity.__all__) <= set(dir(gradparity))
-    assert gradparity.check is checking.check
+    assert gradparity.check is specs.check
     with pytest.raises(AttributeError, match="module 'gradparity' has no attribute 'chekc'"):
         gradparity.chekc  # type: ignore[attr-defined]  # noqa: B018

@@ -10,19 +10,19 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from gradparity.errors import UsageError
-from gradparity.parity.report import Row
+from gradparity.parity.examine import examine_ways
+from gradparity.parity.problem import Problem
+from gradparity.parity.report import Report
 from gradparity.protocol import Array
-from gradparity.subjects.pairs.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read
-from gradparity.subjects.pairs.compare import attempt, attempt_float32
-from gradparity.subjects.pairs.differentiate import by_torch
-from gradparity.subjects.pairs.evaluate import evaluate
-from gradparity.subjects.pairs.report import PairReport
+from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read
+from gradparity.subjects.backward_rule import posed, posed_in_float32
+from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
 
 SECOND = 0.75
 """The second use is on this much of the arguments, so that what was saved for one use is wrong for the other."""
 
 
-def check_autograd_function(function: Any, reference: Callable[..., Any], *arguments: Any, seed: int = 0) -> PairReport:
+def check_autograd_function(function: Any, reference: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
     In float64: as it is; with each argument alone needing a gradient (``ctx.needs_input_grad``); on arrays that are
@@ -36,17 +36,28 @@ def check_autograd_function(function: Any, reference: Callable[..., Any], *argum
         raise UsageError("check_autograd_function needs PyTorch, which is not installed: run  pip install torch")
     given = replace(read(reference, arguments), library="torch")
     rng = np.random.default_rng(seed)
-    upstream = draw_upstream(evaluate(reference, given, given.real), rng)
+    upstream = draw_upstream(evaluate_twice(reference, given), rng)
     name, apply = name_of(function), function.apply
 
-    rows: list[Row] = []
-    for how, changes in _ways(given, upstream).items():
-        choices = {"upstream": upstream, **changes}
-        truth = by_torch(reference, given, **choices)
-        rows += attempt(name + how, "torch", partial(by_torch, apply, given, **choices), truth, choices["upstream"])
-    rows += _used_twice(function, reference, given, rng)
-    rows += attempt_float32(name, "torch", by_torch, apply, reference, given, upstream, rng)
-    return PairReport(name, tuple(rows), given.notes)
+    ways = [
+        _way(name, how, apply, reference, given, {"upstream": upstream, **changes})
+        for how, changes in _ways(given, upstream).items()
+    ]
+    ways.append(_used_twice(name, apply, reference, given, rng))
+    ways.append(posed_in_float32(name, "torch", by_torch, apply, reference, given, upstream, rng))
+    return examine_ways(ways, seed)
+
+
+def _way(
+    name: str,
+    how: str,
+    apply: Callable[..., Any],
+    reference: Callable[..., Any],
+    given: Arguments,
+    choices: dict[str, Any],
+) -> Problem:
+    run = partial(by_torch, apply, given, **choices)
+    return posed(name, name + how, run, given, choices["upstream"], {"torch": by_torch(reference, given, **choices)})
 
 
 def _ways(given: Arguments, upstream: Arrays) -> dict[str, dict[str, Any]]:
@@ -62,7 +73,9 @@ def _ways(given: Arguments, upstream: Arrays) -> dict[str, dict[str, Any]]:
     }
 
 
-def _used_twice(function: Any, reference: Callable[..., Any], given: Arguments, rng: np.random.Generator) -> list[Row]:
+def _used_twice(
+    name: str, apply: Callable[..., Any], reference: Callable[..., Any], given: Arguments, rng: np.random.Generator
+) -> Problem:
     def twice(f: Callable[..., Any]) -> Callable[..., Any]:
         def both(*arguments: Any) -> tuple[Array, ...]:
             others = [a * SECOND if is_torch_array(a) and a.is_floating_point() else a for a in arguments]
@@ -71,6 +84,4 @@ def _used_twice(function: Any, reference: Callable[..., Any], given: Arguments, 
         return both
 
     upstream = draw_upstream(evaluate(twice(reference), given, given.real), rng)
-    truth = by_torch(twice(reference), given, upstream)
-    run = partial(by_torch, twice(function.apply), given, upstream)
-    return attempt(f"{name_of(function)} used twice", "torch", run, truth, upstream)
+    return _way(name, " used twice", twice(apply), twice(reference), given, {"upstream": upstream})

@@ -7,8 +7,9 @@ import pytest
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.parity import check, draw_params
+from gradparity.parity import draw_params
 from gradparity.protocol import Batch, HandDerivation, ModelSpec
+from gradparity.subjects.specs import check
 from gradparity_manual import softmax_regression
 from gradparity_manual.elementary import one_hot, softmax
 

@@ -4,8 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity import check_custom_vjp
 from gradparity.errors import UsageError
-from gradparity.subjects.pairs import PairReport, check_custom_vjp
+from gradparity.parity import Report
 
 jax = pytest.importorskip("jax")
 
@@ -17,7 +18,7 @@ def scaled_exp(x: Any, scale: Any) -> Any:
     return scale * jax.numpy.exp(x)
 
 
-def check(backward: Callable[[Any, Any], Any]) -> PairReport:
+def check(backward: Callable[[Any, Any], Any]) -> Report:
     def mine(x: Any, scale: Any) -> Any:
         return scaled_exp(x, scale)
 
@@ -31,7 +32,7 @@ def right(saved: Any, dy: Any) -> tuple[Any, Any]:
     return dy * scaled_exp(x, scale), dy * jax.numpy.exp(x)
 
 
-def failing(report: PairReport) -> set[tuple[str, str]]:
+def failing(report: Report) -> set[tuple[str, str]]:
     return {(row.backend.removeprefix("mine"), row.lane) for row in report.disagreements}
 
 
@@ -67,6 +68,6 @@ def test_a_rule_that_loses_digits_is_found_in_float32_alone() -> None:
 
 
 def test_without_jax_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradparity.subjects.pairs.custom_vjp.find_spec", lambda _: None)
+    monkeypatch.setattr("gradparity.subjects.custom_vjp.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs JAX, which is not installed: run  pip install 'gradparity"):
         check(right)

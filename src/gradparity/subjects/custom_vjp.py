@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.parity.drift import nudged
-from gradparity.parity.report import Row
-from gradparity.subjects.pairs.arguments import Arguments, Arrays, draw_upstream, name_of, read
-from gradparity.subjects.pairs.compare import attempt, attempt_float32
-from gradparity.subjects.pairs.differentiate import by_jax
-from gradparity.subjects.pairs.evaluate import evaluate
-from gradparity.subjects.pairs.report import PairReport
+from gradparity.parity.budget import nudged
+from gradparity.parity.examine import examine_ways
+from gradparity.parity.problem import Problem
+from gradparity.parity.report import Report
+from gradparity.protocol import Trace
+from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
+from gradparity.subjects.backward_rule import posed, posed_in_float32
+from gradparity.subjects.machines import by_jax, evaluate_twice
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -25,7 +26,7 @@ APART = 1e-3
 
 def check_custom_vjp(
     function: Callable[..., Any], reference: Callable[..., Any], *arguments: Any, seed: int = 0
-) -> PairReport:
+) -> Report:
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
     In float64 as it is, under ``jax.jit`` and under ``jax.vmap``; and in float32, where the limit is measured: how far
@@ -40,27 +41,28 @@ def check_custom_vjp(
 
     given = replace(read(reference, arguments), library="jax")
     rng = np.random.default_rng(seed)
-    upstream = draw_upstream(evaluate(reference, given, given.real), rng)
+    upstream = draw_upstream(evaluate_twice(reference, given), rng)
     compiled = partial(by_jax, transform=jax.jit)  # operation by operation, JAX would compile each one apart
-    truth = compiled(reference, given, upstream)
+    truth = {"jax": compiled(reference, given, upstream)}
     name = name_of(function)
 
-    run = partial(by_jax, function, given, upstream)
-    rows = attempt(name, "jax", run, truth, upstream)
-    rows += attempt(f"{name} under jit", "jax", partial(compiled, function, given, upstream), truth, upstream)
-    rows += _under_vmap(function, reference, given, upstream, rng)
-    rows += attempt_float32(name, "jax", compiled, function, reference, given, upstream, rng)
-    return PairReport(name, tuple(rows), given.notes)
+    def way(how: str, differentiate: Callable[..., Trace]) -> Problem:
+        return posed(name, name + how, partial(differentiate, function, given, upstream), given, upstream, truth)
+
+    ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
+    ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
+    return examine_ways(ways, seed)
 
 
 def _under_vmap(
+    name: str,
     function: Callable[..., Any],
     reference: Callable[..., Any],
     given: Arguments,
     upstream: Arrays,
     rng: np.random.Generator,
-) -> list[Row]:
-    """Compare both, mapped over copies that are a little apart."""
+) -> Problem:
+    """Pose both, mapped over copies that are a little apart."""
     import jax
 
     def stacked(arrays: Arrays) -> Arrays:
@@ -68,6 +70,5 @@ def _under_vmap(
 
     mapped, upstream = given.with_real(stacked(given.real)), stacked(upstream)
     by_mapped = partial(by_jax, transform=lambda f: jax.jit(jax.vmap(f)))
-    truth = by_mapped(reference, mapped, upstream)
-    run = partial(by_mapped, function, mapped, upstream)
-    return attempt(f"{name_of(function)} under vmap", "jax", run, truth, upstream)
+    truth = {"jax": by_mapped(reference, mapped, upstream)}
+    return posed(name, f"{name} under vmap", partial(by_mapped, function, mapped, upstream), mapped, upstream, truth)
