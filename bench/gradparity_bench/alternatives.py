@@ -24,7 +24,7 @@ from gradparity.manifest import manifest, versions
 from gradparity.models.configure import spec_for_data
 from gradparity.output import require_writable
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity_bench.contests import contests, interval, refusals, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress
 from gradparity_bench.drawn import EPOCHS
 from gradparity_bench.engine.process import cores
 from gradparity_bench.entries import ALTERNATIVES, LR, OWN
@@ -94,7 +94,7 @@ def contestants_table(data: str, m: Measurement) -> Table:
     groups = ((contestant_cells(m, row) for row in rows) for _, rows in groupby(m.rows, key=lambda row: row.library))
     floor = m.noise_floor("epoch")
     noise = "" if floor is None else f"; within {floor:.2f}×, from two copies of {m.rows[0].backend}, is a tie"
-    return table_of(title, COLUMNS, groups, caption=CAPTION + noise, remarks=refusals(m))
+    return table_of(title, COLUMNS, groups, caption=CAPTION + noise)
 
 
 def contestant_cells(m: Measurement, row: Standing) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def contestant_cells(m: Measurement, row: Standing) -> tuple[str, ...]:
     first = "" if row.phases is None else f"{row.phases.first_step:.2f}"
     seconds = row.seconds("epoch")
     if seconds is None:
-        return row.backend, loss, first, "not timed", "", "", ""
+        return row.backend, loss, first, "", "not timed", "", ""
     own = interval(m, row.backend, OWN[row.library])
     to_numpy = m.ratio(row.backend, OWN["numpy"], "epoch") if m.baseline is m.row(OWN["numpy"]) else None
     return row.backend, loss, first, f"{1e3 * seconds:.3g}", *own, "" if to_numpy is None else f"{to_numpy.value:.3g}×"

@@ -70,8 +70,10 @@ def show_all(
     if json is not None:
         content = [{"title": title, "measurements": [asdict(m) for m in found]} for title, found in shown.items()]
         write_json(json, {"machine": dict(machine), "tables": content})
-    for table in tables:
+    for table, found in zip(tables, shown.values(), strict=True):
         print(text.markdown(table) if as_markdown else text.text(table), end="\n\n")
+        for said in (said for m in found for said in refusals(m)):
+            print(said, end="\n\n")  # not wrapped: a command in it is copied as it is typed
     print(machine_line(machine))
 
 

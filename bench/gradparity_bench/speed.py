@@ -25,7 +25,7 @@ from gradparity.manifest import manifest
 from gradparity.output import require_writable
 from gradparity.protocol import Examples
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity_bench.contests import contests, interval, refusals, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress
 from gradparity_bench.engine.measure import Progress
 from gradparity_bench.engine.process import cores
 from gradparity_bench.entries import Entry, training
@@ -114,7 +114,7 @@ def run_contests(examples: Examples, classes: int, threads: int, rounds: int, pr
 def contest_table(title: str, own: tuple[Contest, ...], found: list[Measurement]) -> Table:
     """Return the contests of one table: each baseline against itself, then the others."""
     groups = (_rows(contest, m) for contest, m in zip(own, found, strict=True))
-    return table_of(title, COLUMNS, groups, remarks=[said for m in found for said in refusals(m)])
+    return table_of(title, COLUMNS, groups)
 
 
 def _rows(contest: Contest, m: Measurement) -> Iterator[tuple[str, ...]]:

@@ -90,10 +90,17 @@ def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator
 def _drawn(table: Table) -> rich.table.Table:
     drawn = rich.table.Table(box=SIMPLE_HEAD, pad_edge=False)
     widths = [_widths(table, i, column) for i, column in enumerate(table.columns)]
-    for column in table.columns:
+    for i, column in enumerate(table.columns):
         number = column.kind == "number"
         title = column.title.replace("-", "-\n") if number else column.title
-        drawn.add_column(said(title), justify="right" if number else "left", no_wrap=column.kind != "word")
+        # Else rich takes a cell of several words for one that can be as narrow as the longest of them.
+        whole = [_cell(row.cells[i], widths[i]).cell_len for row in table.rows] if column.kind != "word" else []
+        drawn.add_column(
+            said(title),
+            justify="right" if number else "left",
+            no_wrap=column.kind != "word",
+            min_width=max(whole, default=None),
+        )
     for group in table.groups:
         drawn.add_section()
         for row in group.rows:
