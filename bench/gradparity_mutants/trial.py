@@ -14,8 +14,8 @@ from gradparity.parity.kinks import kinks_of
 from gradparity.parity.lines import compare_lines, with_masks_pinned
 from gradparity.parity.report import Row
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace
+from gradparity_manual import backend
 from gradparity_manual.derivation import functions
-from gradparity_manual.on_numpy import backend
 from gradparity_mutants.mutants import Mutant, mutants
 from gradparity_mutants.plant import Named, chain
 

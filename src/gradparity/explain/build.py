@@ -12,7 +12,6 @@ from gradparity.errors import UsageError
 from gradparity.explain import comparisons
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.explanation import Edge, ExplainedLine, Explanation
-from gradparity.explain.order import forward_order
 from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
 from gradparity.parity.beside import run_beside
@@ -21,6 +20,7 @@ from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.lines import compare_lines
 from gradparity.protocol import Backend, Batch, HandDerivation, Line, ModelSpec, Operations, Params, TellsOperations
+from gradparity.recording import forward_order
 from gradparity.subjects.model_file import UserModel, explaining_autograd, preflight
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]

@@ -20,7 +20,8 @@ from gradparity.journal import append, read
 from gradparity.models.variants import LARGEST, VARIANTS
 from gradparity.parity.check import LANES
 from gradparity.parity.report import Report
-from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+from gradparity.protocol import Dtype, ModelSpec
+from gradparity.runtime import KeepsPrograms
 
 COMPILED = {"jax": 50}
 """Library -> it takes part in one draw of so many: compiling anew for each size takes seconds, a check hundredths."""
