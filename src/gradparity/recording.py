@@ -5,7 +5,7 @@ read*: each line is fed the right inputs, so exactly the wrong line differs and 
 """
 
 from collections import UserDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Array, Tap
@@ -109,3 +109,17 @@ def library_of(array: Array) -> str:
     """Return the package that an array's type comes from: "numpy", "jax", "torch"; "builtins" for a number."""
     package = type(array).__module__.partition(".")[0]
     return "jax" if package == "jaxlib" else package
+
+
+def forward_order(reads: Mapping[str, Iterable[str]], params: Iterable[str]) -> list[str]:
+    """Return the lines as the forward pass writes them, each parameter before the line that reads it first.
+
+    ``reads`` has the lines in the order of the forward pass; a parameter that none of them reads comes first of all.
+    """
+    names = list(params)
+    order: dict[str, None] = {}
+    for line, sources in reads.items():
+        read = set(sources)
+        order.update((name, None) for name in names if name in read)
+        order[line] = None
+    return [*(name for name in names if name not in order), *order]

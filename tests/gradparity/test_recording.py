@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.recording import Gradients, Recorder, TappedCache
+from gradparity.recording import Gradients, Recorder, TappedCache, forward_order
 
 
 def test_gradients_sum_over_uses() -> None:
@@ -97,3 +97,8 @@ def test_a_second_write_to_c_is_no_sum() -> None:
     with pytest.raises(UsageError, match=r"c\['z'\] is written twice: .* a new value gets a new name") as caught:
         c["z"] = 2.0
     assert "add" not in str(caught.value)
+
+
+def test_a_parameter_comes_before_the_line_that_reads_it_first_and_an_unread_one_first_of_all() -> None:
+    reads = {"z": ("batch.x", "W"), "penalty": ("W", "V"), "loss": ("z", "penalty")}
+    assert forward_order(reads, ["unread", "V", "W"]) == ["unread", "W", "z", "V", "penalty", "loss"]

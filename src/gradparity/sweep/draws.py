@@ -20,7 +20,8 @@ from gradparity.journal import append, read
 from gradparity.models.variants import LARGEST, VARIANTS
 from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
-from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+from gradparity.protocol import Dtype, ModelSpec
+from gradparity.runtime import KeepsPrograms
 from gradparity.subjects import specs
 
 COMPILED = {"jax": 50}

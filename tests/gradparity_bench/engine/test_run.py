@@ -19,7 +19,8 @@ BROKEN = """
 import os, time
 from dataclasses import dataclass
 import numpy as np
-from gradparity_manual.on_numpy import NumpyBackend, NumpyModel
+from gradparity.model import BackendModel, RuntimeBackend
+from gradparity_manual import backend as numpy
 
 class Step:
     def __init__(self, step, how):
@@ -42,19 +43,21 @@ class Step:
             state = self.step.start({name: 0 * value for name, value in self.step.params(state).items()})
         return state, loss
 
-@dataclass(frozen=True)
-class Model(NumpyModel):
+@dataclass(frozen=True, eq=False)
+class Model(BackendModel):
     how: str = ""
 
     def train_step(self, optimizer):
         return Step(super().train_step(optimizer), self.how)
 
-class Broken(NumpyBackend):
+class Broken(RuntimeBackend):
     def model(self, spec, dtype="float32"):
         right = super().model(spec, dtype)
-        return Model(right.spec, right.dtype, right.functions, self.name)
+        return Model(right.spec, right.dtype, right.functions, right.runtime, self.name)
 
-dies, hangs, greedy, idle = map(Broken, ("dies", "hangs", "greedy", "idle"))
+dies, hangs, greedy, idle = (
+    Broken(name, "hand", numpy.functions, numpy.runtime) for name in ("dies", "hangs", "greedy", "idle")
+)
 """
 NAMES = ("dies", "hangs", "greedy", "idle")
 POINTS = points("softmax_regression", batch_size=[8])
