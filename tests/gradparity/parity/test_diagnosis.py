@@ -12,8 +12,8 @@ from gradparity.models import MLP, SoftmaxRegression
 from gradparity.parity import draw_params
 from gradparity.parity.diagnosis import diagnose, gather
 from gradparity.protocol import Batch, Dtype, ModelSpec, Trace
-from gradparity_manual.elementary import softmax
 from gradparity_manual.on_numpy import backend
+from gradparity_manual.operations.cross_entropy import softmax
 
 DECAY = 0.15
 NO_CAUSE = "no known cause fits"

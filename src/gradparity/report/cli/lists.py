@@ -10,13 +10,13 @@ def models() -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from gradparity.models import MODELS
+    from gradparity.models import specs
     from gradparity.report.cli.tables import console
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("model", "what it computes", "settings (default)"):
         table.add_column(column)
-    for name, spec in MODELS.items():
+    for name, spec in specs().items():
         first_line = (spec.__doc__ or "").strip().splitlines()[0]
         table.add_row(name, first_line, "\n".join(f"{f.name}={_word(f.default)}" for f in fields(spec)))
     console.print(table)
