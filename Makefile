@@ -22,6 +22,7 @@ lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML pag
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from gradparity.report.page.formulas import mathml
+from gradparity.drawing.formulas import mathml
 
 LESSONS = Path(__file__).parent
 TIME_LIMIT = 120

@@ -16,11 +16,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gradparity.drawing.terminal import progress
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest, versions
 from gradparity.output import require_writable, write_json
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity.report.cli.tables import progress
 from gradparity_alternatives.measure import measure
 from gradparity_alternatives.tables import Table, for_terminal, markdown
 from gradparity_alternatives.task import MODELS, Task

@@ -8,11 +8,11 @@ from typing import Any
 import gradparity_bench
 from gradparity import registry
 from gradparity.__main__ import INTERRUPTED
-from gradparity.checking import installed
+from gradparity.drawing.terminal import progress
 from gradparity.errors import UsageError
 from gradparity.output import require_writable, write_json, write_text
+from gradparity.registry import installed
 from gradparity.report.cli.options import dtype_of
-from gradparity.report.cli.tables import progress
 from gradparity_bench.points import points
 from gradparity_bench.results import Point, Result
 from gradparity_bench.terminal import print_result

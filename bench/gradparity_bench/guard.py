@@ -7,10 +7,10 @@ from functools import cache
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import RegisteredSpec
-from gradparity.parity import check
 from gradparity.parity.budget import FACTOR, ULP
 from gradparity.parity.norms import relative_error
 from gradparity.parity.report import describe
+from gradparity.subjects.specs import check
 from gradparity_bench import notebook
 from gradparity_bench.task import Task, Weights
 

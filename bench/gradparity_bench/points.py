@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.checking import spec_of
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Dtype, ModelSpec
 from gradparity.subjects.model_file import is_file
+from gradparity.subjects.specs import spec_of
 from gradparity_bench.results import Point
 
 RUN = ("batch_size", "dtype", "threads")

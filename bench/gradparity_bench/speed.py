@@ -20,11 +20,11 @@ import typer
 from rich.console import Console
 
 from gradparity import data
+from gradparity.drawing.terminal import progress
 from gradparity.errors import UsageError
 from gradparity.manifest import manifest
 from gradparity.output import require_writable, write_json
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity.report.cli.tables import progress
 from gradparity_bench.contests import OVERHEAD, SPEED
 from gradparity_bench.measure import Progress, measure, refusals
 from gradparity_bench.tables import Table, for_terminal, machine_line, markdown

@@ -8,8 +8,8 @@ the ratio lies outside the floor and its interval does not, the run was too nois
 
 from collections.abc import Iterator, Sequence
 
+from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
-from gradparity.report.page.words import listing
 from gradparity_bench.crossover import Crossover, crossover
 from gradparity_bench.places import differing, label, place, sweep_axis, sweeps
 from gradparity_bench.results import THREADS_MARGIN, Measurement, Row

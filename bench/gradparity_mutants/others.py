@@ -15,13 +15,13 @@ import torch
 
 from gradparity.protocol import Batch, Dtype, HandDerivation
 from gradparity_mutants.plant import chain
-from gradparity_mutants.trial import Problem, batch_in
+from gradparity_mutants.trial import Trial, batch_in
 
 
-def gradcheck_objects(problem: Problem, hand: HandDerivation, dtype: Dtype) -> bool:
+def gradcheck_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> bool:
     """Say whether ``torch.autograd.gradcheck`` rejects the derivation."""
-    names = list(problem.params)
-    batch = batch_in(problem.batch, dtype)
+    names = list(trial.problem.params)
+    batch = batch_in(trial.problem.batch, dtype)
 
     def run(params: tuple[torch.Tensor, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         return _chain(hand, dict(zip(names, (p.detach().numpy() for p in params), strict=True)), batch)
@@ -37,15 +37,15 @@ def gradcheck_objects(problem: Problem, hand: HandDerivation, dtype: Dtype) -> b
             _, d = run(ctx.saved_tensors)
             return tuple(upstream * torch.from_numpy(np.array(d[name])) for name in names)
 
-    params = [torch.from_numpy(problem.params[name].astype(dtype)).requires_grad_() for name in names]
+    params = [torch.from_numpy(trial.problem.params[name].astype(dtype)).requires_grad_() for name in names]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not a double precision.*")
         return not torch.autograd.gradcheck(Loss.apply, params, raise_exception=False)
 
 
-def check_grads_objects(problem: Problem, hand: HandDerivation, dtype: Dtype) -> bool:
+def check_grads_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> bool:
     """Say whether ``jax.test_util.check_grads`` rejects the derivation, in reverse mode and to first order."""
-    batch = batch_in(problem.batch, dtype)
+    batch = batch_in(trial.problem.batch, dtype)
 
     # check_grads calls these on concrete arrays, so NumPy can compute them.
     def run(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -61,7 +61,7 @@ def check_grads_objects(problem: Problem, hand: HandDerivation, dtype: Dtype) ->
 
     loss.defvjp(lambda params: (loss(params), params), backward)
     with jax.enable_x64(dtype == "float64"):
-        params = {name: jax.numpy.asarray(p, dtype) for name, p in problem.params.items()}
+        params = {name: jax.numpy.asarray(p, dtype) for name, p in trial.problem.params.items()}
         try:
             jax.test_util.check_grads(loss, (params,), order=1, modes=["rev"])  # type: ignore[no-untyped-call]
         except AssertionError:
@@ -74,7 +74,7 @@ def _chain(hand: HandDerivation, params: dict[str, Any], batch: Batch) -> tuple[
         return chain(hand, params, batch)
 
 
-OTHERS: dict[str, tuple[Callable[[Problem, HandDerivation, Dtype], bool], Dtype]] = {
+OTHERS: dict[str, tuple[Callable[[Trial, HandDerivation, Dtype], bool], Dtype]] = {
     "gradcheck float64": (gradcheck_objects, "float64"),
     "gradcheck float32": (gradcheck_objects, "float32"),
     "check_grads float64": (check_grads_objects, "float64"),

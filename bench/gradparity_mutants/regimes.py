@@ -12,7 +12,7 @@ from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params
 from gradparity_manual.operations import cross_entropy
 from gradparity_mutants.mutations import scaled, zero
 from gradparity_mutants.plant import Change, Named, chain, plant
-from gradparity_mutants.trial import Adjust, Problem, pose, unchanged
+from gradparity_mutants.trial import Adjust, Trial, prepare, unchanged
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Regime:
     n: int = 11
     adjust: Adjust = unchanged
 
-    def problem(self, witnesses: tuple[str, ...]) -> Problem:
+    def trial(self, witnesses: tuple[str, ...]) -> Trial:
         """Draw it, and trace the witnesses."""
-        return pose(self.spec, witnesses, n=self.n, adjust=self.adjust)
+        return prepare(self.spec, witnesses, n=self.n, adjust=self.adjust)
 
 
 def large_inputs(hand: HandDerivation, p: Named, batch: Batch) -> tuple[Named, Batch]:  # noqa: ARG001
@@ -94,9 +94,9 @@ WHOLE: dict[str, Change] = {"right": lambda value, _: value, "zero": zero, "nega
 """What is done to the gradient of every parameter."""
 
 
-def derivation_with(problem: Problem, change: Change) -> HandDerivation:
+def derivation_with(trial: Trial, change: Change) -> HandDerivation:
     """Return the problem's derivation with the gradient of every parameter changed."""
-    hand = problem.hand
-    for name in problem.params:
+    hand = trial.hand
+    for name in trial.problem.params:
         hand = plant(hand, "d", name, change)
     return hand

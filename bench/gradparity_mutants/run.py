@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gradparity import registry
-from gradparity.parity.check import LANES
+from gradparity.parity.problem import LANES
 from gradparity.protocol import HandDerivation, ModelSpec
 from gradparity_mutants.others import OTHERS
 from gradparity_mutants.regimes import REGIMES, WHOLE, derivation_with
-from gradparity_mutants.trial import Problem, judge, pose
+from gradparity_mutants.trial import Trial, judge, prepare
 
 GRADPARITY = tuple(f"gradparity {lane}" for lane in LANES)
 CHECKERS = (*GRADPARITY, *OTHERS)
@@ -50,27 +50,27 @@ def witnesses() -> tuple[str, ...]:
 
 def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) -> Iterator[Tried]:
     """Yield the right derivation of a model, then each mutant."""
-    problem = pose(spec, witnesses())
-    yield _try(problem, problem.hand, title, "", "none", equivalent=False)
-    for mutant in problem.mutants():
+    trial = prepare(spec, witnesses())
+    yield _try(trial, trial.hand, title, "", "none", equivalent=False)
+    for mutant in trial.mutants():
         progress(f"{title}: {mutant.where} {mutant.mutation}")
-        yield _try(problem, mutant.hand, title, mutant.where, mutant.mutation, equivalent=mutant.equivalent)
+        yield _try(trial, mutant.hand, title, mutant.where, mutant.mutation, equivalent=mutant.equivalent)
 
 
 def try_regimes(progress: Callable[[str], None]) -> Iterator[Tried]:
     """Yield right, all-zero and negated whole gradients on each regime."""
     for regime in REGIMES:
-        problem = regime.problem(witnesses())
+        trial = regime.trial(witnesses())
         for name, change in WHOLE.items():
             progress(f"{regime.title}: {name}")
-            yield _try(problem, derivation_with(problem, change), regime.title, "", name, equivalent=False)
+            yield _try(trial, derivation_with(trial, change), regime.title, "", name, equivalent=False)
 
 
-def _try(problem: Problem, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> Tried:
-    verdict = judge(problem, hand)
+def _try(trial: Trial, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> Tried:
+    verdict = judge(trial, hand)
     rejects: dict[str, bool | None] = {f"gradparity {lane}": caught for lane, caught in verdict.caught.items()}
-    parameters = sum(p.size for p in problem.params.values())
+    parameters = sum(p.size for p in trial.problem.params.values())
     for name, (objects, dtype) in OTHERS.items():
         too_slow = name.startswith("gradcheck") and parameters > MOST_PARAMETERS
-        rejects[name] = None if too_slow else objects(problem, hand, dtype)
+        rejects[name] = None if too_slow else objects(trial, hand, dtype)
     return Tried(model, line, mutation, equivalent, rejects, verdict.named, verdict.diagnoses)

@@ -7,12 +7,11 @@ from typing import TypeAlias
 import numpy as np
 
 from gradparity import registry
-from gradparity.parity.budget import Budgets, error_budgets
-from gradparity.parity.check import LANES, draw_params
-from gradparity.parity.judge import Judge
+from gradparity.parity.beside import run_beside
+from gradparity.parity.budget import error_budgets
+from gradparity.parity.examine import rows_of
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.lines import compare_lines, with_masks_pinned
-from gradparity.parity.report import Row
+from gradparity.parity.problem import LANES, Problem, Subject, Written, draw_params, given_in, of_params, representable
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace
 from gradparity_manual.derivation import functions
 from gradparity_manual.on_numpy import backend
@@ -20,23 +19,19 @@ from gradparity_mutants.mutants import Mutant, mutants
 from gradparity_mutants.plant import Named, chain
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A derivation, the numbers it is checked on, and what the witnesses say there."""
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A derivation's problem, as it is posed for all its mutants."""
 
-    spec: ModelSpec
+    problem: Problem
     hand: HandDerivation
-    params: dict[str, np.ndarray]
-    batch: Batch
+    """The right one."""
     other: Batch
     """Another batch of as many examples."""
-    truths: dict[str, Trace]
-    """Witness -> its float64 trace."""
-    budgets: Budgets
 
     def mutants(self) -> Iterator[Mutant]:
         """Yield every mutant of the derivation."""
-        return mutants(self.hand, self.params, self.batch, self.other)
+        return mutants(self.hand, dict(self.problem.params), self.problem.batch, self.other)
 
 
 Adjust: TypeAlias = Callable[[HandDerivation, Named, Batch], tuple[Named, Batch]]
@@ -48,21 +43,30 @@ def unchanged(_: HandDerivation, params: Named, batch: Batch) -> tuple[Named, Ba
     return params, batch
 
 
-def pose(
+def prepare(
     spec: ModelSpec, witnesses: tuple[str, ...], *, n: int = 11, seed: int = 0, adjust: Adjust = unchanged
-) -> Problem:
+) -> Trial:
     """Draw parameters and two batches of n examples, and trace the witnesses on the first."""
     hand = functions(spec).derivation
     assert hand is not None
     rng = np.random.default_rng(seed)
     params, batch = adjust(hand, draw_params(spec, rng), spec.example_batch(rng, n))
-    params = {name: _representable(p) for name, p in params.items()}
-    batch, other = (drawn.map(_representable) for drawn in (batch, spec.example_batch(rng, n)))
-    models = {name: registry.backend(name).model(spec, "float64") for name in witnesses}
-    truths = {name: model.trace(params, batch) for name, model in models.items()}
-    first = witnesses[0]
-    budgets = error_budgets(models[first], truths[first], params, batch, rng)
-    return Problem(spec, hand, params, batch, other, truths, budgets)
+    params = {name: representable(p) for name, p in params.items()}
+    batch, other = (drawn.map(representable) for drawn in (batch, spec.example_batch(rng, n)))
+    traces = {name: registry.backend(name).model(spec, "float64").trace for name in witnesses}
+    truths = {name: trace(params, batch) for name, trace in traces.items()}
+    problem = Problem(
+        name=spec.name,
+        params=params,
+        given=given_in(batch),
+        n=n,
+        truths=truths,
+        budgets=error_budgets(traces, truths, params, batch, rng),
+        subjects=(),
+        kinks=kinks_of(spec),
+        batch=batch,
+    )
+    return Trial(problem, hand, other)
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,11 @@ class Verdict:
     """Why, in a sentence for each lane and witness that says something else."""
 
 
-def judge(problem: Problem, hand: HandDerivation) -> Verdict:
+def judge(trial: Trial, hand: HandDerivation) -> Verdict:
     """Check a derivation, right or mutated, on NumPy arrays."""
+    problem = replace(trial.problem, hand=hand, subjects=(_subject(trial.problem, hand),))
     with np.errstate(all="ignore"):
-        rows = [row for lane in LANES for row in _rows(problem, hand, lane)]
-    wrong = [row for row in rows if not row.agrees]
+        wrong = [row for row in rows_of(problem) if not row.agrees]
     named = {f"{'c' if row.kind == 'value' else 'd'}['{row.line}']" for row in wrong if row.kind != "whole gradient"}
     return Verdict(
         {lane: any(row.lane == lane for row in wrong) for lane in LANES},
@@ -90,16 +94,16 @@ def judge(problem: Problem, hand: HandDerivation) -> Verdict:
     )
 
 
-def _rows(problem: Problem, hand: HandDerivation, lane: Dtype) -> Iterator[Row]:
-    right = backend.model(problem.spec, lane)
-    model = replace(right, functions=right.functions._replace(derivation=hand))
-    params = {name: p.astype(lane) for name, p in problem.params.items()}
-    trace = Trace(*map(_arrays, chain(hand, params, batch_in(problem.batch, lane))))
-    for witness, truth in problem.truths.items():
-        judge = Judge(backend.name, witness, lane, truth, problem.budgets)
-        rows = compare_lines(judge, backend, model, trace, problem.params, problem.batch)
-        kinks = kinks_of(problem.spec)
-        yield from with_masks_pinned(rows, judge, kinks, model, trace, hand, problem.params, problem.batch)
+def _subject(problem: Problem, hand: HandDerivation) -> Subject:
+    def own_chain(lane: Dtype) -> Trace:
+        params = {name: p.astype(lane) for name, p in problem.params.items()}
+        trace = Trace(*map(_arrays, chain(hand, params, batch_in(problem.batch, lane))))
+        return Trace(trace.values, of_params(trace, params))
+
+    def beside(lane: Dtype, truth: Trace) -> Written:
+        return run_beside(hand, backend, lane, problem.params, problem.batch, truth)
+
+    return Subject(backend.name, own_chain, beside)
 
 
 def batch_in(batch: Batch, dtype: Dtype) -> Batch:
@@ -109,7 +113,3 @@ def batch_in(batch: Batch, dtype: Dtype) -> Batch:
 
 def _arrays(named: dict[str, object]) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in named.items()}
-
-
-def _representable(a: np.ndarray) -> np.ndarray:
-    return a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a

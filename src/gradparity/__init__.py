@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from gradparity.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradparity.checking import check
     from gradparity.models import MLP, SoftmaxRegression
     from gradparity.registry import backend
-    from gradparity.subjects.pairs import check_autograd_function, check_custom_vjp, check_vjp
+    from gradparity.subjects.autograd_function import check_autograd_function
+    from gradparity.subjects.custom_vjp import check_custom_vjp
+    from gradparity.subjects.specs import check
+    from gradparity.subjects.vjp import check_vjp
     from gradparity.testing import assert_gradients_agree
 else:
     _HOMES = {
@@ -24,10 +26,10 @@ else:
         "SoftmaxRegression": "gradparity.models",
         "assert_gradients_agree": "gradparity.testing",
         "backend": "gradparity.registry",
-        "check": "gradparity.checking",
-        "check_autograd_function": "gradparity.subjects.pairs",
-        "check_custom_vjp": "gradparity.subjects.pairs",
-        "check_vjp": "gradparity.subjects.pairs",
+        "check": "gradparity.subjects.specs",
+        "check_autograd_function": "gradparity.subjects.autograd_function",
+        "check_custom_vjp": "gradparity.subjects.custom_vjp",
+        "check_vjp": "gradparity.subjects.vjp",
     }
 
     def __getattr__(name: str) -> object:

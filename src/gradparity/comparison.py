@@ -9,9 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from gradparity import registry
 from gradparity.data import Dataset
-from gradparity.parity import Report, check
+from gradparity.parity import Report
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
+from gradparity.subjects.specs import check
 from gradparity.timing import Seconds, take_turns
 from gradparity.training import Epoch, Settings, accuracy_on, train
 

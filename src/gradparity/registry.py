@@ -1,6 +1,7 @@
 """Backends, found by their entry points. A built-in backend is registered exactly as a third party's is."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -57,6 +58,26 @@ def availability(name: str) -> Availability:
     except Exception as error:  # another package's code: whatever it raises must not hide the backends that work
         return Availability(name, provider, None, f"loading {entry.value} raised {type(error).__name__}: {error}")
     return Availability(name, provider, loaded)
+
+
+def witnesses_among(chosen: Sequence[Backend]) -> list[Backend]:
+    """Return those that differentiate by machine; where none does, one that is installed. Raises UsageError."""
+    machines = [b for b in chosen if b.differentiation == "machine"]
+    if machines:
+        return machines
+    loaded = [availability(name).backend for name in names()]
+    others = [b for b in loaded if b is not None and b.differentiation == "machine"]
+    if not others:
+        raise UsageError(
+            "a check needs a backend that differentiates by machine, and none is installed: "
+            "run  pip install 'gradparity[jax]'  or  pip install 'gradparity[torch]'"
+        )
+    return others[:1]
+
+
+def installed() -> list[str]:
+    """Return those of the default backends that can be used here, NumPy first."""
+    return [name for name in DEFAULT if availability(name).backend is not None]
 
 
 def _install(missing: str, provider: str) -> str:

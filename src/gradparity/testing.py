@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gradparity.checking import check
 from gradparity.parity import LANES
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Batch, Dtype
+from gradparity.subjects.specs import check
 
 SHORT = 24
 """Lines of a table that a failing test still shows."""

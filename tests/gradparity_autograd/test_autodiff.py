@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace
 
-from gradparity import parity, registry
+from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params, Trace
+from gradparity.subjects.specs import check
 
 pytest.importorskip("autograd", reason="autograd is not installed: pip install 'gradparity[autograd]'")
 
@@ -58,7 +59,7 @@ def test_it_is_a_machine_on_numpy_arrays() -> None:
 
 @pytest.mark.parametrize("spec", [SoftmaxRegression(weight_decay=0.1), MLP()])
 def test_it_is_a_witness_where_it_is_chosen(spec: ModelSpec) -> None:
-    report = parity.check(spec, backends=["numpy", "numpy-autograd"], n=5, seed=0)
+    report = check(spec, backends=["numpy", "numpy-autograd"], n=5, seed=0)
     assert "numpy-autograd" in report.witnesses
     assert not report.disagreements
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace
 
-from gradparity.checking import spec_of
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Array, Batch, ModelSpec, Operation, Operations
+from gradparity.subjects.specs import spec_of
 from gradparity_jax import autodiff, backend
 from gradparity_jax.jaxprs import flatten
 

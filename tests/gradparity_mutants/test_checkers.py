@@ -16,17 +16,17 @@ from gradparity_mutants.others import OTHERS, check_grads_objects, gradcheck_obj
 from gradparity_mutants.regimes import WHOLE, CrossEntropy, Regime, derivation_with, large_inputs, trained
 from gradparity_mutants.run import CHECKERS, Tried
 from gradparity_mutants.tables import Grid, equivalents, per_model, regimes, sentences, side_by_side
-from gradparity_mutants.trial import judge, pose
+from gradparity_mutants.trial import judge, prepare
 
 TORCH = ("torch",)
 
 
 @pytest.mark.parametrize("spec", [SoftmaxRegression(features=4, classes=3, weight_decay=0.5), MLP(widths=(3, 4, 2))])
 def test_every_mutant_is_caught_in_both_lanes_and_exactly_its_line_named(spec: ModelSpec) -> None:
-    problem = pose(spec, TORCH, n=5)
-    assert judge(problem, problem.hand).named == ()
-    for mutant in list(problem.mutants())[::3]:
-        verdict = judge(problem, mutant.hand)
+    trial = prepare(spec, TORCH, n=5)
+    assert judge(trial, trial.hand).named == ()
+    for mutant in list(trial.mutants())[::3]:
+        verdict = judge(trial, mutant.hand)
         expected = not mutant.equivalent
         assert verdict.caught == {"float64": expected, "float32": expected}, mutant
         assert verdict.named == ((mutant.where,) if expected else ()), mutant
@@ -35,32 +35,32 @@ def test_every_mutant_is_caught_in_both_lanes_and_exactly_its_line_named(spec: M
 @pytest.mark.parametrize(("objects", "dtype"), OTHERS.values(), ids=OTHERS)
 def test_the_other_checkers_work_as_they_should_on_a_small_problem(objects: object, dtype: Dtype) -> None:
     assert callable(objects)
-    problem = pose(SoftmaxRegression(features=4, classes=3), TORCH, n=5)
-    verdicts = {name: objects(problem, derivation_with(problem, change), dtype) for name, change in WHOLE.items()}
+    trial = prepare(SoftmaxRegression(features=4, classes=3), TORCH, n=5)
+    verdicts = {name: objects(trial, derivation_with(trial, change), dtype) for name, change in WHOLE.items()}
     # gradcheck takes steps that float32 cannot resolve.
     assert verdicts == {"right": (objects, dtype) == (gradcheck_objects, "float32"), "zero": True, "negated": True}
 
 
 def test_on_many_examples_an_all_zero_gradient_passes_check_grads_but_not_gradparity() -> None:
-    problem = Regime("", CrossEntropy(100_000, 10), n=100_000).problem(TORCH)
-    zero = derivation_with(problem, WHOLE["zero"])
-    assert not check_grads_objects(problem, zero, "float32")
-    assert judge(problem, zero).caught == {"float64": True, "float32": True}
+    trial = Regime("", CrossEntropy(100_000, 10), n=100_000).trial(TORCH)
+    zero = derivation_with(trial, WHOLE["zero"])
+    assert not check_grads_objects(trial, zero, "float32")
+    assert judge(trial, zero).caught == {"float64": True, "float32": True}
 
 
 def test_on_large_inputs_check_grads_rejects_a_right_gradient_but_gradparity_does_not() -> None:
-    problem = Regime("", SoftmaxRegression(), adjust=large_inputs).problem(TORCH)
-    assert check_grads_objects(problem, problem.hand, "float64")
-    assert judge(problem, problem.hand).caught == {"float64": False, "float32": False}
+    trial = Regime("", SoftmaxRegression(), adjust=large_inputs).trial(TORCH)
+    assert check_grads_objects(trial, trial.hand, "float64")
+    assert judge(trial, trial.hand).caught == {"float64": False, "float32": False}
 
 
 def test_near_the_minimum_a_negated_gradient_passes_check_grads_but_not_gradparity() -> None:
-    problem = Regime("", SoftmaxRegression(weight_decay=0.1), adjust=trained).problem(TORCH)
-    negated = derivation_with(problem, WHOLE["negated"])
-    assert not check_grads_objects(problem, negated, "float32")
-    verdict = judge(problem, negated)
+    trial = Regime("", SoftmaxRegression(weight_decay=0.1), adjust=trained).trial(TORCH)
+    negated = derivation_with(trial, WHOLE["negated"])
+    assert not check_grads_objects(trial, negated, "float32")
+    verdict = judge(trial, negated)
     assert verdict.caught == {"float64": True, "float32": True}
-    assert judge(problem, problem.hand).caught == {"float64": False, "float32": False}
+    assert judge(trial, trial.hand).caught == {"float64": False, "float32": False}
 
 
 def tried(line: str, mutation: str, *, rejected: bool = True, equivalent: bool = False) -> Tried:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gradparity.checking import spec_of
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch, ModelSpec, Operations, TellsOperations
+from gradparity.subjects.specs import spec_of
 from gradparity_torch import autograd, backend
 
 FILE = Path(__file__).parents[2] / "docs" / "examples" / "my_model.py"

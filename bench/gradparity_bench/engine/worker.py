@@ -80,9 +80,10 @@ def _failure(error: Exception) -> list[str]:
 
 def _check(_: Held, backend: str, point: dict[str, Any], examples: int) -> dict[str, Any]:
     """Say why a backend is not timed: it is missing, has no such model, or its gradients disagree; else nothing."""
-    from gradparity import checking, registry
+    from gradparity import registry
     from gradparity.errors import UsageError
     from gradparity.parity.report import describe
+    from gradparity.subjects import specs
     from gradparity_bench.points import spec_at
     from gradparity_bench.results import Point
 
@@ -98,7 +99,7 @@ def _check(_: Held, backend: str, point: dict[str, Any], examples: int) -> dict[
         return {"status": "not offered", "reason": str(error)}
     # A hand-derived backend beside it: a machine-derived one has it as its subject, a hand-derived one a machine as
     # its witness.
-    report = checking.check(spec, backends=[backend, registry.DEFAULT[0]], n=examples)
+    report = specs.check(spec, backends=[backend, registry.DEFAULT[0]], n=examples)
     wrong = [describe(row) for row in report.disagreements if backend in (row.backend, row.witness)]
     if wrong:
         reason = f"its gradients disagree in {len(wrong)} comparisons, the first: {wrong[0]}"

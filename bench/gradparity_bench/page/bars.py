@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from gradparity.report.page.plots import SERIES
-from gradparity.report.page.svg import inline_svg
+from gradparity.drawing.svg import SERIES, inline_svg
 from gradparity_bench import words
 from gradparity_bench.page.curves import WIDE
 from gradparity_bench.results import Measurement

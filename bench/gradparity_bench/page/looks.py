@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradparity.report.page.plots import SERIES
+from gradparity.drawing.svg import SERIES
 from gradparity_bench.results import Measurement
 
 MARKERS = {"hand": "os^", "machine": "DvPX"}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from gradparity.report.page.templates import template
+from gradparity.drawing.page import template
 from gradparity_bench import words
 from gradparity_bench.grid import grid
 from gradparity_bench.page import bars, curves

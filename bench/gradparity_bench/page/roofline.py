@@ -10,8 +10,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradparity.report.page.plots import SIZE
-from gradparity.report.page.svg import COLORS, inline_svg
+from gradparity.drawing.svg import COLORS, SIZE, inline_svg
 from gradparity_bench import words
 from gradparity_bench.page.axes import logarithmic
 from gradparity_bench.page.curves import WIDE

@@ -8,12 +8,13 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import Exercise
-from gradparity.exercise.outcome import Wrong
-from gradparity.exercise.problem import Problem, given
+from gradparity.exercise.problem import given
+from gradparity.exercise.process import Wrong
 from gradparity.exercise.symptom import symptom
-from gradparity.parity.diagnosis import gather
+from gradparity.parity.examine import evidence_on, judged_lines
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
 from gradparity.parity.norms import relative_error
+from gradparity.parity.problem import Problem, Written
 from gradparity.protocol import Array
 from gradparity.recording import Recorder
 from gradparity.subjects.model_file import UserModel
@@ -62,7 +63,7 @@ def _answer(learner: UserModel, problem: Problem) -> _Answer:
     found = _Answer(problem)
     c: dict[str, Any] = {}
     learner.hand.forward(problem.params, problem.batch, c)
-    for name, value in problem.truth.values.items():
+    for name, value in problem.first.values.items():
         array = _numbers(c.get(name))
         if array is None or relative_error(array, value) > FLOAT64_LIMIT:
             raise _changed("forward", learner)
@@ -73,7 +74,7 @@ def _answer(learner: UserModel, problem: Problem) -> _Answer:
     def note(name: str, _: Array) -> None:
         found.places.setdefault(name, calling_line(learner.hand.backward))
 
-    d = Recorder("d", problem.truth.gradients, seed="loss", inspect=note)
+    d = Recorder("d", problem.first.gradients, seed="loss", inspect=note)
     try:
         learner.hand.backward(problem.params, problem.batch, c, d)
     except UsageError as error:
@@ -93,20 +94,12 @@ def _wrong(line: str, answer: _Answer, learner: UserModel) -> Wrong | None:
     array, problem = _numbers(value), answer.problem
     if array is None and line in answer.written:
         return Wrong(line, place, "it is not an array of real numbers", blank=False)
-    arrays = {} if array is None else {line: array}
-    (row,) = Judge("numpy", "machine", "float64", problem.truth, {}).rows("gradient", arrays, [line], answer.reads)
+    written = Written(None, {} if array is None else {line: array}, {}, answer.reads)
+    judge = Judge("numpy", "machine", "float64", problem.first, problem.budgets)
+    row = next(row for row in judged_lines(problem, judge, written) if row.line == line)
     if row.agrees:
         return None
-    evidence = gather(
-        "d",
-        line,
-        array,
-        truth=problem.truth,
-        params=problem.params,
-        batch=problem.batch,
-        reads=answer.reads.get(line, ()),
-    )
-    return Wrong(line, place, symptom(evidence), blank=False)
+    return Wrong(line, place, symptom(evidence_on(problem, judge, written, row)), blank=False)
 
 
 def _numbers(value: object) -> np.ndarray | None:

@@ -1,7 +1,6 @@
 """What a learner's file is tried on: drawn numbers, and the gradients that a machine finds there."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,23 +8,14 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import Exercise
-from gradparity.parity.check import draw_params, representable
-from gradparity.protocol import Array, Backend, Batch, Params, Trace
+from gradparity.parity.problem import Problem, draw, given_in
+from gradparity.protocol import Array, Backend, Trace
 from gradparity.subjects.model_file import UserModel, adopt
 
 DRAWS = (11, 6)
 """Examples of each draw: a number that stands where n belongs is right for one of them at most."""
 WITNESSES = ("torch", "jax")
 """The one that starts more quickly first."""
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """Numbers to try a derivation on, read-only, and every value and gradient there, by machine."""
-
-    params: Params
-    batch: Batch
-    truth: Trace
 
 
 def witness() -> Backend:
@@ -41,14 +31,20 @@ def problems(exercise: Exercise, machine: Backend) -> Iterator[Problem]:
     spec = given(exercise)
     model = machine.model(spec, "float64")
     for seed, n in enumerate(DRAWS):
-        rng = np.random.default_rng(seed)
-        params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
-        batch = spec.example_batch(rng, n).map(representable)
+        params, batch = draw(spec, np.random.default_rng(seed), n)
         found = model.trace(params, batch)
-        values = {name: read_only(value) for name, value in found.values.items()}
-        gradients = {name: read_only(value) for name, value in found.gradients.items()}
-        own = {name: read_only(p) for name, p in params.items()}
-        yield Problem(own, batch.map(read_only), Trace(values, gradients))
+        batch = batch.map(read_only)
+        yield Problem(
+            name=spec.name,
+            params=_read_only(params),
+            given=given_in(batch),
+            n=n,
+            truths={machine.name: Trace(_read_only(found.values), _read_only(found.gradients))},
+            budgets={},
+            subjects=(),
+            lanes=("float64",),
+            batch=batch,
+        )
 
 
 def given(exercise: Exercise) -> UserModel:
@@ -63,3 +59,7 @@ def read_only(array: Array) -> np.ndarray:
     own = np.array(array)
     own.flags.writeable = False
     return own
+
+
+def _read_only(named: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    return {name: read_only(array) for name, array in named.items()}

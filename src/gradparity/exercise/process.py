@@ -7,17 +7,44 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import name_in
-from gradparity.exercise.outcome import Outcome, Wrong
 
 TIME_LIMIT = 20.0
 """Seconds that a learner's own code may take; it is run on a dozen examples."""
 
 
-def check(path: Path, time_limit: float = TIME_LIMIT) -> Outcome:
+@dataclass(frozen=True)
+class Wrong:
+    """The first line that is not right."""
+
+    line: str
+    place: str
+    """Where it is written, as ``file.py:12``; where it is not written, where ``backward`` begins."""
+    symptom: str
+    blank: bool
+    """Whether it still reads ``...``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a learner's file is right."""
+
+    right: tuple[str, ...]
+    """The lines before the first wrong one, in the order of the backward pass."""
+    wrong: Wrong | None
+    witness: str
+    """The backend whose gradients are the right ones."""
+    printed: bool = False
+    """Whether the file printed anything."""
+    wrote: bool = False
+    """Whether the file left files in the folder where it ran."""
+
+
+def judge_file(path: Path, time_limit: float = TIME_LIMIT) -> Outcome:
     """Find the first line of a learner's file that is not right.
 
     ``time_limit`` is in seconds. Raises UsageError, in one sentence, for a file that cannot be judged.

@@ -17,8 +17,8 @@ from pathlib import Path
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import exercise
 from gradparity.exercise.judge import judge
-from gradparity.exercise.outcome import Outcome
 from gradparity.exercise.problem import problems, witness
+from gradparity.exercise.process import Outcome
 from gradparity.subjects.model_file import load
 
 NUMBER = re.compile(r"\d\.\d|\de[-+]\d")

@@ -1,13 +1,13 @@
 """The explanation of a model: its derivation run beside the machines' at random parameters, in float64."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradparity import checking, registry
+from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.explain import comparisons
 from gradparity.explain.comparisons import Sources
@@ -15,13 +15,10 @@ from gradparity.explain.explanation import Edge, ExplainedLine, Explanation
 from gradparity.explain.order import forward_order
 from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
-from gradparity.parity.beside import run_beside
-from gradparity.parity.check import draw_params, representable, witnesses_among
-from gradparity.parity.judge import Judge
-from gradparity.parity.kinks import kinks_of
-from gradparity.parity.lines import compare_lines
-from gradparity.protocol import Backend, Batch, HandDerivation, Line, ModelSpec, Operations, Params, TellsOperations
-from gradparity.subjects.model_file import UserModel, explaining_autograd, preflight
+from gradparity.parity.examine import rows_of
+from gradparity.parity.problem import Problem
+from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params, TellsOperations
+from gradparity.subjects.specs import in_words, pose, spec_of
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
 """Backend -> line -> operations."""
@@ -29,50 +26,48 @@ Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
 
 def build(model: Any, *, batch: Batch | None, n: int, seed: int) -> Explanation:
     """Do what ``gradparity.explain.explain`` says."""
-    spec = checking.spec_of(model)
-    rng = np.random.default_rng(seed)
-    params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
-    drawn = (spec.example_batch(rng, n) if batch is None else batch).map(lambda a: representable(np.asarray(a)))
-    if isinstance(spec, UserModel):
-        preflight(spec, params, drawn, ["float64"])
-    of_user = explaining_autograd(spec.hand.forward) if isinstance(spec, UserModel) else nullcontext()
-    with of_user:
-        return _build(spec, params, drawn, seed)
+    spec = spec_of(model)
+    with in_words(spec):
+        problem = pose(spec, batch=batch, n=n, seed=seed, lanes=["float64"], differences=False)
+        return _build(spec, problem, seed)
 
 
-def _build(spec: ModelSpec, params: Params, batch: Batch, seed: int) -> Explanation:
-    chosen = [registry.backend(name) for name in checking.installed()]
-    witnesses = {w.name: w.model(spec, "float64") for w in witnesses_among(chosen)}
-    subject, hand = _by_hand(chosen, spec)
-    truths = {name: model.trace(params, batch) for name, model in witnesses.items()}
-    first = next(iter(truths.values()))
-    c, d = run_beside(hand, subject, "float64", params, batch, first)
-    judges = [Judge(subject.name, witness, "float64", truth, {}) for witness, truth in truths.items()]
-    model = subject.model(spec, "float64")
+def _build(spec: ModelSpec, problem: Problem, seed: int) -> Explanation:
+    hand, batch = problem.hand, problem.batch
+    by_hand = next((subject for subject in problem.subjects if subject.beside), None)
+    if hand is None or by_hand is None or by_hand.beside is None:
+        raise UsageError(f"{spec.name} has no hand derivation on NumPy arrays to explain: see  gradparity backends")
+    written = by_hand.beside("float64", problem.first)
     sources = Sources(
-        c={name: subject.to_numpy(array) for name, array in c.written().items()},
-        d={name: subject.to_numpy(array) for name, array in d.written().items()},
-        truths=truths,
-        rows=[row for judge in judges for row in compare_lines(judge, subject, model, judge.truth, params, batch)],
-        slopes=slopes(hand.forward, params, batch, kinks_of(spec), np.random.default_rng(seed)),
+        c=written.values or {},
+        d=written.gradients,
+        truths=problem.truths,
+        rows=rows_of(replace(problem, subjects=(by_hand,))),
+        slopes=slopes(hand.forward, problem.params, batch, problem.kinks, np.random.default_rng(seed)),
     )
-    machine = {
-        name: model.operations(params, batch) for name, model in witnesses.items() if isinstance(model, TellsOperations)
-    }
-    reads = _reads(first.values, machine)
+    machine = dict(_machines(spec, problem, batch))
+    reads = _reads(problem.first.values, machine)
     formulas = {line.name: line for line in spec.derivation}
-    order = list(formulas) or forward_order(reads, params)
-    codes = statements(hand, params, batch)
+    order = list(formulas) or forward_order(reads, problem.params)
+    codes = statements(hand, problem.params, batch)
     return Explanation(
         model=spec.name,
-        n=len(batch.x),
+        n=problem.n,
         seed=seed,
-        witnesses=tuple(witnesses),
-        lines=tuple(_line(name, formulas.get(name), codes, sources, params, machine) for name in order),
+        witnesses=tuple(problem.truths),
+        lines=tuple(_line(name, formulas.get(name), codes, sources, problem.params, machine) for name in order),
         edges=tuple(Edge(source, name) for name in order for source in reads.get(name, ())),
-        inputs={"batch.x": batch.x.shape, "batch.y": batch.y.shape},
+        inputs={name: array.shape for name, array in problem.given.items()},
         remarks=tuple(_remarks()),
     )
+
+
+def _machines(spec: ModelSpec, problem: Problem, batch: Batch) -> Iterator[tuple[str, Mapping[str, Operations]]]:
+    """Yield what each machine does for each line, as far as it tells."""
+    for name in problem.truths:
+        model = registry.backend(name).model(spec, "float64")
+        if isinstance(model, TellsOperations):
+            yield name, model.operations(problem.params, batch)
 
 
 def _line(
@@ -96,14 +91,6 @@ def _line(
         gradient=comparisons.gradient(sources, name),
         machine={backend: lines[name] for backend, lines in machine.items() if name in lines},
     )
-
-
-def _by_hand(chosen: Sequence[Backend], spec: ModelSpec) -> tuple[Backend, HandDerivation]:
-    """Return the backend that runs the hand derivation on NumPy arrays, and that derivation."""
-    for backend in chosen:
-        if backend.library == "numpy" and (hand := backend.model(spec, "float64").derivation) is not None:
-            return backend, hand
-    raise UsageError(f"{spec.name} has no hand derivation on NumPy arrays to explain: see  gradparity backends")
 
 
 def _reads(values: Iterable[str], machine: Machine) -> dict[str, tuple[str, ...]]:

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from gradparity.parity.problem import Written
 from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Params, Trace
 from gradparity.recording import Recorder
 
 
 def run_beside(
     hand: HandDerivation, backend: Backend, dtype: Dtype, params: Params, batch: Batch, truth: Trace
-) -> tuple[Recorder, Recorder]:
+) -> Written:
     """Run forward and backward on the backend's arrays in ``dtype``; return what was written to ``c`` and ``d``.
 
-    ``params``, ``batch`` and ``truth`` are NumPy; what the recorders hold is the backend's. Raises UsageError when
-    a name is written twice or read too early.
+    ``params``, ``batch`` and ``truth`` are NumPy. Raises UsageError when a name is written twice or read too early.
     """
 
     def native(array: Array) -> Array:
@@ -26,7 +26,10 @@ def run_beside(
     d = Recorder("d", _Converted(truth.gradients, native), seed="loss")
     hand.forward(p, own_batch, c)
     hand.backward(p, own_batch, c, d)
-    return c, d
+    values, gradients = (
+        {name: backend.to_numpy(value) for name, value in recorder.written().items()} for recorder in (c, d)
+    )
+    return Written(values, gradients, c.reads, d.reads)
 
 
 class _Converted(Mapping[str, Array]):

@@ -1,16 +1,17 @@
 """The float32 lane's limit, measured on the problem itself: what rounding of the inputs alone would do.
 
 The float64 result is the truth. Each number that enters is changed by one unit in the last place of float32, up or
-down at random; how far that moves a named value or gradient is its sensitivity.
+down at random; how far that moves a named value or gradient is its sensitivity. Of two witnesses' budgets the smaller
+counts, so that no witness's own weakness makes room for a mistake.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from gradparity.parity.norms import distance, norm
-from gradparity.protocol import Batch, Model, Params, Trace
+from gradparity.protocol import Batch, Params, Trace
 
 FACTOR = 16
 """Rounding inside a line adds to rounding of its inputs; sums of many terms add most."""
@@ -21,29 +22,73 @@ Budgets: TypeAlias = Mapping[Literal["value", "gradient"], Mapping[str, float]]
 """Kind -> name -> the largest ‖a − b‖₂ that rounding explains."""
 
 
-def error_budgets(witness: Model, truth: Trace, params: Params, batch: Batch, rng: np.random.Generator) -> Budgets:
-    """Measure the budget of every named value and gradient.
+def error_budgets(
+    witnesses: Mapping[str, Callable[[Params, Batch], Trace]],
+    truths: Mapping[str, Trace],
+    params: Params,
+    batch: Batch,
+    rng: np.random.Generator,
+) -> Budgets:
+    """Measure the budget of every named value and gradient: the smallest of any witness.
 
-    ``truth`` is the float64 trace of ``witness`` at ``params`` and ``batch``.
+    ``truths`` are the witnesses' float64 traces at ``params`` and ``batch``; all see the same changes.
     """
-    values = dict.fromkeys(truth.values, 0.0)
-    gradients = dict.fromkeys(truth.gradients, 0.0)
+    # One trace at a time: of a large model, every one takes as much memory as the model.
+    moved = {name: _Moved(truth) for name, truth in truths.items()}
     for _ in range(DRAWS):
-        # One at a time: of a large model, every trace takes as much memory as the model.
-        nearby = witness.trace(_one_ulp_off(params, rng), batch.map(lambda a: _perturb(a, rng)))
-        for name, value in truth.values.items():
-            values[name] = max(values[name], distance(nearby.values[name], value))
-        for name, gradient in truth.gradients.items():
-            gradients[name] = max(gradients[name], distance(nearby.gradients[name], gradient))
+        nearby = {name: nudged(p, ULP, rng) for name, p in params.items()}
+        beside = batch.map(lambda a: nudged(a, ULP, rng))
+        for name, trace in witnesses.items():
+            moved[name].see(trace(nearby, beside))
+    return smallest(each.budgets() for each in moved.values())
+
+
+def budgets_of(truth: Trace, nearby: Iterable[Trace]) -> Budgets:
+    """Return the budgets that one witness's traces give, at the point and one unit in the last place beside it."""
+    moved = _Moved(truth)
+    for trace in nearby:
+        moved.see(trace)
+    return moved.budgets()
+
+
+def rounding_budget(moved: float, size: float) -> float:
+    """Return the largest ‖a − b‖₂ that rounding explains of a result of this norm that nearby inputs so far moved."""
+    return FACTOR * (moved + ULP * size)
+
+
+def smallest(budgets: Iterable[Budgets]) -> Budgets:
+    """Return, name by name, the smallest of several budgets."""
+    first, *others = budgets
     return {
-        "value": {name: FACTOR * (moved + ULP * norm(truth.values[name])) for name, moved in values.items()},
-        "gradient": {name: FACTOR * (moved + ULP * norm(truth.gradients[name])) for name, moved in gradients.items()},
+        kind: {name: min([limit, *(other[kind][name] for other in others)]) for name, limit in named.items()}
+        for kind, named in first.items()
     }
 
 
-def _one_ulp_off(params: Params, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    return {name: _perturb(p, rng) for name, p in params.items()}
+def nudged(a: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+    """Change every real number by ``size`` of itself, up or down at random; anything else stays."""
+    return np.asarray(a * (1 + size * rng.choice([-1.0, 1.0], a.shape))) if a.dtype.kind == "f" else a
 
 
-def _perturb(a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(a * (1 + ULP * rng.choice([-1.0, 1.0], size=a.shape))) if a.dtype.kind == "f" else a
+class _Moved:
+    """How far traces from nearby have moved each name of the truth at most."""
+
+    def __init__(self, truth: Trace) -> None:
+        self._truth = truth
+        self._values = dict.fromkeys(truth.values, 0.0)
+        self._gradients = dict.fromkeys(truth.gradients, 0.0)
+
+    def see(self, nearby: Trace) -> None:
+        for name, value in self._truth.values.items():
+            self._values[name] = max(self._values[name], distance(nearby.values[name], value))
+        for name, gradient in self._truth.gradients.items():
+            self._gradients[name] = max(self._gradients[name], distance(nearby.gradients[name], gradient))
+
+    def budgets(self) -> Budgets:
+        truth = self._truth
+        return {
+            "value": {name: rounding_budget(moved, norm(truth.values[name])) for name, moved in self._values.items()},
+            "gradient": {
+                name: rounding_budget(moved, norm(truth.gradients[name])) for name, moved in self._gradients.items()
+            },
+        }

@@ -15,7 +15,8 @@ it falls with h² if g is right and with h if it is not (the Taylor test).
 
 What this cannot see is a wrong forward: it is the forward that it measures.
 
-Three directions of every name cost hundreds of forward passes. For a large model all parameters are changed at once,
+Three directions of every name cost hundreds of forward passes; of a large array one is taken. For a large model all
+parameters are changed at once,
 along one direction, which costs some dozens.
 """
 
@@ -38,6 +39,8 @@ Method: TypeAlias = Literal["complex step", "central differences"]
 DIRECTIONS = 3
 """Random directions per name. A gradient that is wrong by ε of its norm is wrong by about ε times a standard normal
 number along each; to stay below the limit along all three has a probability of about (0.8 limit / ε)³."""
+LARGE_ARRAY = 100_000
+"""Entries of a name from which on one direction has to do: each costs dozens of forward passes."""
 REDRAWS = 4
 """Directions of one name that may meet a kink before the name is given up."""
 ROUNDING = 16
@@ -148,7 +151,7 @@ def _split(vector: Float[np.ndarray, " size"], like: Mapping[str, np.ndarray]) -
     return {name: part.reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
 
 
-def compare(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
+def agreement_with(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
     """Judge a float64 gradient of the same name by a measurement that has at least one direction."""
     found = measured.directions
     seen = np.array([each.derivative for each in found])
@@ -183,16 +186,17 @@ def _values(params: Mapping[str, np.ndarray], here: Run) -> dict[str, np.ndarray
 def _measure(
     loss: Loss, name: str, value: Float[np.ndarray, "..."], here: Run, noise: float, rng: np.random.Generator
 ) -> Measurement:
+    wanted = DIRECTIONS if value.size < LARGE_ARRAY else 1
     found: list[Direction] = []
     redrawn = 0
-    while len(found) < DIRECTIONS and redrawn <= REDRAWS:
+    while len(found) < wanted and redrawn <= REDRAWS:
         direction = loss.along(name, _draw(rng, value), here, noise)
         if direction is None:
             redrawn += 1
         else:
             found.append(direction)
     # Where most directions meet a kink, the rest may only look smooth.
-    return Measurement(name, "central differences", tuple(found) if len(found) == DIRECTIONS else (), redrawn, noise)
+    return Measurement(name, "central differences", tuple(found) if len(found) == wanted else (), redrawn, noise)
 
 
 def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError
+from gradparity.parity.budget import nudged
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
 
@@ -58,11 +59,6 @@ def start_nearby(backend: Backend, step: TrainStep, params: Params, lane: Dtype,
         return lambda batch: run(batch.map(lambda a: nudged(a, size, rng)))
 
     return [nearby(pair, sign) for pair in range(PAIRS) for sign in (1, -1)]
-
-
-def nudged(a: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Change every real number by ``size`` of itself, up or down at random; anything else stays."""
-    return np.asarray(a * (1 + size * rng.choice([-1.0, 1.0], a.shape))) if a.dtype.kind == "f" else a
 
 
 @dataclass(frozen=True)

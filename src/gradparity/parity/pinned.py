@@ -13,23 +13,25 @@ from jaxtyping import Bool, Float
 
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, flips, masks
+from gradparity.parity.problem import Problem
 from gradparity.protocol import Array, Batch, HandDerivation, Params, Trace
 from gradparity.recording import Gradients, TappedCache
 
 
-def explained(
-    judge: Judge, kinks: Kinks, trace: Trace, hand: HandDerivation, params: Params, batch: Batch
-) -> frozenset[str]:
+def explained(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
     """Return the names whose gradient in a backend's own ``trace`` disagrees, but agrees with the masks pinned.
 
     None is, unless every entry on different sides of a kink is as close to it as the error that its line may have:
-    else not rounding, but a wrong value put it there. ``hand``, ``params`` and ``batch`` are as for ``pinned``.
+    else not rounding, but a wrong value put it there. Nor without a hand derivation, by which masks are pinned.
     """
+    kinks = problem.kinks
+    if problem.hand is None:
+        return frozenset()
     crossed = flips(kinks, trace.values, judge.truth.values)
     limits = {row.line: row.limit for row in judge.rows("value", trace.values, kinks)}
     if not crossed or any(line.distance > limits[line.line] for line in crossed):
         return frozenset()
-    truth = pinned(judge.truth, kinks, trace.values, hand, params, batch)
+    truth = pinned(judge.truth, kinks, trace.values, problem.hand, problem.params, problem.batch)
     names = list(judge.truth.gradients)
     before = judge.rows("whole gradient", trace.gradients, names)
     after = replace(judge, truth=truth).rows("whole gradient", trace.gradients, names)

@@ -13,114 +13,24 @@ gradient moves the parameters only by way of ε. That is enough to be seen in fl
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import chain, cycle, islice, product
 from math import ceil, isfinite
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradparity import registry
 from gradparity.errors import UsageError
-from gradparity.output import plain
-from gradparity.parity.check import LANES, draw_params, representable, witnesses_among
 from gradparity.parity.drift import Course, Distances, Run, budget, follow, ratio, start, start_nearby
+from gradparity.parity.problem import LANES, draw_params, representable
+from gradparity.parity.training_rows import TrainingParity, TrainingRow, describe
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
+
+__all__ = ["TrainingParity", "TrainingRow", "describe", "training_parity"]
 
 DRAWN = 7
 """Batches that are drawn, and taken in turn. The last is half as large: a mistake in a smaller batch shows early."""
-
-
-@dataclass(frozen=True)
-class TrainingRow:
-    """How far one backend is from the truth after so many steps: its worst parameter."""
-
-    backend: str
-    lane: Dtype
-    step: int
-    """The number of steps taken."""
-    parameter: str
-    """The one that uses the largest share of its budget."""
-    distance: float
-    """‖p − p*‖₂ / ‖p*‖₂; infinite for NaN; on the scale of all parameters where p* is zero by mathematics."""
-    budget: float
-    """The largest distance that rounding explains: a mistake that moves p by less does not show here."""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the distance is finite and within the budget."""
-        return isfinite(self.distance) and self.distance <= self.budget
-
-    @property
-    def share(self) -> float:
-        """The share of the budget used."""
-        return float(ratio(np.array(self.distance), np.array(self.budget)))
-
-
-@dataclass(frozen=True)
-class TrainingParity:
-    """The verdicts, and every step's distance from the truth."""
-
-    model: str
-    truth: str
-    """The backend whose float64 run is the truth."""
-    backends: tuple[str, ...]
-    """Those that were trained."""
-    untrained: Mapping[str, str]
-    """Backend -> why it cannot train this model."""
-    steps: int
-    optimizer: str
-    lr: float
-    seed: int
-    rows: tuple[TrainingRow, ...]
-    distances: Mapping[Dtype, Mapping[str, tuple[float, ...]]]
-    """Lane -> backend -> ‖p − p*‖₂ / ‖p*‖₂ over all parameters together, after each step."""
-    budgets: Mapping[Dtype, tuple[float, ...]]
-    """Lane -> how much of that rounding explains."""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every row agrees."""
-        return not self.disagreements
-
-    @property
-    def disagreements(self) -> tuple[TrainingRow, ...]:
-        """The rows that do not agree."""
-        return tuple(row for row in self.rows if not row.agrees)
-
-    @property
-    def findings(self) -> tuple[TrainingRow, ...]:
-        """The first disagreement of each backend, in float64 where that shows it."""
-        first: dict[str, TrainingRow] = {}
-        for row in sorted(self.disagreements, key=lambda row: row.lane != "float64"):
-            first.setdefault(row.backend, row)
-        return tuple(first.values())
-
-    def agrees_for(self, backend: str) -> bool:
-        """Whether every row of one backend agrees."""
-        return all(row.agrees for row in self.rows if row.backend == backend)
-
-    def assert_ok(self) -> None:
-        """Raise AssertionError with a line for each backend that disagrees."""
-        if not self.agrees:
-            lines = [describe(row, self.truth) for row in self.findings]
-            raise AssertionError("\n".join(["training runs apart:", *lines]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data, for JSON; an infinite number is None there."""
-        rows = [{**asdict(row), "agrees": row.agrees} for row in self.rows]
-        data: dict[str, Any] = plain({**asdict(self), "agrees": self.agrees, "rows": rows})
-        return data
-
-
-def describe(row: TrainingRow, truth: str) -> str:
-    """Say in one line what a row found."""
-    where = f"{row.parameter} of {row.backend} in {row.lane} after {row.step} {'step' if row.step == 1 else 'steps'}"
-    if not isfinite(row.distance):
-        return f"{where}: NaN or infinite"
-    return f"{where}: {row.distance:.1e} from {truth}'s float64 run, at most {row.budget:.1e} is rounding"
 
 
 def training_parity(
@@ -163,7 +73,7 @@ def training_parity(
         return start_nearby(every[name], step_of(name, lane), params, lane, seed)
 
     chosen = [registry.backend(name) for name in dict.fromkeys(backends)]
-    every = {b.name: b for b in [*witnesses_among(chosen), *chosen]}
+    every = {b.name: b for b in [*registry.witnesses_among(chosen), *chosen]}
     tried = {name: [_why_not(step_of(name, lane), params, first) for lane in ("float64", *lanes)] for name in every}
     untrained = {name: next(filter(None, reasons)) for name, reasons in tried.items() if any(reasons)}
     measuring = _measuring([b for b in every.values() if b.name not in untrained], untrained)

@@ -15,13 +15,14 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gradparity import checking, registry
+from gradparity import registry
 from gradparity.inputs import LARGEST
 from gradparity.journal import append, read
 from gradparity.models import names, require_model
-from gradparity.parity.check import LANES
+from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
 from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+from gradparity.subjects import specs
 
 COMPILED = {"jax": 50}
 """Library -> it takes part in one draw of so many: compiling anew for each size takes seconds, a check hundredths."""
@@ -45,12 +46,12 @@ class Draw:
     def spec(self) -> ModelSpec:
         """The model of this draw."""
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in self.settings.items()}
-        spec = checking.spec_of(self.model)
+        spec = specs.spec_of(self.model)
         return replace(spec, **settings) if settings else spec  # type: ignore[type-var]
 
     def check(self) -> Report:
         """Check it."""
-        return checking.check(self.spec, backends=self.backends, n=self.n, seed=self.seed, lanes=self.lanes)
+        return specs.check(self.spec, backends=self.backends, n=self.n, seed=self.seed, lanes=self.lanes)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def sweep(
     is told how many draws are done. Raises UsageError where the model or a backend cannot be used, and where the
     journal is of another sweep.
     """
-    chosen = checking.installed() if backends is None else list(backends)
+    chosen = registry.installed() if backends is None else list(backends)
     drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
     about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
     before = [] if journal is None else [Outcome(**line) for line in read(journal, about)]
@@ -119,7 +120,7 @@ def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: 
     quick_witness = any(b.library not in COMPILED and b.differentiation == "machine" for b in chosen.values())
     registered = require_model(model) if model in names() else None
     if registered is None:
-        checking.spec_of(model)
+        specs.spec_of(model)
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         if registered is not None:

@@ -11,7 +11,8 @@ from gradparity import __main__
 from gradparity.errors import UsageError
 from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.judge import judge
-from gradparity.exercise.problem import Problem, problems, witness
+from gradparity.exercise.problem import problems, witness
+from gradparity.parity.problem import Problem
 from gradparity.subjects.model_file import load
 
 BLANK = {name: f'd["{name}"] = ...' for name in ("logits", "W", "b")}

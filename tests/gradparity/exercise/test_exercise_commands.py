@@ -21,7 +21,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Outcome], None]:
     """Make the next checks find this."""
 
     def settle(outcome: Outcome) -> None:
-        monkeypatch.setattr(gradparity.exercise, "check", lambda _: outcome)
+        monkeypatch.setattr(gradparity.exercise, "judge_file", lambda _: outcome)
 
     return settle
 

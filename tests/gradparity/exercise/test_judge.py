@@ -9,7 +9,8 @@ import pytest
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.exercise import Outcome, exercise
-from gradparity.exercise.problem import WITNESSES, Problem, problems
+from gradparity.exercise.problem import WITNESSES, problems
+from gradparity.parity.problem import Problem
 
 Solved = Callable[..., Path]
 Judged = Callable[..., Outcome]
@@ -147,8 +148,8 @@ def test_the_machine_is_asked_about_the_exercise_s_own_forward_pass(posed: Calla
         z = problem.batch.x @ problem.params["W"] + problem.params["b"]
         p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
         g = (p - np.eye(5)[problem.batch.y]) / len(z)
-        assert np.allclose(problem.truth.gradients["logits"], g, rtol=1e-12, atol=1e-15)
-        assert np.allclose(problem.truth.gradients["b"], g.sum(axis=0), rtol=1e-12, atol=1e-15)
+        assert np.allclose(problem.first.gradients["logits"], g, rtol=1e-12, atol=1e-15)
+        assert np.allclose(problem.first.gradients["b"], g.sum(axis=0), rtol=1e-12, atol=1e-15)
 
 
 def test_pytorch_and_jax_check_alike() -> None:
@@ -156,6 +157,6 @@ def test_pytorch_and_jax_check_alike() -> None:
     machines = [registry.availability(name).backend for name in WITNESSES]
     if None in machines:
         pytest.skip("JAX and PyTorch are not both installed: pip install 'gradparity[all]'")
-    first, second = (next(problems(chosen, machine)).truth for machine in machines if machine is not None)
+    first, second = (next(problems(chosen, machine)).first for machine in machines if machine is not None)
     assert first.gradients.keys() == second.gradients.keys() >= set(chosen.questions)
     assert all(np.allclose(first.gradients[line], second.gradients[line], rtol=1e-12) for line in chosen.questions)

@@ -12,7 +12,8 @@ import pytest
 import gradparity.exercise
 from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.judge import judge
-from gradparity.exercise.problem import DRAWS, Problem, given
+from gradparity.exercise.problem import DRAWS, given
+from gradparity.parity.problem import Problem
 from gradparity.subjects.model_file import load
 from gradparity_mutants.mutants import Mutant, mutants
 
@@ -45,7 +46,7 @@ def test_nothing_that_is_printed_tells_the_answer(
         assert wrong is not None
         assert wrong.line == bug.line, bug
         outcome = Outcome(right, replace(wrong, place=f"{path}:33"), "torch")
-        monkeypatch.setattr(gradparity.exercise, "check", lambda _, found=outcome: found)
+        monkeypatch.setattr(gradparity.exercise, "judge_file", lambda _, found=outcome: found)
         printed = [run("check", path), *(run("hint", path) for _ in range(3))]
         assert [status for status, *_ in printed] == [1, 0, 0, 0]
         for _, out, err in printed:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.exercise import Outcome, check, start
+from gradparity.exercise import Outcome, judge_file, start
 from gradparity.exercise.worker import without_numbers
 
 Solved = Callable[..., Path]
@@ -37,7 +37,7 @@ def test_a_right_file_agrees_and_prints_and_files_are_kept_apart(
     )
     Path("neighbour.py").write_text('print("hello")\n')
     same = untouched(path)
-    outcome = check(path, PATIENCE)
+    outcome = judge_file(path, PATIENCE)
     assert same()
     assert capfd.readouterr() == ("", "")
     assert outcome == Outcome(("logits", "W", "b"), None, outcome.witness, printed=True, wrote=True)
@@ -47,7 +47,7 @@ def test_a_right_file_agrees_and_prints_and_files_are_kept_apart(
 def test_a_file_that_opens_itself_changes_a_copy(solved: Solved) -> None:
     path = solved({"b": 'open(__file__, "w").close()\n    d["b"] = -d["logits"].sum(axis=0)'})
     same = untouched(path)
-    outcome = check(path, PATIENCE)
+    outcome = judge_file(path, PATIENCE)
     assert same()
     assert outcome.wrong is not None
     assert (outcome.wrong.line, outcome.wrong.symptom) == ("b", "it has the wrong sign")
@@ -57,7 +57,7 @@ def test_a_file_that_opens_itself_changes_a_copy(solved: Solved) -> None:
 def test_the_first_blank_is_named() -> None:
     path = start("softmax-regression")
     same = untouched(path)
-    outcome = check(path, PATIENCE)
+    outcome = judge_file(path, PATIENCE)
     assert same()
     assert outcome.wrong is not None
     assert outcome.wrong.blank
@@ -72,7 +72,7 @@ def test_a_loop_that_never_ends_is_ended_and_its_line_named(loop: str, solved: S
     path = solved({"W": loop})
     same = untouched(path)
     with pytest.raises(UsageError, match=r"^my_answer\.py:(\d+): it still ran after 2 seconds") as caught:
-        check(path, 2.0)
+        judge_file(path, 2.0)
     assert same()
     first = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if loop.splitlines()[0] in text)
     assert int(str(caught.value).split(":")[1]) in (first, first + 1)
@@ -93,18 +93,18 @@ def test_whatever_ends_early_is_one_sentence(statement: str, solved: Solved) -> 
     path = solved({"W": statement})
     same = untouched(path)
     with pytest.raises(UsageError, match=ENDS[statement]) as caught:
-        check(path, PATIENCE)
+        judge_file(path, PATIENCE)
     assert same()
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_in_another_folder_is_named_as_it_was_given(solved: Solved) -> None:
     Path("sub").mkdir()
-    wrong = check(solved({"b": 'd["b"] = 0.0'}, name="sub/mine.py"), PATIENCE).wrong
+    wrong = judge_file(solved({"b": 'd["b"] = 0.0'}, name="sub/mine.py"), PATIENCE).wrong
     assert wrong is not None
     assert wrong.place == "sub/mine.py:35"
     with pytest.raises(UsageError, match=r"^sub/mine\.py:35: backward raised ZeroDivisionError"):
-        check(solved({"b": "1 / 0"}, name="sub/mine.py"), PATIENCE)
+        judge_file(solved({"b": "1 / 0"}, name="sub/mine.py"), PATIENCE)
 
 
 UNRUN = {
@@ -116,7 +116,7 @@ UNRUN = {
 @pytest.mark.parametrize("text", UNRUN)
 def test_a_file_that_does_not_parse_is_not_run(text: str, solved: Solved) -> None:
     with pytest.raises(UsageError, match=UNRUN[text]):
-        check(solved({"b": text}))
+        judge_file(solved({"b": text}))
 
 
 def test_what_an_error_quotes_is_cut_where_it_holds_numbers() -> None:

@@ -10,7 +10,6 @@ import pytest
 from array_api_compat import array_namespace
 
 from gradparity import registry
-from gradparity.checking import spec_of
 from gradparity.explain import DIFFERENCES, HAND, Comparison, Explanation, comparisons, explain
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.slopes import slopes
@@ -18,6 +17,7 @@ from gradparity.models import SoftmaxRegression
 from gradparity.parity.report import Row
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.registry import Availability
+from gradparity.subjects.specs import spec_of
 
 DECLARED: dict[str, Any] = {"param_shapes": {"W": (3, 4)}, "input_shape": 3, "target_shape": 4}
 
@@ -80,7 +80,7 @@ def test_the_numbers_are_those_of_each_source_at_the_same_places(softmax: Explan
 
 
 def test_the_numbers_are_the_gradient_at_the_numbers_of_the_check(softmax: Explanation) -> None:
-    from gradparity.parity.check import draw_params, representable
+    from gradparity.parity.problem import draw_params, representable
 
     spec, rng = SoftmaxRegression(features=6, classes=4), np.random.default_rng(3)
     p = {name: representable(value) for name, value in draw_params(spec, rng).items()}

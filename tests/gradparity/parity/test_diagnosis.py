@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.parity import draw_params
 from gradparity.parity.diagnosis import diagnose, gather
+from gradparity.parity.problem import given_in
 from gradparity.protocol import Batch, Dtype, ModelSpec, Trace
 from gradparity_manual.on_numpy import backend
 from gradparity_manual.operations.cross_entropy import softmax
@@ -42,7 +43,7 @@ class Problem(NamedTuple):
     def say(self, line: str, array: np.ndarray) -> str:
         """Diagnose a line, written as a derivation writes it."""
         symbol: Any = line[0]
-        known: dict[str, Any] = {"truth": self.truth, "params": self.p, "batch": self.batch}
+        known: dict[str, Any] = {"truth": self.truth, "params": self.p, "given": given_in(self.batch), "n": self.n}
         return diagnose(gather(symbol, line[3:-2], np.asarray(array), **known))
 
 

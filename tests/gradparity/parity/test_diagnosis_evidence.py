@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.parity import draw_params
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
+from gradparity.parity.problem import given_in
 from gradparity.protocol import Batch, Trace
 from gradparity_manual.on_numpy import backend
 
@@ -146,7 +147,9 @@ def test_a_gradient_that_is_zero_by_mathematics_has_no_factor() -> None:
 def test_what_a_line_read_comes_first_where_two_arrays_are_equal() -> None:
     values = {"z": LOGITS, "same": LOGITS.copy(), "loss": np.asarray(1.0)}
     truth = Trace(values, {**values, "W": RIGHT})
-    evidence = gather("d", "W", RIGHT, truth=truth, params={"W": W}, batch=Batch(X, X), reads=("same",))
+    evidence = gather(
+        "d", "W", RIGHT, truth=truth, params={"W": W}, given=given_in(Batch(X, X)), n=len(X), reads=("same",)
+    )
     assert next(iter(evidence.terms)) == "d['same']"
     assert "d['W']" not in evidence.terms
     assert {"d['z']", "c['z']", "p['W']", "batch.x", "batch.y"} <= set(evidence.terms)
@@ -155,7 +158,7 @@ def test_what_a_line_read_comes_first_where_two_arrays_are_equal() -> None:
 def test_tokens_are_gathered_one_hot() -> None:
     tokens = np.array([[0, 3], [2, 2], [1, 0]])
     truth = Trace({"loss": np.asarray(1.0)}, {"E": np.ones((4, 9)), "e": np.ones((3, 2, 9))})
-    terms = gather("d", "E", None, truth=truth, params={}, batch=Batch(tokens, tokens[:, 0])).terms
+    terms = gather("d", "E", None, truth=truth, params={}, given=given_in(Batch(tokens, tokens[:, 0])), n=3).terms
     assert terms["one_hot(batch.x)"].shape == (3, 2, 4)
     assert terms["one_hot(batch.y)"].shape == (3, 9)
 
@@ -196,11 +199,22 @@ def test_what_is_right_is_never_said_to_be_wrong(spec: Any) -> None:
     params, batch = draw_params(spec, rng), spec.example_batch(rng, 6)
     truth = backend.model(spec, "float64").trace(params, batch)
     single = backend.model(spec, "float32").trace(params, batch)
+    known: dict[str, Any] = {"truth": truth, "params": params, "given": given_in(batch), "n": len(batch.x)}
     for name, g in truth.gradients.items():
-        double = gather("d", name, np.asarray(g * (1 + 1e-15)), truth=truth, params=params, batch=batch)
+        double = gather("d", name, np.asarray(g * (1 + 1e-15)), **known)
         assert diagnose(double) == f"d['{name}'] agrees: its error is rounding"
         float32 = single.gradients[name]
-        rounded = gather("d", name, float32, truth=truth, params=params, batch=batch, limit=1e-4, dtype="float32")
+        rounded = gather(
+            "d",
+            name,
+            float32,
+            truth=truth,
+            params=params,
+            given=given_in(batch),
+            n=len(batch.x),
+            limit=1e-4,
+            dtype="float32",
+        )
         assert diagnose(rounded) == f"d['{name}'] agrees: its error is rounding"
 
 
@@ -213,9 +227,17 @@ def test_causes_are_seen_through_the_rounding_of_float32() -> None:
     right, logits, decay = single["W"], single["logits"], np.float32(0.1) * params["W"].astype(np.float32)
     right = single["x"].T @ logits + decay
 
+    known: dict[str, Any] = {"truth": truth, "params": params, "given": given_in(batch), "n": len(batch.x)}
+
     def found(array: np.ndarray) -> str:
         evidence = gather(
-            "d", "W", array, truth=truth, params=params, batch=batch, limit=1e-5, dtype="float32", reads=("logits",)
+            "d",
+            "W",
+            array,
+            **known,
+            limit=1e-5,
+            dtype="float32",
+            reads=("logits",),
         )
         return diagnose(evidence)
 

@@ -16,7 +16,7 @@ from gradparity.parity.differences import (
     DIRECTIONS,
     REDRAWS,
     Measurement,
-    compare,
+    agreement_with,
     flat,
     measure,
     measure_jointly,
@@ -62,13 +62,13 @@ def test_right_gradients_agree_at_every_name(spec: MLP | SoftmaxRegression, seed
     found, gradients = measured(spec, seed, n)
     assert set(found) == {line.name for line in spec.derivation} - {"loss"}
     for name, measurement in found.items():
-        agreement = compare(measurement, gradients[name])
+        agreement = agreement_with(measurement, gradients[name])
         assert agreement.agrees, agreement
         assert agreement.slope is None or agreement.slope > 1.9, agreement
         assert (
             agreement.limit > 1e-3
             or not gradients[name].any()
-            or not compare(measurement, np.asarray(1.1 * gradients[name])).agrees
+            or not agreement_with(measurement, np.asarray(1.1 * gradients[name])).agrees
         )
 
 
@@ -87,7 +87,10 @@ def test_remainders_fall_with_the_square_of_the_step_if_the_gradient_is_right_el
     found, gradients = measured(spec)
     bent = [name for name in found if name not in ("cross_entropy", "penalty")]
     for name in bent:
-        right, wrong = compare(found[name], gradients[name]), compare(found[name], np.asarray(1.3 * gradients[name]))
+        right, wrong = (
+            agreement_with(found[name], gradients[name]),
+            agreement_with(found[name], np.asarray(1.3 * gradients[name])),
+        )
         assert right.limit < 1e-6
         assert right.slope == pytest.approx(2, abs=0.1)
         assert wrong.slope == pytest.approx(1, abs=0.1)
@@ -122,7 +125,7 @@ def test_wrong_gradients_disagree_at_every_name(
     for name, gradient in gradients.items():
         planted = np.asarray(wrong(gradient))
         if name != "loss" and not np.array_equal(planted, gradient):
-            assert not compare(found[name], planted).agrees, name
+            assert not agreement_with(found[name], planted).agrees, name
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -130,14 +133,14 @@ def test_nan_and_infinity_are_infinitely_wrong(bad: float) -> None:
     found, gradients = measured(SoftmaxRegression())
     wrong = gradients["b"].copy()
     wrong[1] = bad
-    agreement = compare(found["b"], wrong)
+    agreement = agreement_with(found["b"], wrong)
     assert agreement.error == np.inf
     assert not agreement.agrees
 
 
 def test_a_wrong_shape_is_infinitely_wrong() -> None:
     found, gradients = measured(SoftmaxRegression())
-    assert compare(found["W"], gradients["W"].T).error == np.inf
+    assert agreement_with(found["W"], gradients["W"].T).error == np.inf
 
 
 def test_the_error_estimates_the_norm_wise_error_of_one_wrong_entry_and_no_draw_hides_it() -> None:
@@ -150,7 +153,7 @@ def test_the_error_estimates_the_norm_wise_error_of_one_wrong_entry_and_no_draw_
     right = 2 * p["w"]
     wrong = right.copy()
     wrong[17] += 1e-3 * np.linalg.norm(right)
-    found = [compare(measure(forward, p, batch, rng, {})["w"], wrong) for _ in range(60)]
+    found = [agreement_with(measure(forward, p, batch, rng, {})["w"], wrong) for _ in range(60)]
     assert not any(agreement.agrees for agreement in found)
     differences = np.array([np.subtract(a.by_gradient, a.by_differences) for a in found])
     right_ones = np.array([a.by_differences for a in found])
@@ -187,7 +190,7 @@ def test_the_complex_step_is_exact_to_rounding_on_smooth_networks(
 ) -> None:
     found, gradients = beside_own_forward(phi, MLP(widths=(5, 6, 4), activation=activation), seed)
     for name, measurement in found.items():
-        agreement = compare(measurement, gradients[name])
+        agreement = agreement_with(measurement, gradients[name])
         assert agreement.method == "complex step"
         assert agreement.error < 1e-12
         assert max(each.accuracy for each in measurement.directions) < 1e-12
@@ -212,7 +215,7 @@ def test_code_that_does_not_take_complex_numbers_is_measured_by_central_differen
 ) -> None:
     found, gradients = beside_own_forward(phi, MLP(widths=(5, 6, 4), activation="tanh"), 0)
     for name, measurement in found.items():
-        agreement = compare(measurement, gradients[name])
+        agreement = agreement_with(measurement, gradients[name])
         assert agreement.method == "central differences"
         assert agreement.agrees
         assert agreement.error < 1e-8
@@ -228,7 +231,7 @@ def test_an_absolute_value_that_is_not_analytic_is_noticed() -> None:
     rng = np.random.default_rng(1)
     p, batch = {"w": rng.normal(size=3)}, Batch(rng.normal(size=(5, 3)), np.zeros(5))
     found = measure(forward, p, batch, rng, {})
-    agreement = compare(found["w"], 2 * batch.x.T @ (batch.x @ p["w"]) / 5)
+    agreement = agreement_with(found["w"], 2 * batch.x.T @ (batch.x @ p["w"]) / 5)
     assert agreement.method == "central differences"
     assert agreement.agrees
 
@@ -252,7 +255,7 @@ def test_at_a_kink_differences_say_nothing_and_elsewhere_they_agree(declared: bo
     # a1 = 0 is no kink: what comes after it is smooth.
     assert unknown == {"W1", "b1", "z1"}
     for name in set(found) - unknown:
-        assert compare(found[name], gradients[name]).agrees
+        assert agreement_with(found[name], gradients[name]).agrees
         assert found[name].redrawn == 0
     assert {found[name].redrawn for name in unknown} == {REDRAWS + 1}
 
@@ -269,12 +272,12 @@ def test_a_kink_near_by_raises_no_false_alarm(gap: float, declared: bool) -> Non
     assert model.derivation is not None
     gradients = model.trace(params, batch).gradients
     found = measure(model.derivation.forward, params, batch, rng, kinks_of(spec) if declared else {})
-    seen = {name: compare(found[name], gradients[name]) for name in found if found[name].directions}
+    seen = {name: agreement_with(found[name], gradients[name]) for name in found if found[name].directions}
     assert all(agreement.agrees for agreement in seen.values())
     assert {"W2", "b2", "a1", "z2"} <= set(seen)
     if gap >= 1e-6 and declared:
         assert set(seen) == set(found)
-        assert not compare(found["W1"], gradients["W1"] * 1.001).agrees
+        assert not agreement_with(found["W1"], gradients["W1"] * 1.001).agrees
 
 
 def test_a_direction_that_meets_a_kink_is_drawn_again() -> None:
@@ -291,7 +294,7 @@ def test_a_direction_that_meets_a_kink_is_drawn_again() -> None:
     drawn_again = [m for m in found if m.redrawn and m.directions]
     assert drawn_again
     assert all(len(m.directions) == DIRECTIONS for m in drawn_again)
-    assert all(compare(m, np.array([3.0])).agrees for m in found if m.directions)
+    assert all(agreement_with(m, np.array([3.0])).agrees for m in found if m.directions)
 
 
 def test_a_loss_that_is_not_a_number_measures_nothing() -> None:
@@ -315,9 +318,9 @@ def test_a_gradient_that_is_zero_by_mathematics_may_be_rounding_but_nothing_else
         found = measure(forward, {"shift": rng.normal(size=(7, 1))}, batch, rng, {})
         e = np.exp(batch.x)
         rounding = ((e / e.sum(axis=1, keepdims=True) - np.eye(4)[0]) / 7).sum(axis=1, keepdims=True)
-        assert compare(found["shift"], rounding).agrees
-        assert compare(found["shift"], np.zeros((7, 1))).agrees
-        assert not compare(found["shift"], np.full((7, 1), 1e-9)).agrees
+        assert agreement_with(found["shift"], rounding).agrees
+        assert agreement_with(found["shift"], np.zeros((7, 1))).agrees
+        assert not agreement_with(found["shift"], np.full((7, 1), 1e-9)).agrees
 
 
 def test_an_intermediate_that_the_forward_does_not_read_back_is_left_out() -> None:
@@ -346,8 +349,8 @@ def test_a_loss_that_overflows_at_large_steps_is_measured_at_small_ones() -> Non
 
     p = {"w": np.array([2.0, 2.1])}
     found = measure(forward, p, Batch(np.zeros(1), np.zeros(1)), np.random.default_rng(0), {})
-    assert compare(found["w"], 300 * np.exp(300 * p["w"])).agrees
-    assert not compare(found["w"], 300.3 * np.exp(300 * p["w"])).agrees
+    assert agreement_with(found["w"], 300 * np.exp(300 * p["w"])).agrees
+    assert not agreement_with(found["w"], 300.3 * np.exp(300 * p["w"])).agrees
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-20, 1.0, 1e20, 1e150])
@@ -360,9 +363,9 @@ def test_units_do_not_matter(scale: float) -> None:
     found = measure(forward, {"w": w * scale}, Batch(x, np.zeros(4)), rng, {})
     t = np.tanh(x @ w)
     right = x.T @ (2 * t * (1 - t * t))
-    assert compare(found["w"], right).agrees
-    assert not compare(found["w"], 1.001 * right).agrees
-    assert not compare(found["w"], 0 * right).agrees
+    assert agreement_with(found["w"], right).agrees
+    assert not agreement_with(found["w"], 1.001 * right).agrees
+    assert not agreement_with(found["w"], 0 * right).agrees
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=repr)
@@ -373,7 +376,7 @@ def test_all_parameters_at_once_see_one_wrong_parameter(spec: MLP | SoftmaxRegre
     assert model.derivation is not None
     found = measure_jointly(model.derivation.forward, params, batch, rng, kinks_of(spec))[ALL]
     gradients = {name: model.trace(params, batch).gradients[name] for name in params}
-    assert compare(found, flat(gradients, params)).agrees
+    assert agreement_with(found, flat(gradients, params)).agrees
     for name in params:
         wrong = flat(gradients | {name: np.asarray(1.001 * gradients[name])}, params)
-        assert not compare(found, wrong).agrees, name
+        assert not agreement_with(found, wrong).agrees, name

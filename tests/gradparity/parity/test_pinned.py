@@ -8,12 +8,12 @@ import pytest
 
 from gradparity import registry
 from gradparity.models import MLP
-from gradparity.parity import draw_params
 from gradparity.parity.budget import error_budgets
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, flips, kinks_of, masks
 from gradparity.parity.pinned import explained, pinned
-from gradparity.protocol import Batch, HandDerivation, Model, Trace
+from gradparity.parity.problem import Problem, draw_params, given_in
+from gradparity.protocol import Batch, HandDerivation, Model, Params, Trace
 
 SPEC = MLP(widths=(5, 6, 4, 3))
 KINKS = kinks_of(SPEC)
@@ -44,7 +44,9 @@ def judged(seed: int) -> tuple[Judge, Trace, dict[str, np.ndarray], Batch]:
     truth = exact.trace(params, batch)
     # Without the kinks' own sensitivity in them: that would let every gradient pass.
     away = {**params, "b1": params["b1"] + 0.1}
-    budgets = error_budgets(exact, exact.trace(away, batch), away, batch, np.random.default_rng(0))
+    budgets = error_budgets(
+        {"truth": exact.trace}, {"truth": exact.trace(away, batch)}, away, batch, np.random.default_rng(0)
+    )
     return Judge("numpy", "truth", "float32", truth, budgets), single.trace(params, batch), params, batch
 
 
@@ -64,6 +66,21 @@ def hand() -> HandDerivation:
     return derivation
 
 
+def problem(judge: Judge, params: Params, batch: Batch, derivation: HandDerivation | None = None) -> Problem:
+    return Problem(
+        name="mlp",
+        params=params,
+        given=given_in(batch),
+        n=N,
+        truths={"truth": judge.truth},
+        budgets=judge.budgets,
+        subjects=(),
+        kinks=KINKS,
+        hand=derivation or hand(),
+        batch=batch,
+    )
+
+
 def disagreeing(judge: Judge, trace: Trace) -> set[str]:
     return {row.line for row in judge.rows("whole gradient", trace.gradients, trace.gradients) if not row.agrees}
 
@@ -75,7 +92,7 @@ def test_flipped_masks_explain_what_float32_alone_cannot() -> None:
     for seed in seeds:
         judge, trace, params, batch = judged(seed)
         wrong += len(disagreeing(judge, trace))
-        assert explained(judge, KINKS, trace, hand(), params, batch) == disagreeing(judge, trace)
+        assert explained(judge, problem(judge, params, batch), trace) == disagreeing(judge, trace)
     assert wrong > 0
 
 
@@ -85,7 +102,7 @@ def test_a_wrong_gradient_is_not_excused_by_flipped_masks(name: str, factor: flo
     judge, trace, params, batch = judged(seeds_with_flips()[0])
     gradients = {**trace.gradients, name: (factor * trace.gradients[name]).astype(np.float32)}
     assert name in disagreeing(judge, Trace(trace.values, gradients))
-    assert name not in explained(judge, KINKS, Trace(trace.values, gradients), hand(), params, batch)
+    assert name not in explained(judge, problem(judge, params, batch), Trace(trace.values, gradients))
 
 
 def test_a_wrong_derivation_does_not_excuse_itself() -> None:
@@ -99,7 +116,7 @@ def test_a_wrong_derivation_does_not_excuse_itself() -> None:
 
     gradients = {**trace.gradients, "W2": -trace.gradients["W2"]}
     wrong = HandDerivation(right.forward, backward)
-    assert "W2" not in explained(judge, KINKS, Trace(trace.values, gradients), wrong, params, batch)
+    assert "W2" not in explained(judge, problem(judge, params, batch, wrong), Trace(trace.values, gradients))
 
 
 def test_a_value_far_across_its_kink_explains_nothing() -> None:
@@ -110,7 +127,7 @@ def test_a_value_far_across_its_kink_explains_nothing() -> None:
     truth, subject = exact.trace(params, batch), exact.trace(shifted, batch)
     judge = Judge("numpy", "truth", "float64", truth, {})
     assert flips(KINKS, subject.values, truth.values)[0].distance > 1e-3
-    assert explained(judge, KINKS, subject, hand(), params, batch) == frozenset()
+    assert explained(judge, problem(judge, params, batch), subject) == frozenset()
 
 
 def test_without_flips_nothing_is_explained() -> None:
@@ -119,7 +136,7 @@ def test_without_flips_nothing_is_explained() -> None:
     truth = exact.trace(params, batch)
     wrong = replace(truth, gradients={name: np.asarray(-g) for name, g in truth.gradients.items()})
     judge = Judge("numpy", "truth", "float64", truth, {})
-    assert explained(judge, KINKS, wrong, hand(), params, batch) == frozenset()
+    assert explained(judge, problem(judge, params, batch), wrong) == frozenset()
 
 
 def test_pinning_to_the_own_masks_changes_nothing() -> None:

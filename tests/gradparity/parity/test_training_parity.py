@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity import checking, registry
+from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.parity.drift import ratio
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Array, Batch, HandDerivation, ModelSpec, Params
+from gradparity.subjects import specs
 from gradparity_manual import mlp, softmax_regression, update_rules
 from gradparity_manual.update_rules import Arrays, Optimizer
 
@@ -214,7 +215,7 @@ def test_the_truth_is_a_machines_even_where_none_is_chosen() -> None:
 
 
 def test_a_users_own_model_is_trained_as_it_is() -> None:
-    found = run(checking.spec_of("docs/examples/my_model.py"), steps=12)
+    found = run(specs.spec_of("docs/examples/my_model.py"), steps=12)
     found.assert_ok()
     assert {row.backend for row in found.rows} == {"numpy", "torch"}
 
@@ -231,7 +232,7 @@ def test_a_backend_that_cannot_train_says_why_and_the_others_are_compared() -> N
         d["z"] = 2 * c["z"] * d["loss"] / (1 if c["z"].sum() > 0 else len(batch.x))
         d["w"] = batch.x.T @ d["z"]
 
-    spec = checking.spec_of({
+    spec = specs.spec_of({
         "param_shapes": {"w": 3}, "input_shape": 3, "target_shape": (), "forward": forward, "backward": backward,
     })  # fmt: skip
     found = training_parity(spec, backends=["numpy", "jax", "torch"], steps=5, lr=0.01)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from gradparity.parity.diagnosis.expressions import Expression, elementwise, linear, unary
 from gradparity.parity.norms import ZERO, distance, norm
-from gradparity.protocol import Batch, Dtype, Params, Trace
+from gradparity.protocol import Dtype, Params, Trace
 
 Symbol = Literal["c", "d"]
 
@@ -168,7 +168,8 @@ def gather(
     *,
     truth: Trace,
     params: Params,
-    batch: Batch,
+    given: Mapping[str, np.ndarray],
+    n: int,
     reads: tuple[str, ...] = (),
     written: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
     limit: float = 1e-10,
@@ -176,8 +177,9 @@ def gather(
 ) -> Evidence:
     """Collect the evidence on one line from what a check has at hand, all of it NumPy.
 
-    ``truth`` is the witness's float64 trace; ``reads`` are the names that the line read from the mapping it was
-    written to, ``written`` is everything that was written there.
+    ``truth`` is the witness's float64 trace; ``given`` are the arrays of the batch, as a derivation calls them, of n
+    examples; ``reads`` are the names that the line read from the mapping it was written to, ``written`` is everything
+    that was written there.
     """
     values, gradients = truth.values, truth.gradients
     own = values if symbol == "c" else gradients
@@ -185,9 +187,10 @@ def gather(
     terms = {f"d['{other}']": g for other, g in gradients.items()} if symbol == "d" else {}
     terms |= {f"c['{other}']": value for other, value in values.items()}
     terms |= {f"p['{other}']": p for other, p in params.items()}
-    # An embedding's rows count the tokens of x, a classifier's columns the classes of y.
-    terms |= _of_batch("batch.x", batch.x, (*expected.shape[:1], *expected.shape[-1:]))
-    terms |= _of_batch("batch.y", batch.y, (*expected.shape[-1:], *expected.shape[:1]))
+    for label, other in given.items():
+        # An embedding's rows count the tokens of x, a classifier's columns the classes of y.
+        first, last = expected.shape[:1], expected.shape[-1:]
+        terms |= _of_batch(label, other, (*last, *first) if label == "batch.y" else (*first, *last))
     del terms[f"{symbol}['{name}']"]
     known = tuple(f"{symbol}['{read}']" for read in reads)
     finite = {term: np.asarray(a, dtype=np.float64) for term, a in terms.items() if np.isfinite(a).all()}
@@ -196,7 +199,7 @@ def gather(
         name,
         array,
         expected,
-        n=len(batch.x),
+        n=n,
         terms={term: finite[term] for term in sorted(finite, key=lambda term: term not in known)},
         reads=tuple(dict.fromkeys(known)),
         limit=limit,

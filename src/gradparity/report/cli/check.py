@@ -45,11 +45,12 @@ def check(
     ] = None,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
-    from gradparity import checking, parity
+    from gradparity import parity
     from gradparity.errors import UsageError
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
+    from gradparity.subjects import specs
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -68,20 +69,19 @@ def check(
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
-        spec = checking.spec_of(model, settings or [])
-    report = checking.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+        spec = specs.spec_of(model, settings or [])
+    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
     training = None
     if steps is not None:
         training = training_parity(
             spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
         )
 
-    from gradparity.report.cli.tables import print_report, print_training_parity
+    from gradparity.drawing.terminal import console
 
-    print_report(report)
+    console.print(report)
     if training is not None:
-        print()
-        print_training_parity(training)
+        console.print("", training, sep="\n")
     if json is not None:
         write_json(json, report.to_dict() | ({} if training is None else {"training": training.to_dict()}))
     if page is not None:

@@ -1,10 +1,13 @@
 """``gradparity compare``, the main job: check every backend, train each on the same batches, time them."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradparity.drawing import Table, TableCell, TableColumn, TableNumber, table_of
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
     Backends,
@@ -20,6 +23,9 @@ from gradparity.report.cli.options import (
     Seed,
     Set,
 )
+
+if TYPE_CHECKING:
+    from gradparity.comparison import Comparison, Run
 
 
 def compare(
@@ -40,26 +46,25 @@ def compare(
     ] = None,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
-    from gradparity import checking, comparison
+    from gradparity import comparison
     from gradparity.output import require_writable, write_json, write_text
+    from gradparity.registry import installed
     from gradparity.training import Settings
 
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed)
-    names = checking.installed() if backends is None else options.names_of(backends)
+    names = installed() if backends is None else options.names_of(backends)
     for path in (json, report):
         require_writable(path)
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)
 
-    from gradparity.report.cli.tables import print_comparison, print_report, progress
+    from gradparity.drawing.terminal import Shown, console, progress
 
     with progress() as display:
         task = display.add_task("starting", total=None)
         result = comparison.compare(
             spec, dataset, how, names, progress=lambda now: display.update(task, description=now)
         )
-    print_report(result.report)
-    print()
-    print_comparison(result)
+    console.print(result.report, "", Shown(_table(result)), sep="\n")
     if json is not None:
         write_json(json, comparison.to_dict(result))
     if report is not None:
@@ -68,3 +73,40 @@ def compare(
         write_text(report, comparison_page(result))
         print(f"The page with the plots is {report}")
     raise typer.Exit(0 if result.agrees else 1)
+
+
+def _table(result: "Comparison") -> Table:
+    """A row for each backend, parity, training and cost; below it, how the first steps of training went."""
+    from gradparity.timing import ratios
+
+    s, training = result.settings, result.training
+    title = (
+        f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, lr {s.lr:g}, "
+        f"{s.optimizer}, {s.dtype}, seed {s.seed}"
+    )
+    caption = (
+        f"weights: largest difference from {result.runs[0].backend}'s after training; "
+        "step: time of a training step on one thread as a ratio, measured in turns, median and quartiles"
+    )
+    columns = ("backend", TableColumn("gradients", "code"), "loss", "test acc.", "weights", "step", "quartiles")
+    found = ratios(result.timings, next(iter(result.timings))) if result.timings else {}
+    rows = (_cells(result, run, found.get(run.backend)) for run in result.runs)
+    table = table_of(title, columns, [rows], caption=caption)
+    if training is None:
+        return table
+    return replace(table, findings=training.table.findings, headline=training.table.headline)
+
+
+def _cells(result: "Comparison", run: "Run", ratio: tuple[float, float, float] | None) -> Iterator[TableCell | str]:
+    yield run.backend
+    yield TableCell(("agree",), "✓") if result.report.agrees_for(run.backend) else TableCell(("disagree",), "✗")
+    yield f"{run.epochs[-1].loss:.4f}"
+    yield "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"
+    yield TableCell((TableNumber(run.differences[-1], "error"),))
+    if ratio is None:
+        yield from ("not timed", "")
+    elif run.backend == next(iter(result.timings)):
+        yield from ("1×", "")
+    else:
+        median, low, high = ratio
+        yield from (f"{median:.2f}×", f"{low:.2f}–{high:.2f}")

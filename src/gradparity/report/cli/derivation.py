@@ -9,10 +9,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from gradparity.drawing import words
+from gradparity.drawing.formulas import unicode
 from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
 from gradparity.protocol import Operation, Operations
-from gradparity.report.cli.formulas import unicode
-from gradparity.report.page import words
 
 FOLDED = 3
 """Equations of a line that are all shown; of more, only the first and the last, unless all are asked for."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradparity.drawing import TableColumn, table_of
+
 if TYPE_CHECKING:
     from gradparity.exercise import Outcome
 
@@ -20,18 +22,11 @@ RUNGS = ("line", "symptom", "question")
 @app.command("list")
 def list_() -> None:
     """List the exercises, in the order in which to try them."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+    from gradparity.drawing.terminal import Shown, console
     from gradparity.exercise import exercises
-    from gradparity.report.cli.tables import console
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("exercise", no_wrap=True)
-    table.add_column("what to do")
-    for name, each in exercises().items():
-        table.add_row(name, each.task)
-    console.print(table)
+    rows = ((name, each.task) for name, each in exercises().items())
+    console.print(Shown(table_of("", ("exercise", TableColumn("what to do", "word")), [rows])))
     print("to begin:  gradparity exercise start NAME")
 
 
@@ -53,9 +48,9 @@ def start(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 
 def check(file: File) -> None:
     """Name the first line that is wrong, and how; exit 1 if there is one."""
     from gradparity.errors import UsageError
-    from gradparity.exercise import check as checked
+    from gradparity.exercise import judge_file
 
-    outcome = checked(file)
+    outcome = judge_file(file)
     _remark(outcome)
     if outcome.wrong is not None and outcome.wrong.blank:
         done = f"; right so far: {_names(outcome.right)}" if outcome.right else ""
@@ -79,10 +74,9 @@ def check(file: File) -> None:
 @app.command()
 def hint(file: File) -> None:
     """Say a little more about the first wrong line each time: the line, its symptom, a question."""
-    from gradparity.exercise import check as checked
-    from gradparity.exercise import exercise, hints, name_in
+    from gradparity.exercise import exercise, hints, judge_file, name_in
 
-    outcome = checked(file)
+    outcome = judge_file(file)
     _remark(outcome)
     wrong = outcome.wrong
     if wrong is None:
@@ -124,6 +118,6 @@ def _say(text: str) -> None:
     """Print a sentence; where the terminal ends it goes on in the next line, indented."""
     from textwrap import fill
 
-    from gradparity.report.cli.tables import console
+    from gradparity.drawing.terminal import console
 
     print(fill(text, console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

@@ -26,8 +26,8 @@ def explain(
     ] = None,
 ) -> None:
     """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
-    from gradparity.checking import spec_of
     from gradparity.output import require_writable, write_json, write_text
+    from gradparity.subjects.specs import spec_of
 
     options.require_drawable(n, seed)
     for path in (json, html):

@@ -7,15 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
+from gradparity.drawing import table_of
+from gradparity.drawing.terminal import Shown, console, progress
 from gradparity.errors import UsageError
 from gradparity.output import require_writable, write_json
 from gradparity.protocol import Dtype
-from gradparity.report.cli.tables import console, print_report
 from gradparity.sweep.draws import Draw, Result, sweep
 
 
@@ -44,7 +40,7 @@ def run(
     for path in (journal, json):
         require_writable(path)
     try:
-        with _progress() as display:
+        with progress(counted=True) as display:
             task = display.add_task(model, total=count)
             result = sweep(
                 model,
@@ -69,7 +65,7 @@ def run(
         return 0
     kept = Path(f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json")
     write_json(kept, asdict(result.counter_example))
-    print_report(result.counter_example.check())
+    console.print(result.counter_example.check())
     print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept}")
     return 1
 
@@ -89,20 +85,9 @@ QUANTILES = {"median": 0.5, "99 %": 0.99, "largest": 1.0}
 
 
 def _print_worst(result: Result, title: str, lanes: Sequence[Dtype]) -> None:
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption="largest error of a draw, as a share of its limit",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("lane")
-    for heading in QUANTILES:
-        table.add_column(heading, justify="right")
-    for lane in lanes:
-        table.add_row(lane, *(f"{result.quantile(lane, q):.1e}" for q in QUANTILES.values()))
-    console.print(table)
+    rows = ((lane, *(f"{result.quantile(lane, q):.1e}" for q in QUANTILES.values())) for lane in lanes)
+    caption = "largest error of a draw, as a share of its limit"
+    console.print(Shown(table_of(title, ("lane", *QUANTILES), [rows], caption=caption)))
 
 
 def _to_dict(result: Result, lanes: Sequence[Dtype]) -> dict[str, Any]:
@@ -116,16 +101,3 @@ def _to_dict(result: Result, lanes: Sequence[Dtype]) -> dict[str, Any]:
         },
         "counter_example": None if result.counter_example is None else asdict(result.counter_example),
     }
-
-
-def _progress() -> Progress:
-    errors = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )

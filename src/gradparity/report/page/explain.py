@@ -5,11 +5,12 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from gradparity.drawing import words
+from gradparity.drawing.page import template
 from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
 from gradparity.manifest import manifest
 from gradparity.protocol import Operation
-from gradparity.report.page import graph, words
-from gradparity.report.page.templates import template
+from gradparity.report.page import graph
 
 
 class Side(NamedTuple):
@@ -36,7 +37,7 @@ def render(explanation: Explanation) -> str:
     }
     given = [name for name in explanation.inputs if any(edge.source == name for edge in explanation.edges)]
     names = [*given, *values]
-    return template("explain.html.jinja").render(
+    return template("explain.html.jinja", "gradparity.report.page").render(
         explanation=explanation,
         headline=_headline(explanation),
         agrees=explanation.agrees,

@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from gradparity import registry
 from gradparity.comparison import Comparison, Run
+from gradparity.drawing.words import number
 from gradparity.protocol import Differentiation
 from gradparity.report.page.images import Picture, largest, picture, pictures
-from gradparity.report.page.words import number
 
 MOST_WEIGHTS = 20
 MOST_GRADIENTS = 5

@@ -10,14 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from gradparity.drawing.svg import COLORS, SERIES, SIZE, inline_svg
+from gradparity.drawing.words import power
 from gradparity.parity.training_parity import TrainingParity
 from gradparity.protocol import Dtype
-from gradparity.report.page.svg import COLORS, inline_svg
-from gradparity.report.page.words import power
 
-SIZE = (4.6, 3.2)
 MARKERS = "osD^vPX"
-SERIES = [color for name, color in COLORS.items() if name.startswith("series")]
 DASH = 4.0
 """Length of a dash, in line widths."""
 

@@ -1,5 +1,6 @@
 """The content of a check's and a comparison's page, section by section."""
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -8,38 +9,45 @@ from markupsafe import Markup
 
 from gradparity import comparison as comparing
 from gradparity.comparison import Comparison
+from gradparity.drawing.page import Section, page, template
+from gradparity.drawing.words import listing
 from gradparity.manifest import manifest
-from gradparity.parity.report import Report, describe
+from gradparity.parity import Report
+from gradparity.parity.rows import Row
 from gradparity.parity.training_parity import TrainingParity
-from gradparity.parity.training_parity import describe as describe_training
-from gradparity.report.page import images, panels, plots, words
-from gradparity.report.page.parity_table import parity_table
-from gradparity.report.page.templates import template
+from gradparity.protocol import Dtype
+from gradparity.report.page import images, panels, plots
 from gradparity.timing import ratios
 from gradparity.training import MONITORED
 
 
 def render_check(report: Report, training: TrainingParity | None) -> str:
     """Return the HTML page of a check."""
-    facts = {
-        "Check": {"examples": str(report.n), "seed": str(report.seed), "witnesses": words.listing(report.witnesses)},
-        "Machine": manifest(),
-    }
-    return template("check.html.jinja").render(
-        **_shared(report, training), facts=facts, accusations=[*map(describe, report.findings), *_apart(training)]
+    sections = [_lines(report), *([] if training is None else [_steps(training)])]
+    return page(
+        "check",
+        report.model,
+        sections,
+        facts={"Check": report.facts},
+        summary=report.summary,
+        headline=_headline(report, training),
     )
 
 
 def render_comparison(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
     report, training = comparison.report, comparison.training
-    return template("comparison.html.jinja").render(
-        **_shared(report, training),
+    return template("comparison.html.jinja", "gradparity.report.page").render(
+        agrees=report.table.agrees and (training is None or training.agrees),
+        headline=_headline(report, training),
+        accusations=[*_accusations(report), *(training.table.findings if training else ())],
+        summary=report.summary,
+        parity=_lines(report),
+        drift=None if training is None else _steps(training),
         spec=comparison.spec,
         dataset=comparison.dataset,
         settings=comparison.settings,
         runs=comparison.runs,
-        accusations=[*words.accusations(report), *_apart(training)],
         facts=_facts(comparison),
         wrong_lines={row.line for row in report.disagreements if row.kind != "whole gradient"},
         curves=_curves(comparison),
@@ -54,22 +62,47 @@ def render_comparison(comparison: Comparison) -> str:
     )
 
 
-def _shared(report: Report, training: TrainingParity | None) -> dict[str, Any]:
-    """What the page of a check and that of a comparison have in common."""
-    return {
-        "report": report,
-        "training": training,
-        "agrees": bool(report.rows) and report.agrees and (training is None or training.agrees),
-        "headline": words.headline(report, training),
-        "parity": parity_table(report),
-        "visible": bool(report.smallest_visible_bugs),
-        "drift": {} if training is None else {lane: plots.drift(training, lane) for lane in training.budgets},
-    }
+def _lines(report: Report) -> Section:
+    return Section("parity", "Line by line", report.table)
 
 
-def _apart(training: TrainingParity | None) -> list[str]:
-    """Say which backend's training runs apart."""
-    return [] if training is None else [describe_training(row, training.truth) for row in training.findings]
+def _steps(training: TrainingParity) -> Section:
+    about = (
+        "Relative distance ‖p − p*‖ / ‖p*‖ of all parameters together in {}; a curve that stays below the dotted line "
+        "is rounding."
+    )
+    figures = tuple((plots.drift(training, lane), about.format(lane)) for lane in training.budgets)
+    return Section("drift", "The same steps", training.table, figures)
+
+
+def _headline(report: Report, training: TrainingParity | None) -> str:
+    if training is None or training.agrees or not report.table.agrees:
+        return report.table.headline
+    return f"All {len(report.rows)} comparisons of gradients agree, but training runs apart."
+
+
+def _accusations(report: Report) -> list[str]:
+    """Say which backend disagrees with which on what: one sentence for each backend, lane and finding."""
+    against: dict[tuple[str, tuple[Dtype, ...], tuple[str, ...]], list[str]] = {}
+    for backend in report.backends:
+        for witness in report.witnesses:
+            rows = [r for r in report.disagreements if (r.backend, r.witness) == (backend, witness)]
+            for lanes, findings in _by_lanes(rows).items():
+                against.setdefault((backend, lanes, tuple(findings)), []).append(witness)
+    return [
+        f"{backend} disagrees with {listing(witnesses)} on {listing(findings)}"
+        + (f", in {lanes[0]} only." if len(lanes) == 1 else ".")
+        for (backend, lanes, findings), witnesses in against.items()
+    ]
+
+
+def _by_lanes(rows: Sequence[Row]) -> dict[tuple[Dtype, ...], list[str]]:
+    """Name each wrong line once, under the lanes in which it is wrong."""
+    lanes: dict[str, tuple[Dtype, ...]] = {}
+    for row in rows:
+        finding = f"the {row.kind} of {row.line}"
+        lanes[finding] = (*lanes.get(finding, ()), row.lane)
+    return {where: [f for f in lanes if lanes[f] == where] for where in dict.fromkeys(lanes.values())}
 
 
 def _facts(comparison: Comparison) -> dict[str, dict[str, str]]:

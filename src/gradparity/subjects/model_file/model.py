@@ -9,6 +9,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.inputs import unbalanced_labels
+from gradparity.parity.problem import normal
 from gradparity.protocol import Batch, HandDerivation, Line
 from gradparity.subjects.model_file.source import definition
 
@@ -36,10 +37,7 @@ class UserModel:
         Raises UsageError unless the names and shapes are those of ``param_shapes``.
         """
         if self.own_init is None:
-            return {
-                name: rng.normal(0, 1 / math.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape)
-                for name, shape in self.param_shapes.items()
-            }
+            return {name: normal(rng, shape) for name, shape in self.param_shapes.items()}
         given = self.own_init(rng)
         rule = f"{definition(self.own_init)}: init must return a dict of the arrays in param_shapes"
         if not isinstance(given, Mapping):
@@ -50,27 +48,38 @@ class UserModel:
             raise UsageError(f"{rule}, {_words(self.param_shapes)}, got {_words(shapes)}: change one of the two")
         return {name: params[name] for name in self.param_shapes}
 
+    def draw_params(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw the parameters of a check: the user's own initial ones, and where those are all zero, others."""
+        own = self.init(rng)
+        return {
+            name: own[name] if np.any(own[name]) else normal(rng, shape) for name, shape in self.param_shapes.items()
+        }
+
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Call the user's own ``example_batch``; without one, draw normal x and targets, or unbalanced labels.
 
-        Returns x (n, *input_shape) and y (n,) or (n, *target_shape). Raises UsageError for other shapes, and for labels
-        that are no class.
+        Returns x (n, *input_shape), whole numbers such as tokens as they are, and y (n,) or (n, *target_shape), and
+        whatever else it names. Raises UsageError for other shapes, and for labels that are no class.
         """
         if self.own_example_batch is None:
             return Batch(rng.normal(size=(n, *self.input_shape)), self._draw_y(rng, n))
         given = self.own_example_batch(rng, n)
         rule = f"{definition(self.own_example_batch)}: example_batch must return (x, y)"
-        if not isinstance(given, tuple) or len(given) != 2:
+        if not isinstance(given, tuple) or len(given) not in (2, 3):
             raise UsageError(f"{rule}, got {type(given).__name__}: end it with  return x, y")
-        x, y = np.asarray(given[0], dtype=np.float64), np.asarray(given[1])
+        extras = given[2] if len(given) == 3 else {}
+        if not isinstance(extras, Mapping):
+            raise UsageError(f"{rule} or (x, y, extras), got {type(extras).__name__} as extras: name them in a dict")
+        x, y = _in_float64(given[0]), np.asarray(given[1])
+        named = {str(name): _in_float64(array) for name, array in extras.items()}
         wanted = (n, *self.input_shape), (n, *(self.target_shape or ()))
         if (x.shape, y.shape) != wanted:
             raise UsageError(f"{rule} of shapes {wanted[0]} and {wanted[1]}, got {x.shape} and {y.shape}")
         if self.num_classes is None:
-            return Batch(x, y.astype(np.float64))
+            return Batch(x, y.astype(np.float64), named)
         if y.dtype.kind not in "iu" or not ((y >= 0) & (y < self.num_classes)).all():
             raise UsageError(f"{rule} with whole numbers from 0 to {self.num_classes - 1} as y, got {y.dtype} {y[:5]}")
-        return Batch(x, y.astype(np.int64))
+        return Batch(x, y.astype(np.int64), named)
 
     def _draw_y(self, rng: np.random.Generator, n: int) -> np.ndarray:
         if self.num_classes is not None:
@@ -80,6 +89,12 @@ class UserModel:
     def flops(self, n: int) -> int:
         """Estimate: each weight meets each example once forward and twice backward, in a multiply-add of two."""
         return 6 * n * sum(math.prod(shape) for shape in self.param_shapes.values() if len(shape) > 1)
+
+
+def _in_float64(value: Any) -> np.ndarray:
+    """Return an array; whole numbers and truth values as they are."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "biu" else array.astype(np.float64)
 
 
 def _words(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -24,8 +24,8 @@ def words(html: str) -> str:
 
 def test_agreement_table_and_machine_are_on_the_page(report: Report) -> None:
     page = words(report.to_html())
-    assert f"✓ 2 backends agree on all {len(report.rows)} comparisons." in page
-    assert "W 1.0×10⁻¹⁶ &lt; 0.1% 1.0×10⁻¹⁶ &lt; 0.1% 1.0×10⁻⁵ ✓ agree" in page
+    assert f"✓ All {len(report.rows)} comparisons of numpy, jax agree." in page
+    assert "d[&#39;W&#39;] 1.0×10⁻¹⁶ &lt; 0.1% 1.0×10⁻¹⁶ &lt; 0.1% 1.0×10⁻⁵ ✓ agree" in page
     assert "examples 11 seed 0 witnesses jax and torch" in page
     assert "python 3." in page
     assert "✗" not in page

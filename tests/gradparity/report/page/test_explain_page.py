@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gradparity.drawing.words import entry, shape
 from gradparity.explain import Edge, Explanation, explain
 from gradparity.models import SoftmaxRegression
 from gradparity.report.page.explain import render
-from gradparity.report.page.words import entry, shape
 
 EXAMPLE = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
 

@@ -102,7 +102,7 @@ def test_every_picture_and_figure_has_words_for_it(html: str) -> None:
 
 
 def test_agreement_is_said_in_words(html: str, comparison: Comparison) -> None:
-    assert f"✓ 3 backends agree on all {len(comparison.report.rows)} comparisons." in Outline(html).text
+    assert f"✓ All {len(comparison.report.rows)} comparisons of numpy, jax, torch agree." in Outline(html).text
 
 
 def test_model_data_settings_and_machine_are_stated(html: str) -> None:
@@ -117,9 +117,17 @@ def test_a_disagreement_is_said_in_words_and_marked_in_table_and_derivation(
     outline = Outline(comparison_page(make_comparison(images, wrong=[("numpy", "W")])))
     assert "✗ 4 of " in outline.text
     assert "numpy disagrees with jax and torch on the gradient of W." in outline.text
+    assert "in float32 only" not in outline.text
     assert "✗ numpy wrong" in outline.text
     assert "W ✗ disagrees" in outline.text
     assert "d['W'] of numpy against jax in float64: relative error 5.0e-01" in outline.text
+
+
+def test_a_disagreement_in_one_lane_names_the_lane(make_comparison: MakeComparison, images: Dataset) -> None:
+    found = make_comparison(images, wrong=[("numpy", "W")])
+    rows = tuple(r for r in found.report.rows if r.lane == "float32" and r.witness == "jax")
+    text = Outline(comparison_page(replace(found, report=replace(found.report, rows=rows)))).text
+    assert "numpy disagrees with jax on the gradient of W, in float32 only." in text
 
 
 def test_training_that_runs_apart_is_said_in_words_and_not_timed(
@@ -128,7 +136,7 @@ def test_training_that_runs_apart_is_said_in_words_and_not_timed(
     text = Outline(comparison_page(make_comparison(images, apart=["numpy"]))).text
     assert "comparisons of gradients agree, but training runs apart." in text
     assert "W of numpy in float64 after 10 steps: 1.0e-02 from jax's float64 run, at most 1.0e-14 is rounding" in text
-    assert "numpy float64 10 W 1.0×10⁻² 1.0×10⁻¹⁴ ✗ wrong" in text
+    assert "float64 10 ✗ 1.0×10⁻² > 1000% 1.0×10⁻¹⁵ 10% W ✗ numpy wrong" in text
     assert "Not timed: numpy." in text
 
 

@@ -50,10 +50,20 @@ def test_parameters_are_drawn_in_their_shapes(shape: tuple[int, ...]) -> None:
     assert (params["p"] != 0).all()
 
 
+def test_tokens_stay_whole_numbers_and_extras_keep_their_names() -> None:
+    own = model(
+        input_shape=3,
+        example_batch=lambda rng, n: (rng.integers(9, size=(n, 3)), np.ones(n), {"mask": rng.random((n, 3)) > 0.5}),
+    )
+    batch = own.example_batch(np.random.default_rng(0), 4)
+    assert batch.x.dtype == np.int64
+    assert batch.extras["mask"].dtype == np.bool_
+
+
 def test_the_users_own_draws_are_taken() -> None:
     own = model(
         init=lambda rng: {"b": [1, 2], "W": rng.uniform(5, 6, (3, 2))},
-        example_batch=lambda rng, n: (rng.integers(9, size=(n, 3)), np.ones(n)),
+        example_batch=lambda rng, n: (rng.uniform(size=(n, 3)).astype(np.float32), np.ones(n)),
     )
     rng = np.random.default_rng(0)
     params, batch = own.init(rng), own.example_batch(rng, 4)

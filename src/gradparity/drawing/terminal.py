@@ -1,0 +1,121 @@
+"""A table in a terminal, however narrow: columns that do not fit go on below."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import rich.table
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from gradparity.drawing.table import Entry, Sign, Table, TableCell, TableColumn
+from gradparity.drawing.words import visible
+
+STYLES: dict[Sign, str] = {"": "", "✓": "", "✗": "bold red", "↳": "yellow", "–": "dim"}
+WIDEST = 10_000
+"""Columns of a terminal in which everything fits."""
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table as rich prints it: its title, its rows, and the sentences below."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield what is printed one below the other."""
+        table = self.table
+        if table.title:
+            yield said(table.title)
+        if table.rows:
+            yield from _blocks(table, console, options)
+        for remark in (table.caption, *table.remarks):
+            if remark:
+                yield said(remark, "dim")
+        for finding in table.findings:
+            yield Text.assemble(("✗", STYLES["✗"]), " ", said(finding))
+        if table.headline:
+            yield said(table.headline)
+
+
+def said(text: str, style: str = "") -> Text:
+    """Return words as they are: what looks like markup or steers a terminal is shown and has no effect."""
+    return Text(visible(text), style=style)
+
+
+def progress(counted: bool = False) -> Progress:
+    """Return a progress display on standard error: on a terminal only, and gone when it ends."""
+    errors = Console(stderr=True)
+    doing = TextColumn("{task.description}", markup=False)
+    shown = (doing, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(
+        *(shown if counted else (SpinnerColumn(), doing, TimeElapsedColumn())),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+
+
+def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator[rich.table.Table]:
+    """Draw as many columns of numbers beside each other as fit, each time behind the columns of words before them."""
+    shown = [i for i, column in enumerate(table.columns) if not column.detail]
+    rest = [i for i in shown if table.columns[i].kind == "number"]
+    heads = shown[: shown.index(rest[0])] if rest else shown
+    rest = [i for i in shown if i not in heads]
+    wide = options.update_width(WIDEST)
+
+    def fits(columns: list[int]) -> bool:
+        return console.measure(_drawn(table.only(columns)), options=wide).minimum <= options.max_width
+
+    block = list(heads)
+    for i in rest:
+        if len(block) > len(heads) and not fits([*block, i]):
+            yield _drawn(table.only(block))
+            block = list(heads)
+        block.append(i)
+    yield _drawn(table.only(block))
+
+
+def _drawn(table: Table) -> rich.table.Table:
+    drawn = rich.table.Table(box=SIMPLE_HEAD, pad_edge=False)
+    widths = [_widths(table, i, column) for i, column in enumerate(table.columns)]
+    for column in table.columns:
+        number = column.kind == "number"
+        title = column.title.replace("-", "-\n") if number else column.title
+        drawn.add_column(said(title), justify="right" if number else "left", no_wrap=column.kind != "word")
+    for group in table.groups:
+        drawn.add_section()
+        for row in group.rows:
+            drawn.add_row(*map(_cell, row.cells, widths))
+    return drawn
+
+
+def _widths(table: Table, i: int, column: TableColumn) -> list[int]:
+    """Return how many letters the longest entry of each of a column's parts has."""
+    cells = [row.cells[i] for row in table.rows]
+    whole = [cell for cell in cells if len(cell.entries) == len(column.parts) > 1]
+    return [max(len(short(cell.entries[part])) for cell in whole) for part in range(len(column.parts)) if whole]
+
+
+def _cell(cell: TableCell, widths: list[int]) -> Text:
+    entries = [short(entry) for entry in cell.entries]
+    if len(entries) > 1:
+        entries = [entry.rjust(width) for entry, width in zip(entries, widths, strict=True)]
+    sign = f"{cell.sign} " if cell.sign not in ("", "✓") else ""
+    return said(sign + " ".join(entries), STYLES[cell.sign])
+
+
+def short(entry: Entry) -> str:
+    """Write an entry where there is little room."""
+    return entry if isinstance(entry, str) else entry.short

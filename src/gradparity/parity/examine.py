@@ -1,0 +1,189 @@
+"""One problem in, one report out: every subject is run, judged line by line, and each wrong line explained.
+
+Two lanes. float64 is for the mathematics: a relative error above 1e-10 is a wrong formula. float32 is for the
+implementation: the error against the float64 truth must stay within a budget measured on the same numbers.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradparity.parity.diagnosis import Evidence, diagnose, gather
+from gradparity.parity.differences import ALL, Measurement, agreement_with, flat
+from gradparity.parity.judge import Judge
+from gradparity.parity.kinks import census
+from gradparity.parity.pinned import explained
+from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
+from gradparity.parity.report import Report
+from gradparity.parity.rows import DIFFERENCES, Kind, Row
+from gradparity.parity.rule import no_rules
+from gradparity.protocol import Dtype, Trace
+
+
+def examine(problem: Problem, seed: int) -> Report:
+    """Judge every subject of a problem. ``seed`` is what it was drawn from, for the report."""
+    return examine_ways([problem], seed)
+
+
+def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
+    """Judge several problems that ask the same in different ways, and put their rows into one report."""
+    posed = list(problems)
+    rows = [row for problem in posed for row in rows_of(problem)]
+    witnesses = dict.fromkeys(witness for problem in posed for witness in problem.truths)
+    if any(row.witness == DIFFERENCES for row in rows) or any(problem.measured for problem in posed):
+        witnesses[DIFFERENCES] = None
+    return Report(
+        model=posed[0].name,
+        n=posed[0].n,
+        seed=seed,
+        backends=tuple(dict.fromkeys(subject.name for problem in posed for subject in problem.subjects)),
+        witnesses=tuple(witnesses),
+        rows=tuple(rows),
+        remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows, seed))),
+    )
+
+
+def rows_of(problem: Problem) -> list[Row]:
+    """Compare every subject with every witness in every lane."""
+    return [
+        row for lane in problem.lanes for subject in problem.subjects for row in _subject_rows(problem, subject, lane)
+    ]
+
+
+def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[Row]:
+    """Run a subject's own chain once in a lane, and its lines beside each witness."""
+    known = problem.truths.get(subject.name) if lane == "float64" else None
+    chain = known or (subject.chain(lane) if subject.chain else None)
+    written = None
+    for witness, truth in problem.truths.items():
+        if witness == subject.name:
+            continue
+        judge = Judge(subject.name, witness, lane, truth, problem.budgets)
+        if subject.beside is not None:
+            try:
+                written = subject.beside(lane, truth)
+            except RuleRaisedError as error:
+                yield _raised(judge, error)
+                continue
+            rows = [_diagnosed(problem, judge, written, row) for row in judged_lines(problem, judge, written)]
+        else:
+            rows = _line_rows(judge, chain) if chain else []
+        if chain is not None:
+            rows = _pinned(problem, subject, judge, chain, [*rows, *_whole_rows(judge, chain, problem)])
+        yield from rows
+    if lane == "float64" and problem.measured:
+        if subject.beside is not None and not problem.truths:
+            written = subject.beside(lane, Trace({}, {}))
+        yield from _against_differences(problem, subject, chain, written)
+
+
+def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
+    values, gradients = judge.truth.values, judge.truth.gradients
+    return judge.rows("value", chain.values, values) + judge.rows("gradient", chain.gradients, gradients)
+
+
+def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
+    """Compare the gradient that training uses: the one of the subject's own chain."""
+    return judge.rows("whole gradient", chain.gradients, problem.params)
+
+
+def judged_lines(problem: Problem, judge: Judge, written: Written) -> list[Row]:
+    """Compare the lines of a hand derivation with the witness's."""
+    gradients = [name for name in judge.truth.gradients if name not in problem.seeds or name in written.gradients]
+    rows = judge.rows("gradient", written.gradients, gradients, written.gradient_reads)
+    if written.values is None:
+        return rows
+    return judge.rows("value", written.values, judge.truth.values, written.value_reads) + rows
+
+
+def evidence_on(problem: Problem, judge: Judge, written: Written, row: Row) -> Evidence:
+    """Collect what is known about a line that disagrees."""
+    forward = row.kind == "value"
+    arrays = (written.values or {}) if forward else written.gradients
+    reads = written.value_reads if forward else written.gradient_reads
+    return gather(
+        "c" if forward else "d",
+        row.line,
+        arrays.get(row.line),
+        truth=judge.truth,
+        params=problem.params,
+        given=problem.given,
+        n=problem.n,
+        reads=reads.get(row.line, ()),
+        written=arrays,
+        limit=row.limit,
+        dtype=judge.lane,
+    )
+
+
+def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Row:
+    """Say why a line is wrong, where it is."""
+    if row.agrees:
+        return row
+    why = diagnose(evidence_on(problem, judge, written, row))
+    return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why))
+
+
+def _raised(judge: Judge, error: RuleRaisedError) -> Row:
+    first = next(iter(judge.truth.values))
+    return Row(first, "value", judge.backend, judge.witness, judge.lane, float("inf"), 0.0, str(error))
+
+
+def _pinned(problem: Problem, subject: Subject, judge: Judge, chain: Trace, rows: list[Row]) -> list[Row]:
+    """Mark the rows of the subject's own chain that disagree only because rounding put an entry across a kink."""
+    own_chain: tuple[Kind, ...] = ("whole gradient",) if subject.beside else ("whole gradient", "gradient")
+    if not problem.kinks or all(row.agrees for row in rows if row.kind in own_chain):
+        return rows
+    names = explained(judge, problem, chain)
+    return [replace(row, pinned=row.kind in own_chain and row.line in names) for row in rows]
+
+
+def _against_differences(
+    problem: Problem, subject: Subject, chain: Trace | None, written: Written | None
+) -> Iterator[Row]:
+    """Compare gradients with what the loss itself says; names that could not be measured have no row."""
+    judged: dict[Kind, Mapping[str, np.ndarray]] = {}
+    if chain is not None:
+        whole = of_params(chain, problem.params)
+        if ALL in problem.measured:
+            whole = {ALL: flat(whole, problem.params)} if whole.keys() == problem.params.keys() else {}
+        judged["whole gradient"] = whole
+        if subject.beside is None:
+            judged["gradient"] = {name: g for name, g in chain.gradients.items() if name not in problem.params}
+    elif written is not None:
+        judged["gradient"] = {x: written.gradients.get(x, np.zeros_like(p)) for x, p in problem.params.items()}
+    for kind, gradients in judged.items():
+        for name, gradient in gradients.items():
+            if name in problem.measured and problem.measured[name].directions:
+                yield _difference_row(subject.name, kind, problem.measured[name], gradient)
+
+
+def _difference_row(subject: str, kind: Kind, measured: Measurement, gradient: np.ndarray) -> Row:
+    found, shape = agreement_with(measured, gradient), measured.directions[0].v.shape
+    note = "" if gradient.shape == shape else f"shape {gradient.shape}, should be {shape}"
+    return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)
+
+
+def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
+    """Say how the differences were taken, how near the numbers came to a kink, and which lines are right by luck."""
+    yield from problem.remarks
+    measured = problem.measured
+    methods = sorted({m.method for m in measured.values()})
+    if methods:
+        yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    slopes = [row.slope for row in rows if row.slope is not None]
+    if slopes:
+        yield f"Taylor test: remainders fall as h^{min(slopes):.2f} or faster; 2 is right, 1 is wrong"
+    given_up = [name for name, m in measured.items() if not m.directions]
+    if given_up:
+        yield f"differences: {', '.join(given_up)} not measured, for the loss has no derivative at a kink"
+    for count in census(problem.kinks, problem.first.values) if problem.truths else ():
+        if count.at or count.near:
+            yield (
+                f"kinks: of {count.decisions} entries of {count.line}, {count.at} are at the {count.kink}'s kink, "
+                f"{count.near} near"
+            )
+    if measured and ALL not in measured:
+        wrong = {row.line for row in rows if not row.agrees}
+        yield from no_rules(problem, np.random.default_rng(seed), wrong)

@@ -1,0 +1,114 @@
+"""Comparisons as data, one named line of one backend against one witness each, and what they come to together."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from gradparity.drawing import Sign
+from gradparity.protocol import Dtype
+
+Kind = Literal["value", "gradient", "whole gradient"]
+DIFFERENCES = "differences"
+"""The witness that takes no derivative: differences of the loss itself."""
+NAMED: dict[Kind, str] = {"value": "c['{}']", "gradient": "d['{}']", "whole gradient": "∂L/∂{}"}
+"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: one named line of one backend against one witness."""
+
+    line: str
+    kind: Kind
+    """"value" and "gradient": the line alone, fed the witness's numbers; "whole gradient": the backend's own chain."""
+    backend: str
+    witness: str
+    lane: Dtype
+    error: float
+    """Norm-wise relative error ‖a − b‖₂ / ‖b‖₂; infinite for NaN, a wrong shape or a line never written."""
+    limit: float
+    """The largest error that rounding explains: a relative bug below it does not show on these numbers."""
+    note: str = ""
+    """What is wrong with the array, where that is more than its numbers."""
+    diagnosis: str = ""
+    """Why a hand-derived line disagrees, in one sentence; empty for a line that agrees and for a machine's."""
+
+    pinned: bool = False
+    """Whether the array agrees once every entry is on the witness's side of its kink, where rounding put it across."""
+    slope: float | None = None
+    """Against differences: how the Taylor remainder falls with the step, with its square (2) if the gradient is right,
+    with the step itself (1) if it is wrong; None where rounding hides it."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the error is within the limit, masks pinned, and nothing else is wrong with the array."""
+        return (self.error <= self.limit or self.pinned) and not self.note
+
+    @property
+    def share(self) -> float:
+        """The share of the limit used; infinite for an error where nothing is rounding."""
+        if self.error == 0.0:
+            return 0.0
+        return self.error / self.limit if self.limit > 0.0 else float("inf")
+
+    @property
+    def name(self) -> str:
+        """The line as the derivation writes it: c['z'], d['z'], ∂L/∂W."""
+        return NAMED[self.kind].format(self.line)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain data, for JSON; an infinite error is None there."""
+        return {**asdict(self), "error": self.error if self.error < float("inf") else None, "agrees": self.agrees}
+
+
+def describe(row: Row) -> str:
+    """Say in one line what a row found."""
+    symbol = "c" if row.kind == "value" else "d"
+    line = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    where = f"{row.backend} against {row.witness} in {row.lane}"
+    found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
+    return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
+
+
+def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows that do not agree."""
+    return tuple(row for row in rows if not row.agrees)
+
+
+def consequences(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows of whole gradients that disagree where a line of the same backend is wrong by itself."""
+    found = disagreements(rows)
+    wrong = {row.backend for row in found if row.kind != "whole gradient"}
+    return tuple(row for row in found if row.kind == "whole gradient" and row.backend in wrong)
+
+
+def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences."""
+    found = disagreements(rows)
+    follow = set(consequences(found))
+    first: dict[tuple[str, Kind, str], Row] = {}
+    for row in sorted(found, key=lambda row: row.lane != "float64"):
+        if row not in follow:
+            first.setdefault((row.backend, row.kind, row.line), row)
+    return tuple(row for row in found if row in first.values())
+
+
+def smallest_visible_bugs(rows: Iterable[Row]) -> dict[tuple[Kind, str], float]:
+    """Kind and line -> the smallest relative bug that float32 shows on these numbers, against every witness.
+
+    It is the limit of the row, the largest over the witnesses: a bug of that size is as large as what rounding
+    explains. Empty without a float32 lane.
+    """
+    found: dict[tuple[Kind, str], float] = {}
+    for row in rows:
+        if row.lane == "float32":
+            found[row.kind, row.line] = max(row.limit, found.get((row.kind, row.line), 0.0))
+    return found
+
+
+def sign(rows: Iterable[Row], follow: Iterable[Row]) -> Sign:
+    """Say what some rows come to together, where those in ``follow`` are only consequences."""
+    wrong = set(disagreements(rows))
+    if not wrong:
+        return "✓"
+    return "↳" if wrong <= set(follow) else "✗"

@@ -1,0 +1,151 @@
+"""Whether each backward line is a rule, and not only right for the upstream gradients that it happens to get.
+
+With softmax cross-entropy the rows of d["logits"] sum to zero, so ``d["a"] = d["logits"] @ (W + rowsum(W)).T`` passes
+every comparison. So each line is also fed *random* upstream gradients at the names that it reads (d["loss"] stays 1),
+and must then give the vector-Jacobian product of the forward lines that read its name. That product is measured along a
+random direction v, without autodiff: ⟨d[name], v⟩ is the change of Σ ⟨upstream of a line, its value⟩ along v, where
+every forward line is fed the witness's values.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradparity.errors import UsageError
+from gradparity.parity import derivative
+from gradparity.parity.norms import norm
+from gradparity.parity.perturbed import Loss
+from gradparity.parity.problem import Problem
+from gradparity.protocol import Array, Batch, HandDerivation, Params
+from gradparity.recording import Recorder
+
+SHOWS = 1e-6
+"""A relative difference below this may be the measurement's."""
+
+
+def no_rules(problem: Problem, rng: np.random.Generator, wrong: Collection[str] = ()) -> Iterator[str]:
+    """Yield a sentence for each line that is right at the true upstream gradients and wrong at others.
+
+    ``wrong`` are lines that are not right anyway. A line cannot be asked where it does not read, from ``d``, the
+    gradients of all that its name goes into, or where the forward pass goes on with local variables instead of ``c``.
+    """
+    hand, truth = problem.hand, problem.first
+    if hand is None:
+        return
+    other = {name: _other(name, g, rng) for name, g in truth.gradients.items()}
+    try:
+        asked = _backward(hand, problem, other)
+    except (UsageError, ArithmeticError):  # what it does not take at other numbers says nothing about its rules
+        return
+    known = {name for line in asked for name in (line.name, *line.read)} | {"loss"}
+    children = _children(hand, problem, known)
+    for line in asked:
+        into = children.get(line.name, set())
+        if line.name in wrong or not into or into == {"loss"} or not into <= set(line.read):
+            continue
+        along = _Along(hand, problem, line.name, known, rng)
+        if not along.fits(truth.gradients[line.name], {name: truth.gradients[name] for name in into}):
+            continue
+        if not along.fits(line.gradient, {name: other[name] for name in into}):
+            yield (
+                f"d['{line.name}'] is right here, but not the rule: with another gradient of "
+                f"{' and '.join(sorted(into))} it would be wrong"
+            )
+
+
+class _Line(NamedTuple):
+    name: str
+    gradient: Array
+    read: tuple[str, ...]
+    """What was read from ``d`` before it was written: by this line, or into a local variable."""
+
+
+def _other(name: str, gradient: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if name == "loss":
+        return np.asarray(gradient)
+    size = norm(gradient) / np.sqrt(max(gradient.size, 1)) or 1.0
+    return np.asarray(rng.normal(size=gradient.shape) * size)
+
+
+def _backward(hand: HandDerivation, problem: Problem, upstream: Mapping[str, Array]) -> list[_Line]:
+    """Run the backward pass on the true values and other upstream gradients."""
+    c = Recorder("c", problem.first.values)
+    d = Recorder("d", upstream, seed="loss")
+    with np.errstate(all="ignore"):
+        hand.forward(problem.params, problem.batch, c)
+        hand.backward(problem.params, problem.batch, c, d)
+    lines, read = [], dict[str, None]()
+    for name, gradient in d.written().items():
+        read |= dict.fromkeys(d.reads[name])
+        lines.append(_Line(name, gradient, tuple(read)))
+    return [line for line in lines if line.name in problem.first.gradients and line.name != "loss"]
+
+
+def _children(hand: HandDerivation, problem: Problem, known: Collection[str]) -> dict[str, set[str]]:
+    """Return, for each name, the forward lines that read it: through lines whose gradient has no name, too."""
+    p = _Watched(problem.params)
+    reads: dict[str, set[str]] = {}
+    c = Recorder("c", problem.first.values, inspect=lambda name, _: reads.update({name: p.taken()}))
+    hand.forward(p, problem.batch, c)
+    children: dict[str, set[str]] = {}
+    for line in reversed(list(c.written())):
+        into = {line} if line in known else children.get(line, set())
+        for read in reads[line] | set(c.reads[line]):
+            children.setdefault(read, set()).update(into)
+    return children
+
+
+class _Watched(dict[str, Array]):
+    """Parameters that remember which of them were read."""
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def taken(self) -> set[str]:
+        """Return what was read since this was last asked."""
+        read, self._read = self._read, set()
+        return read
+
+
+class _Along:
+    """The forward lines, each fed the witness's values, along one direction of one name."""
+
+    def __init__(
+        self, hand: HandDerivation, problem: Problem, name: str, known: Collection[str], rng: np.random.Generator
+    ) -> None:
+        self._hand = hand
+        self._problem = problem
+        self._name = name
+        self._fed = {other: value for other, value in problem.first.values.items() if other in known}
+        self._value = np.asarray(problem.params[name] if name in problem.params else problem.first.values[name])
+        size = norm(self._value) / np.sqrt(max(self._value.size, 1)) or 1.0
+        self._v = np.asarray(rng.normal(size=self._value.shape) * size)
+
+    def fits(self, gradient: Array, upstream: Mapping[str, Array]) -> bool:
+        """Whether ⟨gradient, v⟩ is the change of Σ ⟨upstream, value⟩ along v; also where a kink forbids to say."""
+        loss = Loss(self._weighted(upstream), {self._name: self._value}, self._problem.batch, {})
+        here = loss.run({})
+        noise = derivative.noise(lambda t: float(loss.run({self._name: t * self._v}).loss))
+        found = loss.along(self._name, self._v, here, noise)
+        if found is None or np.shape(gradient) != self._v.shape:
+            return True
+        predicted = float(np.vdot(gradient, self._v))
+        scale = max(abs(predicted), abs(found.derivative), norm(np.asarray(gradient)) * norm(self._v) * SHOWS)
+        return abs(predicted - found.derivative) <= found.accuracy + SHOWS * scale
+
+    def _weighted(self, upstream: Mapping[str, Array]) -> Callable[[Params, Batch, Any], None]:
+        def forward(moved: Params, batch: Batch, c: Any) -> None:
+            (value,) = moved.values()
+            p = {**self._problem.params, **({self._name: value} if self._name in self._problem.params else {})}
+            own = Recorder("c", {**self._fed, **({} if self._name in p else {self._name: value})})
+            self._hand.forward(p, batch, own)
+            written = own.written()
+            c["loss"] = sum(np.sum(g * written[name]) for name, g in upstream.items())
+
+        return forward

@@ -1,0 +1,147 @@
+"""Models as subjects: a spec, a built-in model's name, a file, or whatever declares a model of one's own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradparity import registry
+from gradparity.errors import UsageError
+from gradparity.parity.beside import run_beside
+from gradparity.parity.budget import error_budgets
+from gradparity.parity.differences import measure, measure_jointly
+from gradparity.parity.examine import examine
+from gradparity.parity.kinks import kinks_of
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, in_order, of_params
+from gradparity.parity.report import Report
+from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, Model, ModelSpec, Params, Trace
+from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+
+LARGE = 2e8
+"""Floating-point operations of a training step above which the differences take all parameters at once."""
+
+
+def check(
+    model: Any,
+    *,
+    backends: Sequence[str] | None = None,
+    batch: Batch | None = None,
+    n: int = 11,
+    seed: int = 0,
+    lanes: Sequence[Dtype] = LANES,
+) -> Report:
+    """Compare every named value and gradient of a model, derived by hand and by machine, at random parameters.
+
+    ``model`` is a spec, the name of a built-in model, a file (``my_model.py`` or ``my_model.py:Name``), or a module,
+    class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
+    those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
+    and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn.
+    Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
+    """
+    spec = spec_of(model)
+    with in_words(spec):
+        return examine(pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes), seed)
+
+
+def spec_of(model: Any, settings: Sequence[str] = ()) -> ModelSpec:
+    """Return the spec of anything that ``check`` takes. ``settings``, name=value each, are for built-in models only."""
+    if isinstance(model, str | Path) and not is_file(str(model)):
+        from gradparity.models import default_spec
+
+        return default_spec(str(model), settings)
+    if settings:
+        raise UsageError(f"settings are for built-in models, got {settings[0]} for '{model}': set it in the file")
+    if isinstance(model, str | Path):
+        return load(str(model))
+    if isinstance(model, ModelSpec):
+        return model() if isinstance(model, type) else model
+    return adopt(model)
+
+
+def pose(
+    spec: ModelSpec,
+    *,
+    backends: Sequence[str] | None = None,
+    batch: Batch | None = None,
+    n: int = 11,
+    seed: int = 0,
+    lanes: Sequence[Dtype] = LANES,
+    differences: bool = True,
+) -> Problem:
+    """Draw parameters and examples, trace the witnesses there, and measure what rounding does.
+
+    Without ``differences`` the loss itself is not asked. Raises UsageError as ``check`` does.
+    """
+    rng = np.random.default_rng(seed)
+    params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
+    if isinstance(spec, UserModel):
+        preflight(spec, params, batch, lanes)
+    names = registry.installed() if backends is None else backends
+    chosen = [registry.backend(name) for name in dict.fromkeys(names)]
+    witnesses = {b.name: b.model(spec, "float64") for b in registry.witnesses_among(chosen)}
+    hand, kinks = hand_derivation(chosen, spec), kinks_of(spec)
+    measured = {}
+    if hand is not None and differences:
+        large = spec.flops(len(batch.x)) > LARGE
+        measured = (measure_jointly if large else measure)(
+            hand.forward, params, batch, np.random.default_rng(seed), kinks
+        )
+    truths = {name: in_order(model.trace(params, batch), spec) for name, model in witnesses.items()}
+    traces = {name: model.trace for name, model in witnesses.items()}
+    return Problem(
+        name=spec.name,
+        params=params,
+        given=given_in(batch),
+        n=len(batch.x),
+        truths=truths,
+        budgets=error_budgets(traces, truths, params, batch, rng) if "float32" in lanes else {},
+        subjects=tuple(subject(b, spec, params, batch, kinks) for b in chosen),
+        lanes=tuple(lanes),
+        kinks=kinks,
+        hand=hand,
+        batch=batch,
+        measured=measured,
+    )
+
+
+def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
+    """Return a backend's model as what is checked."""
+
+    def chain(lane: Dtype) -> Trace:
+        return own_chain(backend.model(spec, lane), params, batch, kinks)
+
+    def beside(lane: Dtype, truth: Trace) -> Any:
+        hand = backend.model(spec, lane).derivation
+        assert hand is not None
+        return run_beside(hand, backend, lane, params, batch, truth)
+
+    return Subject(backend.name, chain, beside if backend.differentiation == "hand" else None)
+
+
+def own_chain(model: Model, params: Params, batch: Batch, kinks: Any) -> Trace:
+    """Return a model's trace; of a hand derivation no more than is compared, for large models fill the memory."""
+    trace = model.trace(params, batch)
+    if model.derivation is None:
+        return trace
+    values = {name: value for name, value in trace.values.items() if name in kinks}
+    return Trace(values, of_params(trace, params))
+
+
+def hand_derivation(chosen: Sequence[Backend], spec: ModelSpec) -> HandDerivation | None:
+    """Return the derivation of the first chosen backend that runs one on NumPy arrays."""
+    for backend in chosen:
+        if backend.library == "numpy" and backend.differentiation == "hand":
+            return backend.model(spec, "float64").derivation
+    return None
+
+
+@contextmanager
+def in_words(spec: ModelSpec) -> Iterator[None]:
+    """Explain what PyTorch raises of a user's own forward pass only after that has returned."""
+    if isinstance(spec, UserModel):
+        with explaining_autograd(spec.hand.forward):
+            yield
+    else:
+        yield

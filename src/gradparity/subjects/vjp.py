@@ -1,0 +1,158 @@
+"""A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from gradparity.errors import UsageError
+from gradparity.parity.differences import Measurement, measure
+from gradparity.parity.examine import examine
+from gradparity.parity.judge import FLOAT64_LIMIT
+from gradparity.parity.norms import relative_error
+from gradparity.parity.report import Report
+from gradparity.protocol import Batch, Trace
+from gradparity.subjects.arguments import (
+    Arguments,
+    Arrays,
+    arranged_like,
+    draw_upstream,
+    leaves_of,
+    name_of,
+    read,
+    to_numpy,
+)
+from gradparity.subjects.backward_rule import posed, reason
+from gradparity.subjects.machines import (
+    by_compiled_jax,
+    by_torch,
+    evaluate,
+    evaluate_twice,
+    in_float64,
+    require_unchanged,
+    to_library,
+)
+
+WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
+
+
+def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
+    """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
+
+    Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
+    is arranged like the latter, with None for an output of whole numbers. ``vjp`` returns one gradient per argument,
+    arranged like it, None for what has none. Both run in float64 on arrays of the library
+    whose arrays the arguments are; ``f`` should be written for that library, or in array-API style for all of them.
+
+    JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
+    along random directions always are. Real arrays are checked, other arguments are passed as they are.
+    Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
+    """
+    given = read(f, arguments)
+    rng = np.random.default_rng(seed)
+    values = evaluate_twice(f, given)
+    upstream = draw_upstream(values, rng)
+    gradients, notes = _by_hand(f, vjp, given, upstream)
+    given = given.with_real_floats([name for name in gradients if name not in given.real])
+    notes = [*given.notes, *notes]
+    truths = dict(_witnesses(f, given, values, upstream, notes))
+    problem = posed(
+        name_of(f),
+        name_of(vjp),
+        lambda: Trace(values, gradients),
+        given,
+        upstream,
+        truths,
+        own_forward=False,
+        measured=_measured(f, given, upstream, rng),
+        remarks=notes,
+    )
+    return examine(problem, seed)
+
+
+def _by_hand(
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
+) -> tuple[Arrays, list[str]]:
+    """Return the gradients that the rule gives, by path, and what is to be said besides.
+
+    An array for which it gives None is absent; a Python float for which it gives something is there.
+    """
+    with in_float64():
+        native = to_library(given)
+        xs = {path: native(x) for path, x in given.real.items()}
+        dy = {path: native(g) for path, g in upstream.items()}
+        y = f(*given.filled(xs, native))
+        returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
+        require_unchanged(name_of(vjp), given.real, xs, "float64")
+    notes = [
+        f"{name_of(vjp)} changes the upstream gradient of {path} in place: a caller that still needs it gets another"
+        for path, g in upstream.items()
+        if not np.array_equal(to_numpy(dy[path]), g)
+    ]
+    gradients: Arrays = {}
+    for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
+        known = leaves_of(name, value)
+        for path, leaf in ({} if gradient is None else leaves_of(name, gradient)).items():
+            if leaf is not None and path not in known:
+                raise UsageError(
+                    f"{name_of(vjp)} returns a gradient of {path}, and there is no such argument: arrange the gradient "
+                    f"of {name} like {name} itself, {', '.join(known)}"
+                )
+            if leaf is not None and (path in given.real or isinstance(known[path], float)):
+                gradients[path] = to_numpy(leaf)
+    return gradients, notes
+
+
+def _per_argument(vjp: Callable[..., Any], given: Arguments, returned: Any) -> Sequence[Any]:
+    """Return one gradient, or a tree of them, for each argument. Raises UsageError for another number."""
+    one_tree = len(given.names) == 1 and isinstance(given.values[0], tuple | list)
+    alone = one_tree and not (isinstance(returned, tuple) and len(returned) == 1)
+    gradients = returned if isinstance(returned, tuple | list) and not alone else (returned,)
+    if len(gradients) != len(given.names):
+        raise UsageError(
+            f"{name_of(vjp)} must return one gradient per argument, ({', '.join(f'd{name}' for name in given.names)}), "
+            f"got {len(gradients)}: return None for an argument without a gradient"
+        )
+    return gradients
+
+
+def _witnesses(
+    f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, notes: list[str]
+) -> Iterator[tuple[str, Trace]]:
+    """Yield the machines that can judge; of the others a note says why not."""
+    for witness, differentiate in WITNESSES.items():
+        if find_spec(witness) is None:
+            continue
+        try:
+            truth = differentiate(f, given, upstream)
+        except Exception as error:  # f need not be written for every library
+            notes.append(f"{witness} is no witness, for f does not run on its arrays: {reason(error)}")
+            continue
+        problem = _not_the_same(values, truth)
+        if problem:
+            notes.append(f"{witness} is no witness: {problem}")
+        else:
+            yield witness, truth
+
+
+def _not_the_same(values: Arrays, truth: Trace) -> str:
+    """Say why a witness cannot judge: it computed something else, or its own gradient is not a number."""
+    for name, value in values.items():
+        error = relative_error(truth.values[name], value)
+        if not error <= FLOAT64_LIMIT:
+            return f"f gives another {name} on its arrays (relative error {error:.1e})"
+    for name, gradient in truth.gradients.items():
+        if not np.isfinite(gradient).all():
+            return f"its own gradient of {name} is NaN or infinite"
+    return ""
+
+
+def _measured(
+    f: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
+) -> dict[str, Measurement]:
+    def forward(real: Mapping[str, np.ndarray], _: Batch, c: Any) -> None:
+        y = evaluate(f, given, real)
+        c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())
+
+    return measure(forward, given.real, Batch(None, None), rng, {})
