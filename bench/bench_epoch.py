@@ -4,7 +4,7 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from gradparity.data import Dataset
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.protocol import Backend, TrainStep
 from gradparity_bench.clock import BATCH_SIZE, beside_the_limit, clock
 from gradparity_bench.results import Limits
@@ -12,7 +12,7 @@ from gradparity_bench.results import Limits
 
 def test_epoch(
     benchmark: BenchmarkFixture,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     step: TrainStep,
     params: dict[str, np.ndarray],

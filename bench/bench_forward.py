@@ -3,13 +3,13 @@
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.protocol import Backend, Batch
 from gradparity_bench.clock import clock
 
 
 def test_forward(
-    benchmark: BenchmarkFixture, spec: Spec, backend: Backend, params: dict[str, np.ndarray], batch: Batch
+    benchmark: BenchmarkFixture, spec: RegisteredSpec, backend: Backend, params: dict[str, np.ndarray], batch: Batch
 ) -> None:
     """Time the loss on arrays of the backend."""
     model = backend.model(spec)

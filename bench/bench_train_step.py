@@ -3,7 +3,7 @@
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.protocol import Backend, Batch, TrainStep
 from gradparity_bench.clock import beside_the_limit, clock
 from gradparity_bench.results import Limits
@@ -11,7 +11,7 @@ from gradparity_bench.results import Limits
 
 def test_train_step(
     benchmark: BenchmarkFixture,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     step: TrainStep,
     params: dict[str, np.ndarray],

@@ -13,8 +13,7 @@ import pytest
 from gradparity import data, registry
 from gradparity.data import Dataset
 from gradparity.manifest import manifest
-from gradparity.models import MODELS
-from gradparity.models.configure import Spec, spec_for_data
+from gradparity.models import RegisteredSpec, names, spec_for_data
 from gradparity.protocol import Backend, Batch, TrainStep
 from gradparity_bench import guard
 from gradparity_bench.clock import BATCH_SIZE, machine_limits
@@ -27,14 +26,14 @@ def digits() -> Dataset:
     return data.load("digits")
 
 
-@pytest.fixture(scope="session", params=list(MODELS))
-def spec(request: pytest.FixtureRequest, digits: Dataset) -> Spec:
+@pytest.fixture(scope="session", params=names())
+def spec(request: pytest.FixtureRequest, digits: Dataset) -> RegisteredSpec:
     """Each model in turn."""
     return spec_for_data(request.param, digits)
 
 
 @pytest.fixture(scope="session", params=registry.names())
-def backend(request: pytest.FixtureRequest, spec: Spec) -> Backend:
+def backend(request: pytest.FixtureRequest, spec: RegisteredSpec) -> Backend:
     """Each registered backend in turn; skips, with the reason, one that is missing or whose gradients disagree."""
     reason = guard.refusal(spec, request.param)
     if reason:
@@ -43,7 +42,7 @@ def backend(request: pytest.FixtureRequest, spec: Spec) -> Backend:
 
 
 @pytest.fixture
-def params(spec: Spec) -> dict[str, np.ndarray]:
+def params(spec: RegisteredSpec) -> dict[str, np.ndarray]:
     """Initial parameters, in float64."""
     return spec.init(np.random.default_rng(42))
 
@@ -55,7 +54,7 @@ def batch(digits: Dataset, backend: Backend) -> Batch:
 
 
 @pytest.fixture
-def step(spec: Spec, backend: Backend) -> TrainStep:
+def step(spec: RegisteredSpec, backend: Backend) -> TrainStep:
     """A training step of plain gradient descent."""
     return backend.model(spec).train_step(backend.optimizer("sgd", lr=0.1))
 

@@ -7,23 +7,19 @@ with respect to that intermediate: so one ordinary backward pass yields the grad
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Literal
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError
+from gradparity.models import module_of
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
 from gradparity.recording import TappedCache
 from gradparity.runtime import ModelFunctions
-from gradparity_jax import mlp, softmax_regression
 from gradparity_jax.jaxprs import apply
 from gradparity_jax.operations import operations
-
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
-"""Model name -> the module of its forward pass."""
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
 Atom: TypeAlias = Any
@@ -73,9 +69,7 @@ def _identity(_: str, value: Array) -> Array:
 
 
 def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
-    if spec.name not in MODELS:
-        raise unknown("model of backend 'jax'", spec.name, MODELS)
-    model = MODELS[spec.name]
+    model = module_of(spec, "gradparity_jax")
     return partial(model.loss, spec), lambda params, x, *extras: model.predict(spec, params, x, _identity, *extras)
 
 

@@ -2,30 +2,24 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from gradparity.errors import unknown
+from gradparity.models import module_of
 from gradparity.protocol import Array, Batch, HandDerivation, HandWrittenSpec, ModelSpec, Params
 from gradparity.recording import Gradients
 from gradparity.runtime import ModelFunctions
-from gradparity_manual import mlp, softmax_regression
-
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
-    """Return the functions of the spec's hand derivation: the spec's own, or this package's by its name.
+    """Return the functions of the spec's hand derivation: the spec's own, or that of its model's file.
 
     Raises UsageError when there is neither.
     """
     if isinstance(spec, HandWrittenSpec):
         return _functions(spec.hand, None)
-    if spec.name not in MODELS:
-        raise unknown("hand-derived model", spec.name, MODELS)
-    module = MODELS[spec.name]
+    module = module_of(spec, "gradparity_manual")
     hand = HandDerivation(partial(module.forward, spec), partial(module.backward, spec))
     return _functions(hand, lambda params, x, *extras: module.predict(spec, params, x, {}, *extras))
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from types import ModuleType
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError
+from gradparity.models import module_of
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
 from gradparity.recording import TappedCache
 from gradparity.runtime import ModelFunctions
-from gradparity_torch import mlp, softmax_regression
 from gradparity_torch.operations import operations
 
 Loss = Callable[[Params, Batch, Tap], Tensor]
@@ -21,14 +20,12 @@ Predict = Callable[..., Tensor]
 Place = TypeVar("Place", Tensor, GradientEdge)
 """Where in a graph a gradient is wanted."""
 
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
-
 
 def functions(spec: ModelSpec) -> ModelFunctions:
     """Return the model's mathematics on PyTorch tensors, differentiated by torch.autograd.
 
     A spec that brings its own hand derivation is differentiated through its hand-written ``forward``.
-    Raises UsageError for a spec that is neither that nor one of MODELS.
+    Raises UsageError for a spec that is neither that nor a model with a file here.
     """
     loss, predict = _hand_written(spec) if isinstance(spec, HandWrittenSpec) else _built_in(spec)
 
@@ -64,9 +61,7 @@ def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], 
 
 
 def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
-    if spec.name not in MODELS:
-        raise unknown("model of backend 'torch'", spec.name, MODELS)
-    model = MODELS[spec.name]
+    model = module_of(spec, "gradparity_torch")
     return partial(model.loss, spec), lambda params, x, *extras: model.predict(spec, params, x, _identity, *extras)
 
 

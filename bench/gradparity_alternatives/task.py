@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gradparity import data
-from gradparity.models.configure import Spec, spec_for_data
+from gradparity.models import RegisteredSpec, spec_for_data
 from gradparity.protocol import Examples
 
 Weights: TypeAlias = dict[str, np.ndarray]
@@ -41,7 +41,7 @@ class Problem:
     """The same in arrays."""
 
     examples: Examples
-    spec: Spec
+    spec: RegisteredSpec
     classes: int
     weights: Weights
     """To start from, in float64."""

@@ -7,7 +7,7 @@ from typing import Any
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from gradparity.manifest import manifest
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.protocol import Backend, Dtype
 from gradparity_bench.engine import limits
 from gradparity_bench.points import step_bytes
@@ -23,7 +23,7 @@ WORK = {"multiply": limits.MULTIPLY_FLOPS, "copy": limits.MOVED}
 def clock(
     benchmark: BenchmarkFixture,
     operation: str,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     call: Callable[..., Any],
     arguments: Callable[[], tuple[Any, ...]],
@@ -54,7 +54,7 @@ def clock(
     benchmark.pedantic(blocked, setup=setup, rounds=rounds, warmup_rounds=max(2, rounds // 10))  # type: ignore[no-untyped-call]
 
 
-def beside_the_limit(benchmark: BenchmarkFixture, spec: Spec, machine: Limits, steps: float) -> None:
+def beside_the_limit(benchmark: BenchmarkFixture, spec: RegisteredSpec, machine: Limits, steps: float) -> None:
     """Note the share of the machine's limit that the timed call reached, which did so many training steps.
 
     1 is as fast as this machine can: the longer of computing the steps' operations and moving their bytes.

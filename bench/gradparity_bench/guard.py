@@ -6,7 +6,7 @@ from functools import cache
 
 from gradparity import registry
 from gradparity.errors import UsageError
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.parity.budget import FACTOR, ULP
 from gradparity.parity.norms import relative_error
 from gradparity.parity.report import describe
@@ -19,7 +19,7 @@ PEER = registry.DEFAULT[0]
 
 
 @cache
-def refusal(spec: Spec, name: str) -> str:
+def refusal(spec: RegisteredSpec, name: str) -> str:
     """Say why a backend is not timed on a model: it cannot be used here, or its gradients disagree; else nothing."""
     try:
         report = check(spec, backends=[name, PEER])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
 from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
+from gradparity.models import MLP, SoftmaxRegression, module_of
 from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, ModelSpec, Params
 from gradparity_jax import autodiff, backend
 
@@ -50,7 +50,7 @@ def central_differences(spec: ModelSpec, params: Params, batch: Batch, shapes: d
         def loss(flat: Any) -> Any:
             offset = unravel(flat)
             moved = {name: jnp.asarray(value) + offset[name] for name, value in params.items()}
-            return autodiff.MODELS[spec.name].loss(spec, moved, batch, lambda name, value: value + offset[name])
+            return module_of(spec, "gradparity_jax").loss(spec, moved, batch, lambda name, value: value + offset[name])
 
         steps = h * jnp.eye(len(zeros))
         losses = jax.jit(jax.vmap(loss))(jnp.concatenate([steps, -steps]))
