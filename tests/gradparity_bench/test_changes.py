@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from gradparity.errors import UsageError
+from gradparity.timing import unpaired_ratio
 from gradparity_bench.changes import changes, describe, drift
-from gradparity_bench.ratio import unpaired_ratio
 from gradparity_bench.results import Limits, Measurement, Result
 
 Make = Callable[..., Measurement]

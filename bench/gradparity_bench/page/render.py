@@ -8,12 +8,12 @@ from markupsafe import Markup
 
 from gradparity.drawing.page import template
 from gradparity_bench import words
-from gradparity_bench.grid import grid
 from gradparity_bench.page import bars, curves
 from gradparity_bench.page.looks import Looks, looks
 from gradparity_bench.page.roofline import roofline
 from gradparity_bench.places import common_label, differing, full_label, label, place, spelled, sweep_axis, sweeps
-from gradparity_bench.results import Measurement, Result, Row
+from gradparity_bench.results import Measurement, Result
+from gradparity_bench.standings import Standing
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": words.seconds,
@@ -84,13 +84,13 @@ def _facts(result: Result) -> dict[str, dict[str, str]]:
     return {"Model": same, "Run": run, "Machine": {**versions, **result.manifest}}
 
 
-def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Row, str]], list[tuple[Row, str]]]]:
+def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Standing, str]], list[tuple[Standing, str]]]]:
     """Return the grid with each row's ratio to the baseline in words."""
 
-    def cells(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    def cells(rows: Sequence[Standing]) -> list[tuple[Standing, str]]:
         return [(row, words.to_baseline(m, row) or row.status) for row in rows]
 
-    return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in grid(m)]
+    return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in words.grid(m)]
 
 
 def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -> list[Figure]:

@@ -1,35 +1,43 @@
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gradparity_bench.engine.process import WorkerError
-from gradparity_bench.engine.turns import Player, Round, calibrated, take_turns
+from gradparity.timing import take_turns
 
 CALLS = {"step": 40, "loss": 90}
+Round = dict[str, dict[str, float]]
 
 
-class FakeWorker:
+class LostError(Exception):
+    """What a player raises that stops working."""
+
+
+class Player:
     """Writes down who was asked for what, and stops working after so many requests."""
 
     def __init__(self, name: str, log: list[tuple[str, str]], works: int = 1000) -> None:
         self.name, self.log, self.works = name, log, works
 
-    def request(self, do: str, **details: Any) -> dict[str, Any]:
-        if do == "calibrate":
-            return {"count": 40 if details["call"] == "step" else 90}
+    def turn(self, call: str, count: int) -> float:
         if self.works == 0:
-            raise WorkerError("died", "it ended")
+            raise LostError("it ended")
         self.works -= 1
-        self.log.append((self.name, details["call"]))
-        return {"seconds": float(details["count"])}
+        self.log.append((self.name, call))
+        return float(count)
+
+    def calls(self, counts: dict[str, int]) -> dict[str, Callable[[], float]]:
+        return {call: partial(self.turn, call, count) for call, count in counts.items()}
 
 
 def played(names: str, rounds: int, seed: int = 0, **works: int) -> tuple[list[Round], list[tuple[str, str]], Any]:
     log: list[tuple[str, str]] = []
-    failures: dict[str, WorkerError] = {}
-    players = {name: Player(FakeWorker(name, log, works.get(name, 1000)), CALLS) for name in names}
-    return list(take_turns(players, rounds, np.random.default_rng(seed), failures)), log, failures
+    failures: dict[str, LostError] = {}
+    players = {name: Player(name, log, works.get(name, 1000)).calls(CALLS) for name in names}
+    done = list(take_turns(players, rounds, np.random.default_rng(seed), LostError, failures))
+    return done, log, failures
 
 
 def test_in_each_round_each_call_is_timed_once_in_every_worker_before_the_next_call() -> None:
@@ -41,7 +49,7 @@ def test_in_each_round_each_call_is_timed_once_in_every_worker_before_the_next_c
         assert {name for name, _ in group} == {"a", "b", "c"}
         assert {call for _, call in group} == {"step" if turn % 2 == 0 else "loss"}
     for finished in rounds:
-        assert finished == {name: {"step": {"seconds": 40.0}, "loss": {"seconds": 90.0}} for name in "abc"}
+        assert finished == {name: {"step": 40.0, "loss": 90.0} for name in "abc"}
 
 
 def test_every_order_comes_up_and_the_seed_decides_which() -> None:
@@ -62,16 +70,9 @@ def test_a_worker_that_dies_costs_its_own_turns_only(works: int) -> None:
     assert [name for name, _ in log].count("b") == works
 
 
-def test_workers_with_calls_of_their_own_take_part() -> None:
+def test_players_with_calls_of_their_own_take_part() -> None:
     log: list[tuple[str, str]] = []
-    players = {
-        "a": Player(FakeWorker("a", log), CALLS),
-        "limits": Player(FakeWorker("limits", log), {"copy": 3}),
-    }
-    (finished,) = take_turns(players, 1, np.random.default_rng(0), {})
-    assert finished["limits"] == {"copy": {"seconds": 3.0}}
+    players = {"a": Player("a", log).calls(CALLS), "limits": Player("limits", log).calls({"copy": 3})}
+    (finished,) = take_turns(players, 1, np.random.default_rng(0))
+    assert finished["limits"] == {"copy": 3.0}
     assert set(finished["a"]) == {"step", "loss"}
-
-
-def test_a_player_repeats_each_call_as_its_worker_found() -> None:
-    assert calibrated(FakeWorker("a", []), ("step", "loss")).counts == {"step": 40, "loss": 90}
