@@ -7,7 +7,8 @@ import torch
 
 from gradparity.checking import spec_of
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, ModelSpec, Operations, TellsOperations
+from gradparity.protocol import Batch, ModelSpec, Operations
+from gradparity.runtime import TellsOperations
 from gradparity_torch import autodiff, backend
 
 FILE = Path(__file__).parents[2] / "docs" / "examples" / "my_model.py"

@@ -19,8 +19,9 @@ from gradparity.parity.check import draw_params, representable, witnesses_among
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.lines import compare_lines
-from gradparity.protocol import Backend, Batch, HandDerivation, Line, ModelSpec, Operations, Params, TellsOperations
+from gradparity.protocol import Backend, Batch, HandDerivation, Line, ModelSpec, Operations, Params
 from gradparity.recording import forward_order
+from gradparity.runtime import TellsOperations
 from gradparity.subjects.model_file import UserModel, explaining_autograd, preflight
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
