@@ -1,7 +1,7 @@
 """JAX as a library of backends, whoever derives: jit, dtypes, optax's optimisers, and one compiled epoch."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -124,14 +124,13 @@ class _Program:
     dtype: Dtype
 
     def __call__(self, *arguments: Any) -> Any:
-        # jit knows a dict, and no other mapping.
-        given = [dict(a) if isinstance(a, Mapping) else a for a in arguments]
         with _precision(self.dtype):
-            result = self.function(*given)
+            result = self.function(*arguments)
             # JAX may read NumPy's memory after the call returns, when the caller may already have changed it; waiting
             # is cheaper than copying.
-            if any(map(_holds_numpy, given)):
-                jax.block_until_ready(result)  # type: ignore[no-untyped-call]
+            for argument in arguments:
+                if _holds_numpy(argument):
+                    jax.block_until_ready(result)  # type: ignore[no-untyped-call]
             return result
 
     def stages(self, state: State, batch: Batch) -> Iterator[str]:
@@ -156,7 +155,8 @@ def _holds_numpy(argument: Any) -> bool:
     if isinstance(argument, State):
         return False
     if isinstance(argument, Batch):
-        return any(isinstance(a, np.ndarray) for a in (argument.x, argument.y, *argument.extras.values()))
+        x, y, extras = argument
+        return isinstance(x, np.ndarray) or isinstance(y, np.ndarray) or (bool(extras) and _holds_numpy(extras))
     if isinstance(argument, dict):
         return any(isinstance(a, np.ndarray) for a in argument.values())
     return isinstance(argument, np.ndarray)
@@ -172,9 +172,8 @@ def _cast(array: Array, dtype: Dtype) -> Array:
 
 def _in_order(result: Any) -> Any:
     """JAX gives a plain dict back sorted by name; the order of the forward pass would be lost."""
-    if type(result) is tuple:
-        return tuple(OrderedDict(part) if isinstance(part, dict) else part for part in result)
-    return result
+    named = type(result) is tuple and all(isinstance(part, dict) for part in result)
+    return tuple(map(OrderedDict, result)) if named else result
 
 
 def _gathered(loaded: Batch, divisor: Array, index: Array, dtype: Dtype) -> Batch:

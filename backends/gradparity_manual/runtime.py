@@ -25,14 +25,16 @@ class NumpyRuntime:
 
     library = "numpy"
 
-    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:  # noqa: ARG002
+    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:
         """Return the function on arrays whose floating-point numbers are cast to ``dtype``."""
         wanted = np.dtype(dtype)
 
         def cast(array: Array) -> np.ndarray:
             own = np.asarray(array)
-            return own.astype(wanted) if own.dtype.kind == "f" and own.dtype != wanted else own
+            return own if own.dtype == wanted or own.dtype.kind != "f" else own.astype(wanted)
 
+        if how == "step":
+            return lambda state, batch: function(state, batch.map(cast))
         return lambda *arguments: function(*[map_arrays(cast, argument) for argument in arguments])
 
     def from_numpy(self, array: np.ndarray) -> np.ndarray:

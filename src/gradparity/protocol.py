@@ -4,8 +4,7 @@ A *spec* says what is computed, in no framework. A *backend* turns a spec into a
 ``value_and_grad``. Parameters are a flat dict from name to array, with the same names and shapes in every backend;
 whatever is shared between backends is shared as NumPy arrays, never as seeds.
 
-What a backend's author writes, ``ModelFunctions`` and a ``Runtime``, is in ``gradparity.runtime``; the framework makes
-``Backend``, ``Model`` and ``TrainStep`` of it in ``gradparity.model``.
+What a backend's author writes is in ``gradparity.runtime``; ``gradparity.model`` makes a backend of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -146,10 +145,7 @@ class HandWrittenSpec(ModelSpec, Protocol):
 
 @runtime_checkable
 class KeepsStatistics(ModelSpec, Protocol):
-    """A spec with statistics: what a training step updates without a gradient, such as a running mean.
-
-    ``predict`` finds them beside the parameters, under their names; training does not read them.
-    """
+    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters."""
 
     @property
     def statistics(self) -> dict[str, np.ndarray]:
@@ -174,7 +170,7 @@ class PredictsWithExtras(ModelSpec, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Examples as they lie in memory, NumPy's or a library's own: images are uint8 and become float batch by batch."""
+    """Examples as they lie in memory, NumPy's or a library's own."""
 
     x: Array
     """(n, ...): images as uint8, other real inputs as float, tokens as any other integer."""
@@ -210,10 +206,7 @@ class Examples:
 
 @runtime_checkable
 class TrainStep(Protocol):
-    """One optimiser step, compiled; and ``epoch``, many steps in the fastest way the backend has.
-
-    A state belongs to the step that made it: pass the newest one, for a backend may update it in place.
-    """
+    """One optimiser step, compiled; and ``epoch``, many steps. Pass the newest state: it may be updated in place."""
 
     def start(self, params: Params) -> Any:
         """Return the state before the first step. ``params`` is copied, never changed."""
@@ -269,14 +262,6 @@ class Model(Protocol):
 
     def train_step(self, optimizer: Any) -> TrainStep:
         """Compile a training step with an optimiser that ``Backend.optimizer`` returned."""
-
-
-@runtime_checkable
-class TellsOperations(Protocol):
-    """What a model may offer besides: its machine's own operations, for ``gradparity explain``."""
-
-    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
-        """Return, for every line and every parameter, what the machine does for it. No operation is left over."""
 
 
 @runtime_checkable

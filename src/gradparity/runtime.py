@@ -120,6 +120,12 @@ class Runtime(Protocol):
         """Return the rule on the library's arrays. Raises UsageError for a rule that it does not have."""
 
 
+def to_numpy(runtime: Runtime, array: Array) -> np.ndarray:
+    """Copy a library's array to NumPy, dtype kept; waits for it."""
+    runtime.wait(array)
+    return np.array(np.asarray(array))
+
+
 @runtime_checkable
 class RunsEpochs(Protocol):
     """What a runtime may offer besides: an epoch that is faster than its steps one by one."""
@@ -145,3 +151,11 @@ class KeepsPrograms(Protocol):
 
     def forget(self) -> None:
         """Free what is compiled so far, of any model: it is compiled anew when it is next called."""
+
+
+@runtime_checkable
+class TellsOperations(Protocol):
+    """What a model may offer besides: its machine's own operations, for ``gradparity explain``."""
+
+    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
+        """Return, for every line and every parameter, what the machine does for it. No operation is left over."""

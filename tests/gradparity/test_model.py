@@ -38,7 +38,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuntimeBackend:
     return found
 
 
-def test_a_third_partys_eight_members_are_checked(mine: RuntimeBackend) -> None:
+@pytest.mark.usefixtures("mine")
+def test_a_third_partys_eight_members_are_checked() -> None:
     report = specs.check(MLP(widths=(4, 3, 2), activation="tanh"), backends=["numpy", "mine"], n=5)
     assert "mine" in report.witnesses
     assert not report.disagreements
@@ -77,7 +78,7 @@ def test_what_a_third_party_leaves_out_is_derived_or_refused_in_one_line(mine: R
     assert (model.operations(params, batch), model.derivation) == ({}, None)
     with pytest.raises(UsageError, match="softmax_regression: this model has no predict"):
         model.predict(params, batch.x)
-    with pytest.raises(UsageError, match="this backend tells no named values.*updated from mean"):
+    with pytest.raises(UsageError, match=r"this backend tells no named values.*updated from mean"):
         replace(model, spec=Tokens(), functions=ModelFunctions(model.functions.value_and_grad)).train_step(
             mine.optimizer("sgd", lr=0.1)
         )

@@ -1,4 +1,4 @@
-"""A third party's backend, whole: gradients of the spec's hand-written forward by complex steps, on a library of its own.
+"""A third party's backend, whole: gradients of the hand-written forward by complex steps, on a library of its own.
 
 The library is NumPy with another name. Eight members, and no base class: name, differentiation and functions; library,
 compile, from_numpy, wait and optimizer.
@@ -11,6 +11,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.model import RuntimeBackend
+from gradparity.optimizers import SGD
 from gradparity.protocol import Array, Batch, Dtype, HandDerivation, ModelSpec, Params
 from gradparity.runtime import How, ModelFunctions, Optimizer, Rule, map_arrays
 from gradparity_manual import derivation
@@ -44,7 +45,7 @@ def functions(spec: ModelSpec) -> ModelFunctions:
 class Runtime:
     library = "mine"
 
-    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:
+    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:  # noqa: ARG002
         def cast(array: Array) -> np.ndarray:
             return np.asarray(array, dtype) if np.asarray(array).dtype.kind == "f" else np.asarray(array)
 
@@ -57,7 +58,7 @@ class Runtime:
         pass
 
     def optimizer(self, rule: Rule) -> Optimizer:
-        if rule.name != "sgd":
+        if not isinstance(rule, SGD):
             raise UsageError(f"backend 'mine' has no optimizer '{rule.name}': use sgd")
 
         def update(params: Params, gradients: Params, memory: None, _: int) -> tuple[dict[str, Array], None]:

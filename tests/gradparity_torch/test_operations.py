@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, ModelSpec, Operations, TellsOperations
+from gradparity.protocol import Batch, ModelSpec, Operations
+from gradparity.runtime import TellsOperations
 from gradparity.subjects.specs import spec_of
 from gradparity_torch import autodiff, backend
 

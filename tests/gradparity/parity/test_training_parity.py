@@ -157,7 +157,7 @@ def test_a_backend_that_is_coarse_in_float32_makes_no_room_for_itself(monkeypatc
     right = step.__call__
 
     def coarse(self: Any, state: Any, batch: Batch) -> Any:
-        if (self.model.runtime.library, self.model.dtype) == ("torch", "float32"):
+        if (self.runtime.library, self.dtype) == ("torch", "float32"):
             bits = np.asarray(batch.x, np.float32).view(np.int32) & ~0xFFFF
             batch = Batch(bits.view(np.float32), batch.y)
         return right(self, state, batch)
