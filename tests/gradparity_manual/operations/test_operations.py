@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 import gradparity_manual.operations as hand
 from gradparity import operations
 from gradparity.recording import Gradients, View
-from gradparity_manual.operations import affine, cross_entropy, entrywise, squares
+from gradparity_manual.operations import affine, cross_entropy, embedding, entrywise, squares
 from gradparity_manual.operations.cross_entropy import log_sum_exp, one_hot, softmax
 from gradparity_manual.operations.entrywise import FUNCTIONS
 
@@ -114,6 +114,16 @@ def test_an_affine_map_gives_each_of_what_it_reads_its_share() -> None:
     np.testing.assert_allclose(d["W"], slope(lambda a: loss(W=a), p["W"]), atol=1e-8)
     np.testing.assert_allclose(d["b"], slope(lambda a: loss(b=a), p["b"]), atol=1e-8)
     np.testing.assert_allclose(affine.share_of_input(p, d), slope(lambda a: loss(x=a), x), atol=1e-8)
+
+
+def test_a_row_of_a_table_receives_the_sum_over_the_places_of_its_token() -> None:
+    rng = np.random.default_rng(0)
+    x, upstream = np.array([[0, 2, 2], [3, 0, 2]]), rng.normal(size=(2, 3, 4))
+    p, d = {"table": rng.normal(size=(5, 4))}, Gradients(out=upstream)
+    embedding.backward(p, x, d)
+    expected = slope(lambda a: float((embedding.forward({"table": a}, x, {}) * upstream).sum()), p["table"])
+    np.testing.assert_allclose(d["table"], expected, atol=1e-8)
+    assert not d["table"][[1, 4]].any()
 
 
 def test_losses_have_the_slope_of_each_example() -> None:
