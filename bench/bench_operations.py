@@ -12,16 +12,15 @@ from typing import Any
 import jaxtyping
 import numpy as np
 import pytest
-from gradparity_bench.engine.guard import gradient_refusal
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from gradparity import data, registry
 from gradparity.data import Dataset
 from gradparity.manifest import manifest
-from gradparity.models import MODELS
-from gradparity.models.configure import Spec, spec_for_data
+from gradparity.models import RegisteredSpec, names, spec_for_data
 from gradparity.protocol import Backend, Batch, Dtype, TrainStep
 from gradparity_bench.engine import limits as machine
+from gradparity_bench.engine.guard import gradient_refusal
 from gradparity_bench.points import step_bytes
 from gradparity_bench.results import Limits
 
@@ -38,8 +37,8 @@ def digits() -> Dataset:
     return data.load("digits")
 
 
-@pytest.fixture(scope="session", params=list(MODELS))
-def spec(request: pytest.FixtureRequest, digits: Dataset) -> Spec:
+@pytest.fixture(scope="session", params=names())
+def spec(request: pytest.FixtureRequest, digits: Dataset) -> RegisteredSpec:
     """Each model in turn."""
     return spec_for_data(request.param, digits)
 
@@ -48,7 +47,7 @@ _refusal = cache(gradient_refusal)
 
 
 @pytest.fixture(scope="session", params=registry.names())
-def backend(request: pytest.FixtureRequest, spec: Spec) -> Backend:
+def backend(request: pytest.FixtureRequest, spec: RegisteredSpec) -> Backend:
     """Each registered backend in turn; skips, with the reason, one that is missing or whose gradients disagree."""
     status, reason = _refusal(spec, request.param)
     if status != "timed":
@@ -57,7 +56,7 @@ def backend(request: pytest.FixtureRequest, spec: Spec) -> Backend:
 
 
 @pytest.fixture
-def params(spec: Spec) -> dict[str, np.ndarray]:
+def params(spec: RegisteredSpec) -> dict[str, np.ndarray]:
     """Initial parameters, in float64."""
     return spec.init(np.random.default_rng(42))
 
@@ -75,7 +74,7 @@ def batch(digits: Dataset, backend: Backend) -> Batch:
 
 
 @pytest.fixture
-def step(spec: Spec, backend: Backend) -> TrainStep:
+def step(spec: RegisteredSpec, backend: Backend) -> TrainStep:
     """A training step of plain gradient descent."""
     return backend.model(spec).train_step(backend.optimizer("sgd", lr=0.1))
 
@@ -100,7 +99,7 @@ def _without_shape_checks() -> Iterator[None]:
 def clock(
     benchmark: BenchmarkFixture,
     operation: str,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     call: Callable[..., Any],
     arguments: Callable[[], tuple[Any, ...]],
@@ -131,7 +130,7 @@ def clock(
     benchmark.pedantic(blocked, setup=setup, rounds=rounds, warmup_rounds=max(2, rounds // 10))  # type: ignore[no-untyped-call]
 
 
-def beside_the_limit(benchmark: BenchmarkFixture, spec: Spec, limits: Limits, steps: float) -> None:
+def beside_the_limit(benchmark: BenchmarkFixture, spec: RegisteredSpec, limits: Limits, steps: float) -> None:
     """Note the share of the machine's limit that the timed call reached, which did so many training steps.
 
     1 is as fast as this machine can: the longer of computing the steps' operations and moving their bytes.
@@ -149,14 +148,14 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 
 def test_forward(
-    benchmark: BenchmarkFixture, spec: Spec, backend: Backend, native: dict[str, Any], batch: Batch
+    benchmark: BenchmarkFixture, spec: RegisteredSpec, backend: Backend, native: dict[str, Any], batch: Batch
 ) -> None:
     """Time the loss alone, on arrays of the backend."""
     clock(benchmark, "forward", spec, backend, backend.model(spec).loss, lambda: (native, batch), rounds=300)
 
 
 def test_gradient(
-    benchmark: BenchmarkFixture, spec: Spec, backend: Backend, native: dict[str, Any], batch: Batch
+    benchmark: BenchmarkFixture, spec: RegisteredSpec, backend: Backend, native: dict[str, Any], batch: Batch
 ) -> None:
     """Time the loss and its gradient, without an update, on arrays of the backend."""
     call = backend.model(spec).value_and_grad
@@ -165,7 +164,7 @@ def test_gradient(
 
 def test_train_step(
     benchmark: BenchmarkFixture,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     step: TrainStep,
     params: dict[str, np.ndarray],
@@ -179,7 +178,7 @@ def test_train_step(
 
 def test_epoch(
     benchmark: BenchmarkFixture,
-    spec: Spec,
+    spec: RegisteredSpec,
     backend: Backend,
     step: TrainStep,
     params: dict[str, np.ndarray],

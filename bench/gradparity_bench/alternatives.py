@@ -21,7 +21,7 @@ from gradparity.data import load
 from gradparity.drawing import Table, table_of
 from gradparity.errors import unknown
 from gradparity.manifest import manifest, versions
-from gradparity.models.configure import spec_for_data
+from gradparity.models import spec_for_data
 from gradparity.output import require_writable
 from gradparity.report.cli.options import DataDir, JsonFile
 from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress

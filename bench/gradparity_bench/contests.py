@@ -10,7 +10,7 @@ import typer
 
 from gradparity.drawing import Table, terminal, text
 from gradparity.errors import UsageError
-from gradparity.models.configure import Spec
+from gradparity.models import RegisteredSpec
 from gradparity.output import write_json
 from gradparity.protocol import Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
@@ -28,7 +28,7 @@ PATIENCE = 600.0
 
 def contests(
     groups: Sequence[Sequence[Entry]],
-    spec: Spec,
+    spec: RegisteredSpec,
     examples: Examples,
     *,
     batch_size: int,

@@ -4,15 +4,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from gradparity_bench.engine.guard import WeightGuard, weight_guard
 
 from gradparity import data, registry
-from gradparity.models import SoftmaxRegression
-from gradparity.models.configure import spec_for_data
+from gradparity.models import SoftmaxRegression, spec_for_data
 from gradparity.parity.norms import relative_error
 from gradparity_bench.alternatives import MODELS
 from gradparity_bench.contestants import numpy_loops
 from gradparity_bench.drawn import EPOCHS, Loop, Task, draw, own_loop, trained
+from gradparity_bench.engine.guard import WeightGuard, weight_guard
 from gradparity_bench.entries import ALTERNATIVES, LR, Entry, training
 from gradparity_bench.speed import OVERHEAD, SPEED
 from gradparity_bench.standings import Point

@@ -10,7 +10,6 @@ Importing this package imports no backend, and so neither JAX nor PyTorch.
 from typing import Any
 
 from gradparity.explain.explanation import (
-    DIFFERENCES,
     HAND,
     Column,
     Comparison,
@@ -19,6 +18,7 @@ from gradparity.explain.explanation import (
     Explanation,
     Verdict,
 )
+from gradparity.parity.rows import DIFFERENCES
 from gradparity.protocol import Batch
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from gradparity.explain.explanation import DIFFERENCES, HAND, Column, Comparison, Verdict
+from gradparity.explain.explanation import HAND, Column, Comparison, Verdict
 from gradparity.explain.slopes import Slope, Slopes
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm
-from gradparity.parity.report import Row
+from gradparity.parity.rows import DIFFERENCES, Row
 from gradparity.protocol import Trace
 
 GIVEN = "given, for every backward pass starts from ∂L/∂L = 1"

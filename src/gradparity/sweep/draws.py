@@ -16,11 +16,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradparity import registry
+from gradparity.inputs import LARGEST
 from gradparity.journal import append, read
-from gradparity.models.variants import LARGEST, VARIANTS
+from gradparity.models import names, require_model
 from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
-from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+from gradparity.protocol import Dtype, ModelSpec
+from gradparity.runtime import KeepsPrograms
 from gradparity.subjects import specs
 
 COMPILED = {"jax": 50}
@@ -94,9 +96,9 @@ def sweep(
     is told how many draws are done. Raises UsageError where the model or a backend cannot be used, and where the
     journal is of another sweep.
     """
-    names = registry.installed() if backends is None else list(backends)
-    drawn = list(draws(model, count, seed=seed, backends=names, lanes=lanes))
-    about = {"model": model, "seed": seed, "backends": names, "lanes": list(lanes)}
+    chosen = registry.installed() if backends is None else list(backends)
+    drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
+    about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
     before = [] if journal is None else [Outcome(**line) for line in read(journal, about)]
     outcomes = {outcome.index: outcome for outcome in before if outcome.index < count}
     pending = [draw for draw in drawn if draw.index not in outcomes]
@@ -117,12 +119,13 @@ def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: 
     chosen = {name: registry.backend(name) for name in backends}
     # A compiling backend sits out only where another machine is there to be the witness.
     quick_witness = any(b.library not in COMPILED and b.differentiation == "machine" for b in chosen.values())
-    if model not in VARIANTS:
+    registered = require_model(model) if model in names() else None
+    if registered is None:
         specs.spec_of(model)
     for index in range(count):
         rng = np.random.default_rng([seed, index])
-        if model in VARIANTS:
-            spec, n = VARIANTS[model](rng)
+        if registered is not None:
+            spec, n = registered.draw(rng)
             settings = asdict(spec)
         else:
             settings, n = {}, int(rng.integers(3, LARGEST))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.models.variants import VARIANTS
+from gradparity.models import names
 from gradparity.report.cli import sweep as cli
 from gradparity.sweep import draws as sweeping
 from gradparity.sweep.draws import Draw, Outcome, draws, sweep
@@ -157,7 +157,7 @@ def test_a_file_without_counter_example_is_refused(tmp_path: Path, content: str)
 
 def test_the_file_of_a_draw_gives_the_same_draw(tmp_path: Path) -> None:
     path = tmp_path / "counter.json"
-    for model in VARIANTS:
+    for model in names():
         (draw,) = draws(model, 1, seed=2, backends=QUICK, lanes=["float64", "float32"])
         path.write_text(json.dumps(asdict(draw)))
         read = cli.counter_example(path)

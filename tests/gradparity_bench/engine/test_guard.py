@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradparity_bench.engine.guard import EXAMPLES, WeightGuard, gradient_refusal, weight_guard
 
 from gradparity import SoftmaxRegression
 from gradparity_bench.contestants import numpy_loops
 from gradparity_bench.drawn import Drawn, Task, Weights, trained
+from gradparity_bench.engine.guard import EXAMPLES, WeightGuard, gradient_refusal, weight_guard
 from gradparity_bench.standings import Point
 
 POINT = Point("softmax_regression", {}, 16, "float32", 1)

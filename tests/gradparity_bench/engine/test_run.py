@@ -5,12 +5,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gradparity_bench.engine.guard import GradientGuard
 
 import gradparity_bench
 from gradparity.errors import UsageError
 from gradparity_bench.drawn import draw
 from gradparity_bench.engine import run as engine
+from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.engine.measure import Bench, measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.points import points, spec_at
@@ -21,7 +21,8 @@ BROKEN = """
 import os, time
 from dataclasses import dataclass
 import numpy as np
-from gradparity_manual.on_numpy import NumpyBackend, NumpyModel
+from gradparity.model import BackendModel, RuntimeBackend
+from gradparity_manual import backend as numpy
 
 class Step:
     def __init__(self, step, how):
@@ -45,19 +46,21 @@ class Step:
             state = self.step.start({name: 0 * value for name, value in self.step.params(state).items()})
         return state, loss
 
-@dataclass(frozen=True)
-class Model(NumpyModel):
+@dataclass(frozen=True, eq=False)
+class Model(BackendModel):
     how: str = ""
 
     def train_step(self, optimizer):
         return Step(super().train_step(optimizer), self.how)
 
-class Broken(NumpyBackend):
+class Broken(RuntimeBackend):
     def model(self, spec, dtype="float32"):
         right = super().model(spec, dtype)
-        return Model(right.spec, right.dtype, right.functions, self.name)
+        return Model(right.spec, right.dtype, right.functions, right.runtime, self.name)
 
-dies, hangs, greedy, idle, tires = map(Broken, ("dies", "hangs", "greedy", "idle", "tires"))
+dies, hangs, greedy, idle, tires = (
+    Broken(name, "hand", numpy.functions, numpy.runtime) for name in ("dies", "hangs", "greedy", "idle", "tires")
+)
 """
 NAMES = ("dies", "hangs", "greedy", "idle", "tires")
 POINTS = points("softmax_regression", batch_size=[8])

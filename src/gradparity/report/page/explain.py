@@ -35,19 +35,19 @@ def render(explanation: Explanation) -> str:
     gradients = {
         line.name: Side(f"gradient-{i}", f"d({line.name})") for i, line in enumerate(explanation.lines) if line.gradient
     }
-    given = [name for name in explanation.inputs if any(edge.source == name for edge in explanation.edges)]
+    given = [name for name in explanation.inputs if explanation.read_by(name)]
     names = [*given, *values]
     return template("explain.html.jinja", "gradparity.report.page").render(
         explanation=explanation,
-        headline=_headline(explanation),
+        headline=explanation.headline,
         agrees=explanation.agrees,
         accusations=list(_accusations(explanation)),
         facts=_facts(explanation),
         values=values,
         gradients=gradients,
         drawing=graph.draw(names, explanation.edges) if explanation.edges else None,
-        reads={n: [edge.source for edge in explanation.edges if edge.target == n] for n in names},
-        read_by={n: [edge.target for edge in explanation.edges if edge.source == n] for n in names},
+        reads={n: explanation.reads(n) for n in names},
+        read_by={n: explanation.read_by(n) for n in names},
         shapes={**explanation.inputs, **{line.name: line.value.shape for line in explanation.lines}},
         programs={
             name: _program(explanation, name, values, gradients) for name in _telling(explanation, recorded=False)
@@ -56,12 +56,6 @@ def render(explanation: Explanation) -> str:
         differences=DIFFERENCES,
         digest=_digest,
     )
-
-
-def _headline(explanation: Explanation) -> str:
-    if explanation.different:
-        return f"Different from the machine: {words.listing(explanation.different)}."
-    return "No line differs from the machine by more than rounding."
 
 
 def _accusations(explanation: Explanation) -> Iterator[str]:

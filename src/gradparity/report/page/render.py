@@ -16,7 +16,7 @@ from gradparity.parity import Report
 from gradparity.parity.rows import Row
 from gradparity.parity.training_parity import TrainingParity
 from gradparity.protocol import Dtype
-from gradparity.report.page import images, panels, plots
+from gradparity.report.page import panels, plots
 from gradparity.training import MONITORED
 
 
@@ -54,7 +54,7 @@ def render_comparison(comparison: Comparison) -> str:
         monitored=min(MONITORED, len(comparison.dataset.train)),
         weights=panels.weights(comparison),
         gradients=panels.gradients(comparison),
-        color_bar=images.color_bar(),
+        color_bar=panels.color_bar(),
         timing=_timing(comparison),
         untimed=[name for name in report.backends if name not in _timed(comparison)],
         steps=comparing.STEPS,

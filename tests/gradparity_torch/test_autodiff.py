@@ -10,7 +10,7 @@ from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, Model, Params, Trace
 from gradparity_torch import backend
-from gradparity_torch.autograd import functions
+from gradparity_torch.autodiff import functions
 
 X = np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, -1.0]])
 PARAMS = {"w": np.array([0.5, -2.0]), "unused": np.array([[3.0, 4.0]])}
@@ -223,7 +223,7 @@ def test_says_in_one_line_what_is_wrong_with_a_forward(forward: Callable[..., No
 
 
 def test_a_hand_written_model_has_no_predict() -> None:
-    with pytest.raises(UsageError, match=r"^written: a hand-written model has no predict"):
+    with pytest.raises(UsageError, match=r"^written: this model has no predict"):
         model(least_squares).predict(PARAMS, X)
 
 

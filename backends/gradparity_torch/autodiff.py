@@ -1,60 +1,71 @@
 """Gradients by torch.autograd: of the package's own forward passes, and of a user's hand-written one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from gradparity.errors import UsageError, unknown
-from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.errors import UsageError
+from gradparity.models import module_of
+from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
 from gradparity.recording import TappedCache
-from gradparity_torch import mlp, softmax_regression
+from gradparity.runtime import ModelFunctions
 from gradparity_torch.operations import operations
 
 Loss = Callable[[Params, Batch, Tap], Tensor]
-Predict = Callable[[Params, Tensor, Tap], Tensor]
+Predict = Callable[..., Tensor]
 Place = TypeVar("Place", Tensor, GradientEdge)
 """Where in a graph a gradient is wanted."""
-
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
     """Return the model's mathematics on PyTorch tensors, differentiated by torch.autograd.
 
     A spec that brings its own hand derivation is differentiated through its hand-written ``forward``.
-    Raises UsageError for a spec that is neither that nor one of MODELS.
+    Raises UsageError for a spec that is neither that nor a model with a file here.
     """
     loss, predict = _hand_written(spec) if isinstance(spec, HandWrittenSpec) else _built_in(spec)
 
-    def value_and_grad(params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        leaves = {name: _leaf(value) for name, value in params.items()}
-        with torch.enable_grad():
-            value = loss(leaves, batch, _identity)
-        return value.detach(), _gradients(value, leaves, leaves)
-
     return ModelFunctions(
+        value_and_grad=partial(_value_and_grad, loss, _identity),
         loss=lambda params, batch: loss(params, batch, _identity),
-        value_and_grad=value_and_grad,
-        predict=lambda params, x: predict(params, x, _identity),
+        predict=predict,
         trace=partial(_trace, loss),
-        derivation=None,
         operations=partial(operations, loss),
+        observing=partial(_observing, loss),
     )
 
 
-def _built_in(spec: ModelSpec) -> tuple[Loss, Predict]:
-    if spec.name not in MODELS:
-        raise unknown("model of backend 'torch'", spec.name, MODELS)
-    model = MODELS[spec.name]
-    return partial(model.loss, spec), partial(model.predict, spec)
+def _value_and_grad(loss: Loss, tap: Tap, params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    leaves = {name: _leaf(value) for name, value in params.items()}
+    with torch.enable_grad():
+        value = loss(leaves, batch, tap)
+    return value.detach(), _gradients(value, leaves, leaves)
 
 
-def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
+def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], Any]:
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Params]:
+        values: dict[str, Tensor] = {}
+
+        def tap(name: str, value: Tensor) -> Tensor:
+            if name in names:
+                values[name] = value.detach()
+            return value
+
+        return *_value_and_grad(loss, tap, params, batch), values
+
+    return value_and_grad
+
+
+def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
+    model = module_of(spec, "gradparity_torch")
+    return partial(model.loss, spec), lambda params, x, *extras: model.predict(spec, params, x, _identity, *extras)
+
+
+def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict | None]:
     def loss(params: Params, batch: Batch, tap: Tap) -> Tensor:
         c = TappedCache(tap)
         spec.hand.forward(params, batch, c)
@@ -67,10 +78,7 @@ def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
             )
         return value
 
-    def predict(*_: object) -> Tensor:
-        raise UsageError(f"{spec.name}: a hand-written model has no predict, only a loss: use loss or trace")
-
-    return loss, predict
+    return loss, None
 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
