@@ -1,4 +1,4 @@
-"""A model of another package: four files and one entry point, and every command takes it."""
+"""A model of another package, on whole numbers: four files and one entry point, and every command takes it."""
 
 import json
 import os
@@ -11,24 +11,27 @@ import numpy as np
 import pytest
 
 import gradparity
-from gradparity import __main__, inputs, models
+from gradparity import __main__, data, inputs, models
+from gradparity.data import Dataset
 from gradparity.errors import UsageError
+from gradparity.protocol import Examples
 from gradparity.sweep.draws import sweep
 
 SPEC = '''
 from dataclasses import dataclass
-from gradparity.inputs import distinct_sizes, normal_inputs, unbalanced_labels
-from gradparity.operations import affine, cross_entropy, reductions
+from gradparity.inputs import distinct_sizes, token_inputs, unbalanced_labels
+from gradparity.operations import affine, cross_entropy, embedding, reductions
 from gradparity.operations.rules import SEED, Rule, line
 from gradparity.protocol import Batch
-import numpy as np
 
 @dataclass(frozen=True)
-class Scaled:
-    """logits = (x s) W + b: each feature has a scale of its own."""
-    features: int = 4
+class Tokens:
+    """logits = mean(table[x]) W + b: the classes of short texts."""
+    length: int = 4
     classes: int = 3
-    name = "scaled"
+    vocabulary: int = 7
+    width: int = 5
+    name = "tokens"
     real_targets = False
 
     @classmethod
@@ -37,8 +40,8 @@ class Scaled:
 
     @classmethod
     def draw(cls, rng):
-        features, classes, n = distinct_sizes(rng, 3)
-        return cls(features, classes), n
+        *sizes, n = distinct_sizes(rng, 5)
+        return cls(*(min(size, 9 + k) for k, size in enumerate(sizes))), min(n, 20)
 
     @classmethod
     def variants(cls):
@@ -46,52 +49,59 @@ class Scaled:
 
     @property
     def param_shapes(self):
-        head = affine.shapes(self.features, self.classes)
-        return {"s": (self.features,)} | {f"head.{name}": shape for name, shape in head.items()}
+        rows, head = embedding.shapes(self.vocabulary, self.width), affine.shapes(self.width, self.classes)
+        return {"rows.table": rows["table"]} | {f"head.{name}": shape for name, shape in head.items()}
 
     @property
     def derivation(self):
+        of_rows = Rule(r"\\frac{1}{l} \\mathrm{d}M", "Every place has the same share of the mean.")
         return (
-            line("s", "s", Rule(r"\\textstyle\\sum_i X_i \\odot \\mathrm{d}U_i", "Every example has the same scales.")),
-            line("scaled", "U", affine.of_input("W", "Z"), r"X \\odot s"),
-            line("head.W", "W", affine.of_weights("U", "Z")),
+            line("rows.table", "E", embedding.of_table("X", "R")),
+            line("rows.out", "R", of_rows, embedding.value("E", "X")),
+            line("mean", "M", affine.of_input("W", "Z"), r"\\frac{1}{l} \\sum_j R_j"),
+            line("head.W", "W", affine.of_weights("M", "Z")),
             line("head.b", "b", affine.of_bias("Z")),
-            line("head.out", "Z", cross_entropy.of_input("mean", "Z"), affine.value("U", "W", "b")),
+            line("head.out", "Z", cross_entropy.of_input("mean", "Z"), affine.value("M", "W", "b")),
             line("loss", "L", SEED, reductions.value("mean", cross_entropy.value("Z"))),
         )
 
     def init(self, rng):
-        drawn = {name: rng.normal(0, 0.1, shape) for name, shape in self.param_shapes.items()}
-        return drawn | {"s": np.ones(self.features)}
+        return {name: rng.normal(0, 0.5, shape) for name, shape in self.param_shapes.items()}
 
     def example_batch(self, rng, n):
-        return Batch(normal_inputs(rng, n, self.features), unbalanced_labels(rng, n, self.classes))
+        return Batch(token_inputs(rng, n, self.length, self.vocabulary), unbalanced_labels(rng, n, self.classes))
 
     def flops(self, n):
-        return affine.flops(n, self.features, self.classes, of_input=True) + cross_entropy.flops(n, self.classes)
+        head = affine.flops(n, self.width, self.classes, of_input=True)
+        return embedding.flops(n * self.length, self.width) + head + cross_entropy.flops(n, self.classes)
 '''
 MANUAL = """
 from gradparity.recording import View
-from gradparity_manual.operations import affine, cross_entropy
+from gradparity_manual.operations import affine, cross_entropy, embedding, namespace
 
 def predict(spec, p, x, c):
-    c["scaled"] = x * p["s"]
-    return affine.forward(View(p, "head"), c["scaled"], View(c, "head"))
+    rows = embedding.forward(View(p, "rows"), x, View(c, "rows"))
+    c["mean"] = rows.sum(axis=1) / x.shape[1]
+    return affine.forward(View(p, "head"), c["mean"], View(c, "head"))
 
 def forward(spec, p, batch, c):
     c["loss"] = cross_entropy.forward(predict(spec, p, batch.x, c), batch.y).mean()
 
 def backward(spec, p, batch, c, d):
-    d["head.out"] = d["loss"] / batch.x.shape[0] * cross_entropy.backward(c["head.out"], batch.y)
-    affine.backward(c["scaled"], View(d, "head"))
-    d["scaled"] = affine.share_of_input(View(p, "head"), View(d, "head"))
-    d["s"] = (batch.x * d["scaled"]).sum(axis=0)
+    n, length = batch.x.shape
+    d["head.out"] = d["loss"] / n * cross_entropy.backward(c["head.out"], batch.y)
+    affine.backward(c["mean"], View(d, "head"))
+    d["mean"] = affine.share_of_input(View(p, "head"), View(d, "head"))
+    xp = namespace(d["mean"])
+    d["rows.out"] = xp.broadcast_to(d["mean"][:, None, :] / length, (n, length, d["mean"].shape[1]))
+    embedding.backward(View(p, "rows"), batch.x, View(d, "rows"))
 """
 JAX = """
 import optax
 
 def predict(spec, params, x, tap):
-    return tap("head.out", tap("scaled", x * params["s"]) @ params["head.W"] + params["head.b"])
+    mean = tap("mean", tap("rows.out", params["rows.table"][x]).mean(axis=1))
+    return tap("head.out", mean @ params["head.W"] + params["head.b"])
 
 def loss(spec, params, batch, tap):
     logits = predict(spec, params, batch.x, tap)
@@ -101,7 +111,8 @@ TORCH = """
 from torch.nn import functional as F
 
 def predict(spec, params, x, tap):
-    return tap("head.out", tap("scaled", x * params["s"]) @ params["head.W"] + params["head.b"])
+    mean = tap("mean", tap("rows.out", F.embedding(x, params["rows.table"])).mean(dim=1))
+    return tap("head.out", mean @ params["head.W"] + params["head.b"])
 
 def loss(spec, params, batch, tap):
     return tap("loss", F.cross_entropy(predict(spec, params, batch.x, tap), batch.y))
@@ -111,19 +122,19 @@ def loss(spec, params, batch, tap):
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installed package, as pip would leave it; a subprocess sees it too."""
-    folder = tmp_path / "scaled_model"
+    folder = tmp_path / "tokens_model"
     folder.mkdir()
     for file, text in {"__init__": "", "spec": SPEC, "manual": MANUAL, "jax": JAX, "torch": TORCH}.items():
         (folder / f"{file}.py").write_text(text)
-    about = tmp_path / "scaled_model-1.0.dist-info"
+    about = tmp_path / "tokens_model-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: scaled-model\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[{models.GROUP}]\nscaled = scaled_model\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tokens-model\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[{models.GROUP}]\ntokens = tokens_model\n")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH")))))
     yield folder
-    for name in [name for name in sys.modules if name.partition(".")[0] == "scaled_model"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tokens_model"]:
         del sys.modules[name]
 
 
@@ -137,39 +148,53 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.usefixtures("package")
 def test_it_is_listed_checked_explained_and_swept(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "each feature has a scale of its own" in run(capsys, "models")
-    report = gradparity.check("scaled")
+    assert "the classes of short texts" in run(capsys, "models")
+    report = gradparity.check("tokens")
     report.assert_ok()
-    assert {row.line for row in report.rows} >= {"s", "scaled", "head.W", "head.out", "loss"}
-    assert 'c["head.out"] = x @ p["head.W"] + p["head.b"]' in run(capsys, "explain", "scaled")
-    assert len(sweep("scaled", 3, backends=["numpy", "torch"]).outcomes) == 3
+    assert {row.line for row in report.rows} == {
+        "rows.table",
+        "rows.out",
+        "mean",
+        "head.W",
+        "head.b",
+        "head.out",
+        "loss",
+    }
+    assert 'c["head.out"] = x @ p["head.W"] + p["head.b"]' in run(capsys, "explain", "tokens")
+    assert len(sweep("tokens", 2, backends=["numpy", "torch"]).outcomes) == 2
 
 
 @pytest.mark.usefixtures("package")
-def test_it_is_trained_and_compared_on_data(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Epoch 02 - Loss" in run(capsys, "train", "scaled", "--epochs", "2")
-    assert "scaled" in run(capsys, "compare", "scaled", "--epochs", "1", "--backends", "numpy,torch")
+def test_it_is_trained_and_compared_on_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x = inputs.token_inputs(rng, 300, 4, 7)
+    examples = Examples(x, (x == 6).any(axis=1).astype(np.int64))
+    monkeypatch.setattr(data, "load", lambda *_, **__: Dataset("texts", examples, examples, 2, None))
+    assert "Epoch 02 - Loss" in run(capsys, "train", "tokens", "--epochs", "2")
+    assert "tokens" in run(capsys, "compare", "tokens", "--epochs", "1", "--backends", "numpy,torch")
 
 
 @pytest.mark.usefixtures("package")
 def test_it_is_timed_in_processes_of_their_own(tmp_path: Path) -> None:
-    words = ["bench", "scaled", "--backends", "numpy,torch", "--rounds", "3", "--json", str(tmp_path / "result.json")]
+    words = ["bench", "tokens", "--backends", "numpy,torch", "--rounds", "3", "--json", str(tmp_path / "result.json")]
     ran = subprocess.run([sys.executable, "-m", "gradparity", *words], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "scaled" in json.dumps(json.loads((tmp_path / "result.json").read_text()))
+    assert "tokens" in json.dumps(json.loads((tmp_path / "result.json").read_text()))
 
 
 def test_a_file_that_is_missing_is_named(package: Path) -> None:
     (package / "jax.py").unlink()
-    with pytest.raises(UsageError, match=r"model 'scaled' has no scaled_model/jax\.py"):
-        gradparity.backend("jax").model(models.default_spec("scaled"))
-    gradparity.backend("numpy").model(models.default_spec("scaled"))
+    with pytest.raises(UsageError, match=r"model 'tokens' has no tokens_model/jax\.py"):
+        gradparity.backend("jax").model(models.default_spec("tokens"))
+    gradparity.backend("numpy").model(models.default_spec("tokens"))
 
 
 def test_a_file_with_two_specs_is_refused(package: Path) -> None:
-    (package / "spec.py").write_text(SPEC + "\n@dataclass(frozen=True)\nclass Other(Scaled):\n    pass\n")
-    with pytest.raises(UsageError, match=r"model 'scaled': scaled_model\.spec must hold one spec, got 2"):
-        gradparity.check("scaled")
+    (package / "spec.py").write_text(SPEC + "\n@dataclass(frozen=True)\nclass Other(Tokens):\n    pass\n")
+    with pytest.raises(UsageError, match=r"model 'tokens': tokens_model\.spec must hold one spec, got 2"):
+        gradparity.check("tokens")
 
 
 @pytest.mark.usefixtures("package")
