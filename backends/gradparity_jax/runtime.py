@@ -14,7 +14,7 @@ import optax
 
 from gradparity.errors import unknown
 from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
-from gradparity.runtime import How, Optimizer, Rule, State, Step, map_arrays
+from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 
 RULES: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda rule: optax.sgd(rule.lr),
@@ -52,7 +52,7 @@ class JaxRuntime:
         """Free what JAX has compiled so far in this process."""
         jax.clear_caches()  # type: ignore[no-untyped-call]
 
-    def optimizer(self, rule: Rule) -> Optimizer:
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
         """Return optax's rule, on parameters of which each matrix lies transposed: W as (outputs, inputs).
 
         XLA then computes the gradient as dWᵀ = dZᵀX, (outputs, n)·(n, inputs), where its CPU code for dW = XᵀdZ is

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import ThreadpoolController
 
 from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
-from gradparity.runtime import How, Optimizer, Rule, State, Step, map_arrays
+from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 from gradparity_manual import update_rules
 
 SMALL_STEP = 50e6
@@ -44,7 +44,7 @@ class NumpyRuntime:
     def wait(self, x: Any) -> None:
         """Return at once: NumPy computes nothing asynchronously."""
 
-    def optimizer(self, rule: Rule) -> Optimizer:
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
         """Return the hand-written update rule, which changes parameters and memory in place."""
         return update_rules.optimizer(rule)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradparity.errors import unknown
 from gradparity.optimizers import SGD, Adam, Momentum
-from gradparity.runtime import Optimizer, Rule
+from gradparity.runtime import Optimizer, UpdateRule
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 
@@ -64,7 +64,7 @@ def adam(rule: Adam) -> Optimizer:
 RULES: dict[str, Callable[[Any], Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
 
 
-def optimizer(rule: Rule) -> Optimizer:
+def optimizer(rule: UpdateRule) -> Optimizer:
     """Return the update of a rule. Raises UsageError for one that is not written out here."""
     if rule.name not in RULES:
         raise unknown("optimizer of NumPy", rule.name, RULES)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gradparity.errors import unknown
 from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
-from gradparity.runtime import How, Optimizer, Rule, State, Step, map_arrays
+from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 
 RULES: dict[str, Callable[[list[Tensor], Any], torch.optim.Optimizer]] = {
     "sgd": lambda params, rule: torch.optim.SGD(params, lr=rule.lr),
@@ -56,7 +56,7 @@ class TorchRuntime:
         if any(tensor.is_cuda for tensor in _tensors(x)):
             torch.cuda.synchronize()
 
-    def optimizer(self, rule: Rule) -> Optimizer:
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
         """Return PyTorch's own optimiser of the rule, which updates the parameters in place."""
         if rule.name not in RULES:
             raise unknown("optimizer of PyTorch", rule.name, RULES)

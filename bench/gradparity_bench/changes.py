@@ -85,7 +85,7 @@ def changes(old: Result, new: Result) -> Changes:
     return Changes(compared, lost, versions, remarks)
 
 
-def describe(found: Changes) -> Iterator[str]:
+def changes_in_words(found: Changes) -> Iterator[str]:
     """Yield a line for each difference of the manifests, remark and change beyond the noise, then a summary."""
     for name, (before, after) in found.versions.items():
         yield f"{name}: {before} before, {after} now"

@@ -112,7 +112,7 @@ def compare_command(
     from gradparity_bench.results import Result
 
     found = changes.changes(Result.read(old), Result.read(new))
-    for line in changes.describe(found):
+    for line in changes.changes_in_words(found):
         print(line)
     raise typer.Exit(1 if found.slower else 0)
 

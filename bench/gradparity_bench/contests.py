@@ -15,7 +15,7 @@ from gradparity.output import write_json
 from gradparity.protocol import Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
 from gradparity_bench.engine.guard import weight_guard
-from gradparity_bench.engine.measure import Bench, Progress, measure
+from gradparity_bench.engine.measure import Bench, Progress, measure_contestants
 from gradparity_bench.entries import LR, Entry
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Point
@@ -46,7 +46,7 @@ def contests(
     guard = weight_guard(Task(point, drawn, LR))
     with tempfile.TemporaryDirectory(prefix="gradparity-contest-") as name:
         bench = Bench(rounds, SEED, guard, Path(name), PATIENCE, progress)
-        found = [measure(bench, group, point, drawn, ("epoch",), limits=False) for group in groups]
+        found = [measure_contestants(bench, group, point, drawn, ("epoch",), limits=False) for group in groups]
     return [_with_its_first(m) for m in found]
 
 

@@ -81,7 +81,7 @@ class Verdict:
     """Why, in a sentence for each lane and witness that says something else."""
 
 
-def judge(trial: Trial, hand: HandDerivation) -> Verdict:
+def verdict_on(trial: Trial, hand: HandDerivation) -> Verdict:
     """Check a derivation, right or mutated, on NumPy arrays."""
     problem = replace(trial.problem, hand=hand, subjects=(_subject(trial.problem, hand),))
     with np.errstate(all="ignore"):

@@ -26,7 +26,7 @@ STEPS = 10
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainedBackend:
     """One backend's training."""
 
     backend: str
@@ -48,7 +48,7 @@ class Comparison:
     report: Report
     training: TrainingParity | None
     """The first steps of that training; None where there is no second backend to compare with."""
-    runs: tuple[Run, ...]
+    runs: tuple[TrainedBackend, ...]
     timings: Timings | None
     """Of a training step of the backends that agree; None where none does."""
 
@@ -89,7 +89,7 @@ def _train_in_step(
     dataset: Dataset,
     settings: Settings,
     progress: Callable[[str], None],
-) -> tuple[Run, ...]:
+) -> tuple[TrainedBackend, ...]:
     """Train every backend one epoch, then every backend the next one."""
     epochs: dict[str, list[Epoch]] = {b.name: [] for b in chosen}
     trainings = {b.name: train(b, spec, dataset, settings) for b in chosen}
@@ -99,7 +99,7 @@ def _train_in_step(
             epochs[name].append(next(training))
     reference = epochs[chosen[0].name]
     return tuple(
-        Run(
+        TrainedBackend(
             backend=b.name,
             epochs=tuple(epochs[b.name]),
             test_accuracy=accuracy_on(b, spec, epochs[b.name][-1].params, dataset.test, settings.dtype),

@@ -26,7 +26,7 @@ from gradparity.protocol import (
     PredictsWithExtras,
     Trace,
 )
-from gradparity.runtime import How, KeepsPrograms, ModelFunctions, Rule, Runtime, to_numpy
+from gradparity.runtime import How, KeepsPrograms, ModelFunctions, Runtime, UpdateRule, to_numpy
 from gradparity.train_step import BackendStep
 
 Program = Callable[..., Any]
@@ -59,7 +59,7 @@ class RuntimeBackend:
         """Copy the library's array to NumPy, dtype kept; waits for it."""
         return to_numpy(self.runtime, array)
 
-    def optimizer(self, name: str, **hyperparameters: float) -> Rule:
+    def optimizer(self, name: str, **hyperparameters: float) -> UpdateRule:
         """Return sgd(lr), momentum(lr, momentum=0.9) or adam(lr, beta1=0.9, beta2=0.999, eps=1e-8).
 
         Raises UsageError for an unknown name or hyperparameter, without lr, and for one that is out of range.
@@ -133,7 +133,7 @@ class BackendModel:
 
     def train_step(self, optimizer: Any) -> "BackendStep":
         """Return a training step by a rule. Raises UsageError for anything else, and where statistics are not told."""
-        if not isinstance(optimizer, Rule):
+        if not isinstance(optimizer, UpdateRule):
             raise UsageError(
                 f"train_step takes an optimizer, got {type(optimizer).__name__}: "
                 "make it with backend.optimizer('sgd', lr=0.1)"

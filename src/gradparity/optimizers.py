@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError, unknown
-from gradparity.runtime import Rule
+from gradparity.runtime import UpdateRule
 
 _FRACTION: tuple[str, Callable[[float], bool]] = ("at least 0 and below 1", lambda value: 0 <= value < 1)
 RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
@@ -94,10 +94,10 @@ class Adam:
         return np.asarray(step * self.beta2 ** (step - 1) / (2 * (1 - self.beta2**step)))
 
 
-RULES: dict[str, Callable[..., Rule]] = {rule.name: rule for rule in (SGD, Momentum, Adam)}
+RULES: dict[str, Callable[..., UpdateRule]] = {rule.name: rule for rule in (SGD, Momentum, Adam)}
 
 
-def named(name: str, **hyperparameters: float) -> Rule:
+def named(name: str, **hyperparameters: float) -> UpdateRule:
     """Return a rule by its name.
 
     Raises UsageError for an unknown name or hyperparameter, without lr, and for a hyperparameter out of range.

@@ -61,7 +61,7 @@ def map_arrays(function: Callable[[Array], Array], argument: Any) -> Any:
 
 
 @runtime_checkable
-class Rule(Protocol):
+class UpdateRule(Protocol):
     """An optimiser's rule, in no framework: a frozen dataclass of its hyperparameters (``gradparity.optimizers``)."""
 
     name: ClassVar[str]
@@ -116,7 +116,7 @@ class Runtime(Protocol):
     def wait(self, x: Any) -> None:
         """Wait until every array in x is computed."""
 
-    def optimizer(self, rule: Rule) -> Optimizer:
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
         """Return the rule on the library's arrays. Raises UsageError for a rule that it does not have."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradparity.comparison import Comparison, Run
+from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.data import Dataset
 from gradparity.models import SoftmaxRegression
 from gradparity.parity import Report, Row
@@ -128,9 +128,9 @@ def _rows(
     ]
 
 
-def _run(backend: str, spec: ModelSpec, dataset: Dataset, epochs: int, differences: Sequence[float]) -> Run:
+def _run(backend: str, spec: ModelSpec, dataset: Dataset, epochs: int, differences: Sequence[float]) -> TrainedBackend:
     params = spec.init(np.random.default_rng(3))
     accuracy = None if dataset.classes is None else 0.875
     trained = tuple(Epoch(i, 2.5 / i, accuracy, 0.1, params) for i in range(1, epochs + 1))
     gradients = {name: p.astype(np.float32) for name, p in params.items()}
-    return Run(backend, trained, accuracy, gradients, tuple(differences))
+    return TrainedBackend(backend, trained, accuracy, gradients, tuple(differences))

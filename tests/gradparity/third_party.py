@@ -13,7 +13,7 @@ from gradparity.errors import UsageError
 from gradparity.model import RuntimeBackend
 from gradparity.optimizers import SGD
 from gradparity.protocol import Array, Batch, Dtype, HandDerivation, ModelSpec, Params
-from gradparity.runtime import How, ModelFunctions, Optimizer, Rule, map_arrays
+from gradparity.runtime import How, ModelFunctions, Optimizer, UpdateRule, map_arrays
 from gradparity_manual import derivation
 
 STEP = 1e-30
@@ -57,7 +57,7 @@ class Runtime:
     def wait(self, x: Any) -> None:
         pass
 
-    def optimizer(self, rule: Rule) -> Optimizer:
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
         if not isinstance(rule, SGD):
             raise UsageError(f"backend 'mine' has no optimizer '{rule.name}': use sgd")
 

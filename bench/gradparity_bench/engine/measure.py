@@ -58,10 +58,12 @@ class Bench:
 def measure_point(bench: Bench, backends: Sequence[str], point: Point) -> Measurement:
     """Measure every backend at a point. Raises Interrupted on Ctrl-C where there are finished rounds."""
     drawn = draw(spec_at(point), STEPS_PER_EPOCH * point.batch_size, bench.seed)
-    return measure(bench, [Entry(name, backend=name) for name in backends], point, drawn, CALLS, limits=True)
+    return measure_contestants(
+        bench, [Entry(name, backend=name) for name in backends], point, drawn, CALLS, limits=True
+    )
 
 
-def measure(
+def measure_contestants(
     bench: Bench, entries: Sequence[Entry], point: Point, drawn: Drawn, calls: Sequence[Call], *, limits: bool
 ) -> Measurement:
     """Measure every contestant, and on request what the machine could do. Raises Interrupted as ``measure_point``."""

@@ -33,7 +33,7 @@ class Figure(NamedTuple):
     drawing: Markup
 
 
-class Line(NamedTuple):
+class SweepLine(NamedTuple):
     """One line of a sweep: what its points have in common, and its curves."""
 
     where: str
@@ -98,13 +98,13 @@ def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -
     return [Figure(label(m.point, names), draw(f"{name}-{i}", m, shown)) for i, m in enumerate(found)]
 
 
-def _lines(found: Sequence[Measurement], axis: str, shown: Looks) -> list[Line]:
+def _lines(found: Sequence[Measurement], axis: str, shown: Looks) -> list[SweepLine]:
     turning = dict(words.crossovers(found))
     drawn = []
     for i, (where, line) in enumerate(sweeps(found, axis).items()):
         crossovers = {each.backend: each for each in turning[where]}
         drawn.append(
-            Line(
+            SweepLine(
                 where,
                 curves.seconds_curves(f"seconds-{i}", line, axis, shown, crossovers),
                 curves.ratio_curves(f"ratio-{i}", line, axis, shown),

@@ -12,8 +12,8 @@ from typing import Any
 from gradparity.explain.explanation import (
     HAND,
     Column,
-    Comparison,
     Edge,
+    Entries,
     ExplainedLine,
     Explanation,
     Verdict,
@@ -33,4 +33,4 @@ def explain(model: Any, *, batch: Batch | None = None, n: int = 11, seed: int = 
     return build(model, batch=batch, n=n, seed=seed)
 
 
-__all__ = ["DIFFERENCES", "HAND", "Column", "Comparison", "Edge", "ExplainedLine", "Explanation", "Verdict", "explain"]
+__all__ = ["DIFFERENCES", "HAND", "Column", "Edge", "Entries", "ExplainedLine", "Explanation", "Verdict", "explain"]

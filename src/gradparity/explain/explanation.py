@@ -23,7 +23,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Entries:
     """One array, a line's value or its gradient, from every source at the same few places."""
 
     shape: tuple[int, ...]
@@ -56,8 +56,8 @@ class ExplainedLine:
     """The hand derivation's own statements that write the value, each as written; empty for a parameter."""
     backward_code: tuple[str, ...]
     """The hand derivation's own statements that write the gradient: several where it is a sum of shares."""
-    value: Comparison
-    gradient: Comparison | None
+    value: Entries
+    gradient: Entries | None
     """None for a value that is not real, such as a mask: it has no gradient."""
     machine: Mapping[str, Operations]
     """Backend -> what it does for this line; a backend that does not tell is absent."""

@@ -1,6 +1,6 @@
 """The affine map of each example, out = xW + b: inputs (n, fan-in), outputs (n, fan-out)."""
 
-from gradparity.operations.rules import Rule, d, entry, product
+from gradparity.operations.rules import GradientRule, d, entry, product
 
 
 def shapes(fan_in: int, fan_out: int) -> dict[str, tuple[int, ...]]:
@@ -18,26 +18,26 @@ def value(x: str, weights: str, bias: str) -> str:
     return f"{product(x, weights)} + {bias}"
 
 
-def of_weights(x: str, out: str) -> Rule:
+def of_weights(x: str, out: str) -> GradientRule:
     """Xᵀ dZ."""
-    return Rule(
+    return GradientRule(
         rf"{x}^\top {d(out)}",
         "A weight touches every example, so the products of its input and its output's upstream gradient "
         "are summed over the batch.",
     )
 
 
-def of_bias(out: str) -> Rule:
+def of_bias(out: str) -> GradientRule:
     """Σᵢ dZᵢ."""
-    return Rule(
+    return GradientRule(
         rf"\textstyle\sum_i {entry(d(out), 'i')}",
         "The bias is added to every example, so its gradient is the sum over the batch.",
     )
 
 
-def of_input(weights: str, out: str) -> Rule:
+def of_input(weights: str, out: str) -> GradientRule:
     """dZ Wᵀ."""
-    return Rule(
+    return GradientRule(
         rf"{d(out)} {weights}^\top",
         "Each entry feeds every unit of the next layer, so the gradient comes back through W transposed.",
     )

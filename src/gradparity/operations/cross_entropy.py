@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gradparity.operations.reductions import REDUCTIONS
-from gradparity.operations.rules import Expressions, Rule, entry
+from gradparity.operations.rules import Expressions, GradientRule, entry
 
 
 def softmax(z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -27,11 +27,11 @@ def value(z: str) -> str:
     return rf"\left( \log \sum_k e^{{{entry(z, 'ik')}}} - {entry(z, 'i y_i')} \right)"
 
 
-def of_input(reduction: str, z: str, probabilities: str = "") -> Rule:
+def of_input(reduction: str, z: str, probabilities: str = "") -> GradientRule:
     """P − Y, as the reduction scales it; ``probabilities`` is what a formula calls softmax(z), if by a name."""
     softmax_of_z = rf"\operatorname{{softmax}}({z})"
     where = rf", \quad {probabilities} = {softmax_of_z}" if probabilities else ""
-    return Rule(
+    return GradientRule(
         f"{REDUCTIONS[reduction].latex}({probabilities or softmax_of_z} - Y){where}",
         "The loss reads the output directly: this is the loss's own derivative.",
     )

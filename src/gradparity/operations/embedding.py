@@ -1,6 +1,6 @@
 """The look-up of tokens x (n, length) in a table: out (n, length, width) holds a row for every token."""
 
-from gradparity.operations.rules import Rule, d
+from gradparity.operations.rules import GradientRule, d
 
 
 def shapes(rows: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -18,9 +18,9 @@ def value(table: str, x: str) -> str:
     return f"{table}[{x}]"
 
 
-def of_table(x: str, out: str) -> Rule:
+def of_table(x: str, out: str) -> GradientRule:
     """Row k: the sum of dZ over the places of token k."""
-    return Rule(
+    return GradientRule(
         rf"\left( \textstyle\sum_{{{x}_{{ij}} = k}} {d(out)}_{{ij}} \right)_k",
         "A row is copied to every place where its token stands, so the gradients of those places are summed.",
     )

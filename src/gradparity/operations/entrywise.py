@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gradparity.operations.rules import Expressions, Rule, d
+from gradparity.operations.rules import Expressions, GradientRule, d
 
 Name = Literal["relu", "tanh", "sigmoid", "identity"]
 
@@ -76,9 +76,9 @@ def value(name: str, z: str) -> str:
     return FUNCTIONS[name].latex.format(z=z)
 
 
-def of_input(name: str, z: str, a: str) -> Rule:
+def of_input(name: str, z: str, a: str) -> GradientRule:
     """dA ⊙ φ'(Z)."""
-    return Rule(
+    return GradientRule(
         d(a) + FUNCTIONS[name].derivative_latex.format(z=z, a=a),
         f"The activation acts entry by entry ({name}), so its local derivative multiplies entry by entry.",
     )

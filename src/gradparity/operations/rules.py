@@ -12,7 +12,7 @@ Expressions: TypeAlias = Mapping[str, Callable[[Float[np.ndarray, "..."]], Float
 """Code with {0} for the operand -> what it computes."""
 
 
-class Rule(NamedTuple):
+class GradientRule(NamedTuple):
     """What the loss's gradient with respect to a name is, by the operation that reads the name."""
 
     gradient: str
@@ -21,21 +21,23 @@ class Rule(NamedTuple):
     """One sentence."""
 
 
-SEED = Rule("1", "Every backward pass starts from ∂L/∂L = 1.")
+SEED = GradientRule("1", "Every backward pass starts from ∂L/∂L = 1.")
 """The gradient of the loss with respect to itself."""
 
 
-def term(total: str) -> Rule:
+def term(total: str) -> GradientRule:
     """Return the rule of one term of a sum."""
-    return Rule(d(total), "The total loss is the sum of its terms, so each receives the upstream gradient unchanged.")
+    return GradientRule(
+        d(total), "The total loss is the sum of its terms, so each receives the upstream gradient unchanged."
+    )
 
 
-def both(one: Rule, other: Rule) -> Rule:
+def both(one: GradientRule, other: GradientRule) -> GradientRule:
     """Return the rule of a name that two operations read: its gradient is the sum of the shares."""
-    return Rule(f"{one.gradient} + {other.gradient}", f"{one.why} {other.why}")
+    return GradientRule(f"{one.gradient} + {other.gradient}", f"{one.why} {other.why}")
 
 
-def line(name: str, symbol: str, rule: Rule, value: str = "") -> Line:
+def line(name: str, symbol: str, rule: GradientRule, value: str = "") -> Line:
     """Return the line of a name that formulas write as ``symbol``; a parameter has no value of its own."""
     return Line(name, f"{symbol} = {value}" if value else "", f"{d(symbol)} = {rule.gradient}", rule.why)
 

@@ -1,7 +1,7 @@
 """Sums of squares: the squared error of outputs and targets (n, outputs) each, and the L2 penalty on weights."""
 
 from gradparity.operations.reductions import REDUCTIONS
-from gradparity.operations.rules import Rule, entry
+from gradparity.operations.rules import GradientRule, entry
 
 
 def error_flops(n: int, outputs: int) -> int:
@@ -14,9 +14,9 @@ def error(a: str) -> str:
     return rf"\lVert {entry(a, 'i')} - Y_i \rVert^2"
 
 
-def of_error(reduction: str, a: str) -> Rule:
+def of_error(reduction: str, a: str) -> GradientRule:
     """2 (A − Y), as the reduction scales it."""
-    return Rule(
+    return GradientRule(
         f"{REDUCTIONS[reduction].latex} 2 ({a} - Y)",
         "The loss reads the output directly: this is the loss's own derivative.",
     )
@@ -27,6 +27,6 @@ def penalty(weights: str) -> str:
     return rf"\frac{{\lambda}}{{2}} \sum_{{jk}} {entry(weights, 'jk')}^2"
 
 
-def of_penalty(weights: str) -> Rule:
+def of_penalty(weights: str) -> GradientRule:
     """λW."""
-    return Rule(rf"\lambda {weights}", rf"The penalty adds its own share λ{weights}.")
+    return GradientRule(rf"\lambda {weights}", rf"The penalty adds its own share λ{weights}.")

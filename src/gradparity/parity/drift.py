@@ -19,7 +19,7 @@ from gradparity.errors import UsageError
 from gradparity.parity.budget import nudged
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
-from gradparity.runtime import Rule
+from gradparity.runtime import UpdateRule
 
 UNITS = 8
 """How far off a nearby run starts, in units in the last place: further than rounding goes."""
@@ -117,7 +117,7 @@ def follow(
     return Course(names, np.array(sizes), np.array(lengths)), {key: np.array(own) for key, own in apart.items()}
 
 
-def budget(course: Course, spread: Sequence[Distances], lane: Dtype, rule: Rule) -> Distances:
+def budget(course: Course, spread: Sequence[Distances], lane: Dtype, rule: UpdateRule) -> Distances:
     """Return the largest ‖p − p*‖₂ that rounding explains; ``spread`` is that of one backend's nearby runs.
 
     A step's rounding of the stored parameters is random, so k of them add up like √k; the rounding of the optimiser's

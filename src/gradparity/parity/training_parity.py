@@ -24,10 +24,10 @@ from gradparity import optimizers, registry
 from gradparity.errors import UsageError
 from gradparity.parity.drift import Course, Distances, Run, budget, follow, ratio, start, start_nearby
 from gradparity.parity.problem import LANES, draw_params, representable
-from gradparity.parity.training_rows import TrainingParity, TrainingRow, describe
+from gradparity.parity.training_rows import TrainingParity, TrainingRow
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
 
-__all__ = ["TrainingParity", "TrainingRow", "describe", "training_parity"]
+__all__ = ["TrainingParity", "TrainingRow", "training_parity"]
 
 DRAWN = 7
 """Batches that are drawn, and taken in turn. The last is half as large: a mistake in a smaller batch shows early."""

@@ -56,7 +56,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DrawOutcome:
     """What the check of a draw found."""
 
     index: int
@@ -66,10 +66,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class SweepResult:
     """What a sweep found: every draw up to the first that disagrees."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[DrawOutcome, ...]
     counter_example: Draw | None
     """The first draw that disagrees."""
 
@@ -88,7 +88,7 @@ def sweep(
     jobs: int | None = None,
     journal: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Result:
+) -> SweepResult:
     """Check so many random draws of a model, up to the first that disagrees.
 
     ``jobs`` is joblib's n_jobs: None takes what ``joblib.parallel_config`` says, by default one; −1 is every core.
@@ -99,7 +99,7 @@ def sweep(
     chosen = registry.installed() if backends is None else list(backends)
     drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
     about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
-    before = [] if journal is None else [Outcome(**line) for line in read(journal, about)]
+    before = [] if journal is None else [DrawOutcome(**line) for line in read(journal, about)]
     outcomes = {outcome.index: outcome for outcome in before if outcome.index < count}
     pending = [draw for draw in drawn if draw.index not in outcomes]
     # The arrays are small: a second thread would wait more than it computes. joblib's own processes have their limit.
@@ -108,10 +108,10 @@ def sweep(
             outcomes[outcome.index] = outcome
             progress(len(outcomes))
             if not outcome.agrees:
-                return Result(tuple(outcomes.values()), drawn[outcome.index])
+                return SweepResult(tuple(outcomes.values()), drawn[outcome.index])
             if journal is not None:
                 append(journal, asdict(outcome))
-    return Result(tuple(outcomes.values()), None)
+    return SweepResult(tuple(outcomes.values()), None)
 
 
 def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: Sequence[Dtype]) -> Iterator[Draw]:
@@ -135,7 +135,7 @@ def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: 
         yield Draw(index, model, settings, n, int(rng.integers(2**31)), tuple(taking_part), tuple(lanes))
 
 
-def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
+def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[DrawOutcome]:
     """Check the draws in joblib's processes, and yield the outcomes in order."""
     with warnings.catch_warnings():
         # What JAX has compiled fills a process until joblib starts a new one in its place, and warns.
@@ -144,7 +144,7 @@ def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
         yield from parallel(joblib.delayed(outcome_of)(draw) for draw in pending)
 
 
-def outcome_of(draw: Draw) -> Outcome:
+def outcome_of(draw: Draw) -> DrawOutcome:
     """Check one draw, in whichever process this is called."""
     report = draw.check()
     for name in draw.backends:
@@ -152,4 +152,4 @@ def outcome_of(draw: Draw) -> Outcome:
         if isinstance(backend := registry.backend(name), KeepsPrograms):
             backend.forget()
     worst = {lane: max(row.share for row in report.rows if row.lane == lane) for lane in draw.lanes}
-    return Outcome(draw.index, report.agrees, worst)
+    return DrawOutcome(draw.index, report.agrees, worst)

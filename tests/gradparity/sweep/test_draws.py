@@ -12,7 +12,7 @@ from gradparity.errors import UsageError
 from gradparity.models import names
 from gradparity.report.cli import sweep as cli
 from gradparity.sweep import draws as sweeping
-from gradparity.sweep.draws import Draw, Outcome, draws, sweep
+from gradparity.sweep.draws import Draw, DrawOutcome, draws, sweep
 
 SEED = 11
 """The first draws of this seed have few examples."""
@@ -40,9 +40,9 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The draws that are checked from here on; each agrees without being checked."""
     indices: list[int] = []
 
-    def record(draw: Draw) -> Outcome:
+    def record(draw: Draw) -> DrawOutcome:
         indices.append(draw.index)
-        return Outcome(draw.index, True, {"float64": 0.0, "float32": 0.5})
+        return DrawOutcome(draw.index, True, {"float64": 0.0, "float32": 0.5})
 
     monkeypatch.setattr(sweeping, "outcome_of", record)
     return indices

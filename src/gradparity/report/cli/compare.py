@@ -25,10 +25,10 @@ from gradparity.report.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from gradparity.comparison import Comparison, Run
+    from gradparity.comparison import Comparison, TrainedBackend
 
 
-def compare(
+def compare_command(
     model: ModelName = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,
@@ -98,7 +98,7 @@ def _table(result: "Comparison") -> Table:
     return replace(table, findings=training.table.findings, headline=training.table.headline)
 
 
-def _cells(result: "Comparison", run: "Run") -> Iterator[TableCell | str]:
+def _cells(result: "Comparison", run: "TrainedBackend") -> Iterator[TableCell | str]:
     yield run.backend
     yield TableCell(("agree",), "✓") if result.report.agrees_for(run.backend) else TableCell(("disagree",), "✗")
     yield f"{run.epochs[-1].loss:.4f}"

@@ -12,7 +12,7 @@ from rich.text import Text
 from gradparity.drawing import words
 from gradparity.drawing.formulas import unicode
 from gradparity.drawing.terminal import console, said
-from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
+from gradparity.explain import DIFFERENCES, HAND, Entries, ExplainedLine, Explanation
 from gradparity.protocol import Operation, Operations
 
 FOLDED = 3
@@ -98,7 +98,7 @@ def _gradient(explanation: Explanation, line: ExplainedLine, all_equations: bool
             yield _entry(backend, "no equation of its own")
 
 
-def _heading(name: str, numbers: Comparison, about: str) -> Rule:
+def _heading(name: str, numbers: Entries, about: str) -> Rule:
     title = Text.assemble(
         said(name, "bold"), f"  {words.shape(numbers.shape)}", said(f"  {about}" if about else "", "dim")
     )
@@ -114,7 +114,7 @@ def _rule(formula: str, why: str, code: Sequence[str]) -> Iterator[RenderableTyp
         yield _indented(said(statement, style="cyan"))
 
 
-def _numbers(numbers: Comparison) -> Iterator[RenderableType]:
+def _numbers(numbers: Entries) -> Iterator[RenderableType]:
     """A row for each source and a column for each place, or one line of a scalar's; then the verdict."""
     shown = [column for column in numbers.columns if any(entry is not None for entry in column.entries)]
     if numbers.shape == ():

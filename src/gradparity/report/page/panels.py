@@ -12,7 +12,7 @@ from jaxtyping import Float
 from matplotlib.image import imsave
 
 from gradparity import registry
-from gradparity.comparison import Comparison, Run
+from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.drawing.words import number
 from gradparity.protocol import Differentiation
 
@@ -50,7 +50,7 @@ class PictureRow(NamedTuple):
     scale: str
 
 
-class Gradients(NamedTuple):
+class GradientPanel(NamedTuple):
     """The first gradient by hand, by machine, and their difference."""
 
     parameter: str
@@ -73,7 +73,7 @@ def weights(comparison: Comparison) -> Weights | None:
     return Weights(name, run.backend, noun, images, matrix.shape[1], number(scale))
 
 
-def gradients(comparison: Comparison) -> Gradients | None:
+def gradients(comparison: Comparison) -> GradientPanel | None:
     """Return the first gradient by hand beside that by machine; None where the runs do not have both."""
     name, by_hand, by_machine = _first_matrix(comparison), _run(comparison, "hand"), _run(comparison, "machine")
     if name is None or by_hand is None or by_machine is None:
@@ -86,7 +86,7 @@ def gradients(comparison: Comparison) -> Gradients | None:
         _row(comparison, f"by machine ({by_machine.backend})", machine, shared),
         _row(comparison, "difference", difference, own),
     )
-    return Gradients(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
+    return GradientPanel(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
 
 
 def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> PictureRow:
@@ -115,7 +115,7 @@ def _noun(comparison: Comparison) -> str:
     return "output" if comparison.dataset.classes is None else "class"
 
 
-def _run(comparison: Comparison, differentiation: Differentiation) -> Run | None:
+def _run(comparison: Comparison, differentiation: Differentiation) -> TrainedBackend | None:
     fitting = (r for r in comparison.runs if registry.backend(r.backend).differentiation == differentiation)
     return next(fitting, None)
 
