@@ -5,6 +5,7 @@ in array-API style takes its functions from its arrays' own namespace, and that 
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,9 +13,8 @@ from autograd import make_vjp
 from autograd import value_and_grad as with_grad
 from autograd.tracer import getval, isbox
 
-from gradparity.errors import UsageError
 from gradparity.protocol import Array, Batch, ModelSpec, Params, Tap
-from gradparity.recording import TappedCache
+from gradparity.recording import tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_manual import derivation
 
@@ -28,7 +28,8 @@ def functions(spec: ModelSpec) -> ModelFunctions:
     Raises UsageError for a spec that has no hand derivation.
     """
     by_hand = derivation.functions(spec)
-    loss = _loss(spec, by_hand)
+    assert by_hand.derivation is not None
+    loss = partial(tapped_loss, spec.name, by_hand.derivation.forward)
 
     return ModelFunctions(
         value_and_grad=lambda params, batch: _value_and_grad(loss, _identity, params, batch),
@@ -59,19 +60,6 @@ def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], 
         return *_value_and_grad(loss, tap, params, batch), values
 
     return value_and_grad
-
-
-def _loss(spec: ModelSpec, by_hand: ModelFunctions) -> Loss:
-    def loss(params: Params, batch: Batch, tap: Tap) -> Array:
-        c = TappedCache(tap)
-        assert by_hand.derivation is not None
-        by_hand.derivation.forward(params, batch, c)
-        if np.shape(getval(c.get("loss", ()))) != ():
-            received = "nothing" if "loss" not in c else f"shape {c['loss'].shape}"
-            raise UsageError(f"{spec.name}: forward must write a single number to c['loss'], got {received}")
-        return c["loss"]
-
-    return loss
 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:

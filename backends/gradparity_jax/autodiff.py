@@ -16,7 +16,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 from gradparity.errors import UsageError
 from gradparity.models import module_of
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
-from gradparity.recording import TappedCache
+from gradparity.recording import tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_jax.jaxprs import apply
 from gradparity_jax.operations import operations
@@ -29,18 +29,22 @@ Predict: TypeAlias = Callable[..., Array]
 
 def functions(spec: ModelSpec) -> ModelFunctions:
     """Return the spec's model, differentiated by JAX. Raises UsageError where there is no forward pass for it."""
-    tapped_loss, predict = _hand_written(spec) if isinstance(spec, HandWrittenSpec) else _built_in(spec)
+    named_loss, predict = (
+        (partial(tapped_loss, spec.name, spec.hand.forward), None)
+        if isinstance(spec, HandWrittenSpec)
+        else _built_in(spec)
+    )
 
     def loss(params: Params, batch: Batch) -> Array:
-        return tapped_loss(params, batch, _identity)
+        return named_loss(params, batch, _identity)
 
     return ModelFunctions(
         value_and_grad=jax.value_and_grad(loss),
         loss=loss,
         predict=predict,
-        trace=partial(_trace, tapped_loss),
-        operations=partial(operations, tapped_loss),
-        observing=partial(_observing, tapped_loss),
+        trace=partial(_trace, named_loss),
+        operations=partial(operations, named_loss),
+        observing=partial(_observing, named_loss),
     )
 
 
@@ -74,18 +78,7 @@ def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
 
 
 def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict | None]:
-    def loss(params: Params, batch: Batch, tap: Tap) -> Array:
-        c = TappedCache(tap)
-        spec.hand.forward(params, batch, c)
-        if "loss" not in c:
-            raise UsageError(f"forward must write c['loss'] last, it wrote {', '.join(c) or 'nothing'}")
-        if jnp.shape(c["loss"]) != ():
-            raise UsageError(
-                f"c['loss'] must be a single number, got shape {jnp.shape(c['loss'])}: take the mean or the sum"
-            )
-        return c["loss"]
-
-    return loss, None
+    return partial(tapped_loss, spec.name, spec.hand.forward), None
 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from gradparity.errors import UsageError
 from gradparity.models import module_of
 from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
-from gradparity.recording import TappedCache
+from gradparity.recording import tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_torch.operations import operations
 
@@ -27,7 +27,11 @@ def functions(spec: ModelSpec) -> ModelFunctions:
     A spec that brings its own hand derivation is differentiated through its hand-written ``forward``.
     Raises UsageError for a spec that is neither that nor a model with a file here.
     """
-    loss, predict = _hand_written(spec) if isinstance(spec, HandWrittenSpec) else _built_in(spec)
+    loss, predict = (
+        (partial(tapped_loss, spec.name, spec.hand.forward), None)
+        if isinstance(spec, HandWrittenSpec)
+        else _built_in(spec)
+    )
 
     return ModelFunctions(
         value_and_grad=partial(_value_and_grad, loss, _identity),
@@ -66,19 +70,7 @@ def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
 
 
 def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict | None]:
-    def loss(params: Params, batch: Batch, tap: Tap) -> Tensor:
-        c = TappedCache(tap)
-        spec.hand.forward(params, batch, c)
-        value = c.get("loss")
-        if not isinstance(value, Tensor) or value.shape != ():
-            received = "nothing" if value is None else f"shape {tuple(getattr(value, 'shape', ()))}"
-            raise UsageError(
-                f"{spec.name}: forward must write a scalar array to c['loss'], got {received}: "
-                "reduce the loss over the batch and write it last"
-            )
-        return value
-
-    return loss, None
+    return partial(tapped_loss, spec.name, spec.hand.forward), None
 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
 from gradparity.errors import UsageError, did_you_mean
-from gradparity.protocol import Array, Tap
+from gradparity.protocol import Array, Batch, Params, Tap
 
 
 class Gradients(dict[str, Array]):
@@ -67,6 +67,23 @@ class TappedCache(UserDict[str, Array]):
 
     def __setitem__(self, name: str, value: Array) -> None:
         self.data[name] = self._tap(name, value)
+
+
+def tapped_loss(
+    model: str, forward: Callable[[Params, Batch, Any], None], params: Params, batch: Batch, tap: Tap
+) -> Array:
+    """Run a hand-written forward, each write a tap; return the loss. Raises UsageError where that is no scalar."""
+    c = TappedCache(tap)
+    forward(params, batch, c)
+    value = c.data.get("loss")
+    if getattr(value, "shape", None) != ():
+        shape = getattr(value, "shape", None)
+        received = "nothing" if value is None else type(value).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise UsageError(
+            f"{model}: forward must write a scalar array to c['loss'], got {received}: "
+            "reduce the loss over the batch and write it last"
+        )
+    return value
 
 
 class Recorder(UserDict[str, Array]):

@@ -127,5 +127,5 @@ def test_a_forward_must_write_a_single_number_as_the_loss(written: np.ndarray | 
         if written is not None:
             c["loss"] = c["z"] * written
 
-    with pytest.raises(UsageError, match=f"written: forward must write a single number to c\\['loss'\\], .*{received}"):
+    with pytest.raises(UsageError, match=f"written: forward must write a scalar array to c\\['loss'\\], .*{received}"):
         trace(forward)

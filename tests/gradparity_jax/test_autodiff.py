@@ -230,8 +230,8 @@ def write_no_loss(p: Params, batch: Batch, c: Any) -> None:
     ("own_forward", "message"),
     [
         (write_twice, r"c\['loss'\] is written twice"),
-        (write_vector, r"c\['loss'\] must be a single number, got shape \(6,\)"),
-        (write_no_loss, r"must write c\['loss'\] last, it wrote s"),
+        (write_vector, r"own: forward must write a scalar array to c\['loss'\], got shape \(6,\)"),
+        (write_no_loss, r"own: forward must write a scalar array to c\['loss'\], got nothing"),
     ],
 )
 def test_a_mistake_in_a_hand_written_forward_is_said_in_one_line(own_forward: Any, message: str) -> None:
