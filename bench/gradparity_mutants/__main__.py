@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
+from gradparity.drawing.text import markdown, text
 from gradparity.errors import UsageError, unknown
 from gradparity.output import require_writable, write_json
 from gradparity_mutants import run, tables
@@ -18,7 +19,7 @@ from gradparity_mutants.specs import SPECS
 def main(
     model: Annotated[str | None, typer.Option("--model", help="One model of the list [default: all].")] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every verdict as JSON.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
 ) -> None:
     """Plant a bug of each kind at every line of every derivation, and count what each gradient checker catches."""
     if model is not None and model not in SPECS:
@@ -39,10 +40,10 @@ def main(
     grids += [tables.regimes(extremes)] if extremes else []
     grids += [tables.sentences(tried), tables.equivalents(tried)]
     for grid in grids:
-        if markdown:
-            print(grid.markdown(), end="\n\n")
+        if as_markdown:
+            print(markdown(grid), end="\n\n")
         else:
-            Console().print(grid.rich())
+            print(text(grid), end="\n\n")
     if json is not None:
         write_json(json, {"mutants": [asdict(t) for t in tried], "regimes": [asdict(t) for t in extremes]})
     # Every mutant is caught in both lanes and its line alone is named, and no right derivation is rejected.
