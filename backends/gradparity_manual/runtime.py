@@ -86,7 +86,10 @@ def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, 
     real = examples.x.dtype == np.uint8 or examples.x.dtype.kind == "f"
     raw = np.empty(shape, dtype=examples.x.dtype)
     floats = np.empty(shape, dtype=dtype) if real else raw
-    others = Examples(examples.y, examples.y, extras=examples.extras)
+
+    def cast(found: np.ndarray) -> np.ndarray:
+        return found.astype(dtype) if found.dtype.kind == "f" else found
+
     for start in range(0, len(order), batch_size):
         index = order[start : start + batch_size]
         x = floats[: len(index)]
@@ -95,4 +98,4 @@ def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, 
             np.copyto(x, gathered, casting="unsafe")
             if examples.divisor != 1.0:
                 x /= x.dtype.type(examples.divisor)
-        yield others.batch(index, dtype)._replace(x=x)
+        yield Batch(x, cast(examples.y[index]), {name: cast(a[index]) for name, a in examples.extras.items()})
