@@ -86,7 +86,7 @@ def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> fl
     labels = labels_of(batch.y)
     if labels is None:
         return None
-    outputs = backend.to_numpy(model.predict(params, batch.x))
+    outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
     return float(np.mean(outputs.argmax(axis=1) == labels))
 
 

@@ -21,7 +21,8 @@ STEP = 1e-30
 
 def functions(spec: ModelSpec) -> ModelFunctions:
     """One primitive: for real x, f(x + ih) = f(x) + ih f'(x), to the last digit for so small an h."""
-    hand = derivation.functions(spec).derivation
+    by_hand = derivation.functions(spec)
+    hand = by_hand.derivation
     assert isinstance(hand, HandDerivation)
 
     def loss_at(params: Params, batch: Batch) -> Any:
@@ -39,7 +40,7 @@ def functions(spec: ModelSpec) -> ModelFunctions:
                 gradients[name][index] = loss_at({**params, name: moved}, batch).imag / STEP
         return loss_at(params, batch), gradients
 
-    return ModelFunctions(value_and_grad)
+    return ModelFunctions(value_and_grad, predict=by_hand.predict)
 
 
 class Runtime:
