@@ -1,5 +1,6 @@
 """``assert_gradients_agree`` in a researcher's own suite: as a function and as the plugin's fixture."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -81,9 +82,8 @@ def test_a_disagreement_is_told_in_words_and_as_a_table(machine: str) -> None:
         assert_gradients_agree(model(2, factor=1.001), backends=["numpy", machine], lanes=["float64"])
     first, *others = str(caught.value).splitlines()
     assert first == "SimpleNamespace: gradients disagree:"
-    assert others[0].startswith(
-        f"d['w0'] is 1.001 times the right value everywhere (numpy against {machine} in float64: relative error 1.0e-03"
-    )
+    where = rf"\(\S*test_testing\.py:\d+, numpy against {machine} in float64: relative error 1\.0e-03"
+    assert re.match(rf"d\['w0'\] is 1\.001 times the right value everywhere {where}", others[0])
     table = others[others.index("") + 1 :]
     assert [line.split() for line in table if "✗" in line] == [
         ["✗", "gradient", "w0:", "1e-03"],
@@ -112,7 +112,7 @@ def test_the_fixture_asserts(pytester: pytest.Pytester, machine: str) -> None:
         [
             "*test_wrong*",
             "E  *AssertionError: Wrong: gradients disagree:",
-            f"E  *d?'error'? is 2 times too small: * (numpy against {machine} in float64: relative error 5.0e-01*",
+            f"E  *d?'error'? is 2 times too small: * (test_the_fixture_asserts.py:*, numpy against {machine} in float64: relative error 5.0e-01*",
             "E  *✗  gradient       error: 5e-01",
         ]
     )

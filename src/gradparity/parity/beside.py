@@ -10,11 +10,18 @@ from gradparity.recording import Recorder
 
 
 def run_beside(
-    hand: HandDerivation, backend: Backend, dtype: Dtype, params: Params, batch: Batch, truth: Trace
+    hand: HandDerivation,
+    backend: Backend,
+    dtype: Dtype,
+    params: Params,
+    batch: Batch,
+    truth: Trace,
+    locate: Callable[[str], str] | None = None,
 ) -> Written:
     """Run forward and backward on the backend's arrays in ``dtype``; return what was written to ``c`` and ``d``.
 
-    ``params``, ``batch`` and ``truth`` are NumPy. Raises UsageError when a name is written twice or read too early.
+    ``params``, ``batch`` and ``truth`` are NumPy. ``locate`` says which line that writes to "c" or "d" is being
+    run. Raises UsageError when a name is written twice or read too early.
     """
 
     def native(array: Array) -> Array:
@@ -22,14 +29,23 @@ def run_beside(
 
     p = {name: native(value) for name, value in params.items()}
     own_batch = batch.map(native)
-    c = Recorder("c", _Converted(truth.values, native))
-    d = Recorder("d", _Converted(truth.gradients, native), seed="loss")
+    places: dict[str, str] = {}
+
+    def note(symbol: str) -> Callable[[str, Array], None]:
+        def inspect(name: str, _: Array) -> None:
+            if locate is not None:
+                places[f"{symbol}['{name}']"] = locate(symbol)
+
+        return inspect
+
+    c = Recorder("c", _Converted(truth.values, native), inspect=note("c"))
+    d = Recorder("d", _Converted(truth.gradients, native), seed="loss", inspect=note("d"))
     hand.forward(p, own_batch, c)
     hand.backward(p, own_batch, c, d)
     values, gradients = (
         {name: backend.to_numpy(value) for name, value in recorder.written().items()} for recorder in (c, d)
     )
-    return Written(values, gradients, c.reads, d.reads)
+    return Written(values, gradients, c.reads, d.reads, places)
 
 
 class _Converted(Mapping[str, Array]):

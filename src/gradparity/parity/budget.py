@@ -57,12 +57,13 @@ def rounding_budget(moved: float, size: float) -> float:
 
 
 def smallest(budgets: Iterable[Budgets]) -> Budgets:
-    """Return, name by name, the smallest of several budgets."""
-    first, *others = budgets
-    return {
-        kind: {name: min([limit, *(other[kind][name] for other in others)]) for name, limit in named.items()}
-        for kind, named in first.items()
-    }
+    """Return, name by name, the smallest of several budgets; a witness need not tell every name."""
+    found: dict[Literal["value", "gradient"], dict[str, float]] = {"value": {}, "gradient": {}}
+    for each in budgets:
+        for kind, named in each.items():
+            for name, limit in named.items():
+                found[kind][name] = min(limit, found[kind].get(name, limit))
+    return found
 
 
 def nudged(a: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:

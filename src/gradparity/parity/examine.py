@@ -16,9 +16,12 @@ from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
 from gradparity.parity.report import Report
-from gradparity.parity.rows import DIFFERENCES, Kind, Row
+from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
 from gradparity.parity.rule import no_rules
 from gradparity.protocol import Dtype, Trace
+
+TOO_LOOSE = 0.5
+"""A limit above this would let a gradient pass that is half of what it should be."""
 
 
 def examine(problem: Problem, seed: int) -> Report:
@@ -41,6 +44,7 @@ def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
         witnesses=tuple(witnesses),
         rows=tuple(rows),
         remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows, seed))),
+        unchecked=tuple(each for problem in posed for each in _unchecked(problem, rows)),
     )
 
 
@@ -79,8 +83,12 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
 
 
 def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
+    """Compare what a machine tells: it need not tell every name, but its gradients of the parameters are compared."""
     values, gradients = judge.truth.values, judge.truth.gradients
-    return judge.rows("value", chain.values, values) + judge.rows("gradient", chain.gradients, gradients)
+    told = [name for name in gradients if name in chain.gradients]
+    return judge.rows("value", chain.values, [name for name in values if name in chain.values]) + judge.rows(
+        "gradient", chain.gradients, told
+    )
 
 
 def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
@@ -122,7 +130,8 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     if row.agrees:
         return row
     why = diagnose(evidence_on(problem, judge, written, row))
-    return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why))
+    place = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", "")
+    return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
 
 def _raised(judge: Judge, error: RuleRaisedError) -> Row:
@@ -163,6 +172,40 @@ def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradien
     found, shape = agreement_with(measured, gradient), measured.directions[0].v.shape
     note = "" if gradient.shape == shape else f"shape {gradient.shape}, should be {shape}"
     return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)
+
+
+def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
+    """Yield each gradient that nothing was held against which could show a mistake of a factor of 2.
+
+    A witness need not be held against another one, unless nothing else is asked.
+    """
+    yield from problem.unchecked
+    asked = [s for s in problem.subjects if s.name not in problem.truths]
+    for subject in asked or (() if any(rows) else problem.subjects):
+        for name in _asked(problem):
+            own = [row for row in rows if row.backend == subject.name and row.line in (name, ALL)]
+            if not any(row.limit < TOO_LOOSE or not row.agrees for row in own) and not _raised_in(rows, subject):
+                yield Unchecked(f"d['{name}']", subject.name, _why_unchecked(problem, name, own))
+
+
+def _asked(problem: Problem) -> list[str]:
+    """Return the parameters whose gradient the witnesses were asked for: all, where there is no witness."""
+    known = [truth.gradients for truth in problem.truths.values()]
+    return [name for name in problem.params if not known or any(name in gradients for gradients in known)]
+
+
+def _raised_in(rows: Sequence[Row], subject: Subject) -> bool:
+    return any(row.backend == subject.name and row.kind == "value" and not row.agrees for row in rows)
+
+
+def _why_unchecked(problem: Problem, name: str, own: Sequence[Row]) -> str:
+    if own:
+        loosest = min(row.limit for row in own)
+        return f"on these numbers rounding alone explains a relative error of {loosest:.1g}: choose others"
+    reasons = [] if problem.truths else ["no machine differentiates it here"]
+    if name in problem.measured and not problem.measured[name].directions:
+        reasons.append("the loss has no derivative at a kink that these numbers are at: choose others")
+    return ", and ".join(reasons) or "no other witness is there to compare it with: add a backend"
 
 
 def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from gradparity.parity.budget import Budgets
 from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.kinks import Kinks
+from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
@@ -31,6 +32,8 @@ class Written(NamedTuple):
     value_reads: Mapping[str, tuple[str, ...]]
     """Line -> the names that it was computed from."""
     gradient_reads: Mapping[str, tuple[str, ...]]
+    places: Mapping[str, str] = {}
+    """``c['name']`` or ``d['name']`` -> where it is written, as far as known."""
 
 
 class RuleRaisedError(Exception):
@@ -78,6 +81,8 @@ class Problem:
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     remarks: tuple[str, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    """What was asked for and cannot be compared, known before anything runs."""
 
     def spelled(self, sentence: str) -> str:
         """Put a sentence into the author's words."""

@@ -1,6 +1,6 @@
 """The result of a check: rows as data, and what they add up to."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +8,7 @@ from gradparity.drawing import Table
 from gradparity.drawing.words import listing
 from gradparity.parity import rows as together
 from gradparity.parity.report_table import report_table
-from gradparity.parity.rows import Kind, Row, describe
+from gradparity.parity.rows import Kind, Row, Unchecked, describe
 
 __all__ = ["Kind", "Report", "Row", "describe"]
 
@@ -26,11 +26,13 @@ class Report:
     rows: tuple[Row, ...]
     remarks: tuple[str, ...] = ()
     """What else to know: how the gradient was measured without autodiff, and numbers near a kink."""
+    unchecked: tuple[Unchecked, ...] = ()
+    """What was asked for and not compared: with it, a report does not agree."""
 
     @property
     def agrees(self) -> bool:
-        """Whether every row agrees."""
-        return all(row.agrees for row in self.rows)
+        """Whether everything that was asked for was compared, and agrees: silence is never agreement."""
+        return bool(self.rows) and not self.unchecked and all(row.agrees for row in self.rows)
 
     @property
     def disagreements(self) -> tuple[Row, ...]:
@@ -54,19 +56,23 @@ class Report:
 
     def agrees_for(self, backend: str) -> bool:
         """Whether every row of one backend agrees."""
-        return all(row.agrees for row in self.rows if row.backend == backend)
+        own = [row for row in self.rows if row.backend == backend]
+        return all(row.agrees for row in own) and not any(each.backend == backend for each in self.unchecked)
 
     def assert_ok(self) -> None:
-        """Raise AssertionError with a line for each disagreement."""
+        """Raise AssertionError with a line for each disagreement, and for what was not checked."""
         if not self.agrees:
-            raise AssertionError("\n".join(["gradients disagree:", *map(describe, self.findings)]))
+            what = "gradients disagree:" if self.disagreements else "gradients are not checked:"
+            nothing = [] if self.rows or self.unchecked else ["nothing was compared"]
+            lines = [*map(describe, self.findings), *map(str, self.unchecked), *nothing]
+            raise AssertionError("\n".join([what, *lines]))
 
     @cached_property
     def table(self) -> Table:
         """What every drawing of the report shows."""
         examples = f"{self.n} examples, " if self.n else ""
         title = f"{self.model}: {examples}seed {self.seed}; witnesses: {', '.join(self.witnesses)}"
-        return report_table(title, self.rows, self.backends, self.witnesses, self.remarks)
+        return report_table(title, self.rows, self.backends, self.witnesses, self.remarks, self.unchecked)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -119,6 +125,7 @@ class Report:
             "witnesses": list(self.witnesses),
             "agrees": self.agrees,
             "remarks": list(self.remarks),
+            "unchecked": [asdict(each) for each in self.unchecked],
             "smallest_visible_bugs": [
                 {"kind": kind, "line": line, "relative_size": size}
                 for (kind, line), size in self.smallest_visible_bugs.items()

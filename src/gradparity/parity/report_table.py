@@ -9,6 +9,7 @@ from gradparity.parity.rows import (
     NAMED,
     Kind,
     Row,
+    Unchecked,
     consequences,
     describe,
     disagreements,
@@ -36,7 +37,12 @@ SIGNS = (
 
 
 def report_table(
-    title: str, rows: Sequence[Row], backends: Sequence[str], witnesses: Sequence[str], remarks: Sequence[str]
+    title: str,
+    rows: Sequence[Row],
+    backends: Sequence[str],
+    witnesses: Sequence[str],
+    remarks: Sequence[str],
+    unchecked: Sequence[Unchecked] = (),
 ) -> Table:
     """Arrange rows: values in forward order, gradients of lines backwards, then whole gradients."""
     follow, bugs = consequences(rows), smallest_visible_bugs(rows)
@@ -68,9 +74,9 @@ def report_table(
         caption=_caption(lanes, witnesses, bugs),
         legend=(_how_to_read(witnesses, bool(bugs)), SIGNS),
         remarks=tuple(remarks),
-        findings=tuple(map(describe, findings(rows))),
-        headline=_headline(rows, backends),
-        agrees=bool(rows) and not disagreements(rows),
+        findings=(*map(describe, findings(rows)), *map(str, unchecked)),
+        headline=_headline(rows, backends, unchecked),
+        agrees=bool(rows) and not disagreements(rows) and not unchecked,
     )
 
 
@@ -113,10 +119,13 @@ def _bug(size: float | None) -> TableCell:
     return TableCell(("–" if size is None else TableNumber(size, "error"),))
 
 
-def _headline(rows: Sequence[Row], backends: Sequence[str]) -> str:
+def _headline(rows: Sequence[Row], backends: Sequence[str], unchecked: Sequence[Unchecked]) -> str:
     total, wrong, follow = len(rows), len(disagreements(rows)), len(consequences(rows))
     if total == 0:
         return f"Nothing was compared: {listing(backends)} has no other machine-derived gradient beside it."
+    if not wrong and unchecked:
+        what = ", ".join(dict.fromkeys(each.what for each in unchecked))
+        return f"Not checked: {what}. The {total} comparisons that were made agree."
     if not wrong:
         return f"All {total} comparisons of {', '.join(backends)} agree."
     lines = ", ".join(dict.fromkeys(row.name for row in findings(rows)))

@@ -39,6 +39,9 @@ class Row:
     """Against differences: how the Taylor remainder falls with the step, with its square (2) if the gradient is right,
     with the step itself (1) if it is wrong; None where rounding hides it."""
 
+    place: str = ""
+    """Where the line is written, as ``my_model.py:34``, as far as known."""
+
     @property
     def agrees(self) -> bool:
         """Whether the error is within the limit, masks pinned, and nothing else is wrong with the array."""
@@ -61,11 +64,24 @@ class Row:
         return {**asdict(self), "error": self.error if self.error < float("inf") else None, "agrees": self.agrees}
 
 
+@dataclass(frozen=True)
+class Unchecked:
+    """Something that was asked for and was not compared with anything that could show a mistake."""
+
+    what: str
+    """A gradient as a derivation writes it, or what else was asked for."""
+    backend: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.backend} is not checked: {self.reason}"
+
+
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
     line = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
-    where = f"{row.backend} against {row.witness} in {row.lane}"
+    where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
 
@@ -83,14 +99,24 @@ def consequences(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences."""
+    """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences.
+
+    What is wrong with a rule in the same way however it is asked is told once.
+    """
     found = disagreements(rows)
     follow = set(consequences(found))
     first: dict[tuple[str, Kind, str], Row] = {}
     for row in sorted(found, key=lambda row: row.lane != "float64"):
         if row not in follow:
             first.setdefault((row.backend, row.kind, row.line), row)
-    return tuple(row for row in found if row in first.values())
+    told = [row for row in found if row in first.values()]
+    return tuple(row for i, row in enumerate(told) if not any(_says_the_same(row, before) for before in told[:i]))
+
+
+def _says_the_same(row: Row, before: Row) -> bool:
+    """Whether a rule that is wrong as it is was also asked in another way, "Rule in a second backward pass"."""
+    same = (row.kind, row.line, row.diagnosis) == (before.kind, before.line, before.diagnosis)
+    return same and bool(row.diagnosis) and row.backend.startswith(f"{before.backend} ")
 
 
 def smallest_visible_bugs(rows: Iterable[Row]) -> dict[tuple[Kind, str], float]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradparity import registry
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, unknown
 from gradparity.parity.beside import run_beside
 from gradparity.parity.budget import error_budgets
 from gradparity.parity.differences import measure, measure_jointly
@@ -16,8 +17,10 @@ from gradparity.parity.examine import examine
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, in_order, of_params
 from gradparity.parity.report import Report
-from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, Model, ModelSpec, Params, Trace
+from gradparity.parity.rows import Unchecked
+from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+from gradparity.subjects.model_file.source import calling_line
 
 LARGE = 2e8
 """Floating-point operations of a training step above which the differences take all parameters at once."""
@@ -79,6 +82,7 @@ def pose(
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     names = registry.installed() if backends is None else backends
+    _require_some(names, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
     witnesses = {b.name: b.model(spec, "float64") for b in registry.witnesses_among(chosen)}
     hand, kinks = hand_derivation(chosen, spec), kinks_of(spec)
@@ -103,7 +107,27 @@ def pose(
         hand=hand,
         batch=batch,
         measured=measured,
+        unchecked=tuple(_without_hand(spec, chosen)),
     )
+
+
+def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
+    for what, given, known in (("backends", names, registry.names()), ("lanes", lanes, LANES)):
+        if isinstance(given, str) or not given:
+            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known)}")
+    for lane in lanes:
+        if lane not in LANES:
+            raise unknown("lane", str(lane), LANES)
+
+
+def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:
+    """Say where a derivation that the spec brings itself is run by none of the backends."""
+    if isinstance(spec, HandWrittenSpec) and not any(b.differentiation == "hand" for b in chosen):
+        yield Unchecked("the hand derivation", spec.name, "none of these backends runs it: add numpy")
+
+
+def _line_of(hand: HandDerivation, symbol: str) -> str:
+    return calling_line(hand.forward if symbol == "c" else hand.backward)
 
 
 def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
@@ -114,8 +138,12 @@ def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kin
 
     def beside(lane: Dtype, truth: Trace) -> Any:
         hand = backend.model(spec, lane).derivation
-        assert hand is not None
-        return run_beside(hand, backend, lane, params, batch, truth)
+        if hand is None:
+            raise UsageError(
+                f"backend '{backend.name}' derives by hand: its ModelFunctions need a derivation, got none"
+            )
+        locate = partial(_line_of, spec.hand) if isinstance(spec, UserModel) else None
+        return run_beside(hand, backend, lane, params, batch, truth, locate)
 
     return Subject(backend.name, chain, beside if backend.differentiation == "hand" else None)
 

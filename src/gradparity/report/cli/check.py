@@ -71,6 +71,8 @@ def check_command(
     else:
         spec = specs.spec_of(model, settings or [])
     report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    if not report.rows:
+        raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
     if steps is not None:
         training = training_parity(
