@@ -112,7 +112,8 @@ def test_the_fixture_asserts(pytester: pytest.Pytester, machine: str) -> None:
         [
             "*test_wrong*",
             "E  *AssertionError: Wrong: gradients disagree:",
-            f"E  *d?'error'? is 2 times too small: * (test_the_fixture_asserts.py:*, numpy against {machine} in float64: relative error 5.0e-01*",
+            "E  *d?'error'? is 2 times too small: * (test_the_fixture_asserts.py:*, numpy "
+            f"against {machine} in float64: relative error 5.0e-01*",
             "E  *✗  gradient       error: 5e-01",
         ]
     )
