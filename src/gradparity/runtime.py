@@ -1,4 +1,4 @@
-"""What the author of a backend writes, types only: a model's functions, and a library's runtime.
+"""What the author of a backend writes: a model's functions, and a library's runtime; and two helpers for both.
 
 A runtime does not care who derives, so three backends may share one. What is optional makes it faster, no more.
 ``gradparity.model`` makes the backend of the two.

@@ -1,1 +1,1 @@
-"""Every way in for what is to be checked."""
+"""Every way in, each becoming a ``Problem``: models (``specs``), model files, and functions with a backward rule."""
