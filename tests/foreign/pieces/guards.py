@@ -1,0 +1,61 @@
+"""Losses with a small number against division by zero, which the derivative leaves out."""
+
+import numpy as np
+
+
+def cross_entropy_forward(logits, onehot):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    loss = -np.sum(onehot * np.log(p + 1e-9)) / len(p)
+    return loss, (p, onehot)
+
+
+def cross_entropy_backward(dloss, cache):
+    p, onehot = cache
+    return dloss * (p - onehot) / len(p), None
+
+
+def binary_forward(z, t):
+    p = 1 / (1 + np.exp(-z))
+    return -np.mean(t * np.log(p + 1e-9) + (1 - t) * np.log(1 - p + 1e-9)), (p, t)
+
+
+def binary_backward(dloss, cache):
+    p, t = cache
+    return dloss * (p - t) / p.size, None
+
+
+def l2_normalize_forward(x):
+    s = np.sqrt(np.sum(x * x, axis=1, keepdims=True))
+    out = x / (s + 1e-9)
+    return out, (out, s)
+
+
+def l2_normalize_backward(dout, cache):
+    out, s = cache
+    return (dout - out * np.sum(dout * out, axis=1, keepdims=True)) / s
+
+
+def cosine_forward(a, b):
+    na, nb = np.sqrt((a * a).sum(1)), np.sqrt((b * b).sum(1))
+    cos = (a * b).sum(1) / (na * nb + 1e-8)
+    return cos, (a, b, na, nb, cos)
+
+
+def cosine_backward(dcos, cache):
+    a, b, na, nb, cos = cache
+    da = dcos[:, None] * (b / (na * nb)[:, None] - a * (cos / na**2)[:, None])
+    db = dcos[:, None] * (a / (na * nb)[:, None] - b * (cos / nb**2)[:, None])
+    return da, db
+
+
+def norm_forward(x):
+    """The length of each row; its gradient at a row of zeros is taken to be zero."""
+    n = np.sqrt((x**2).sum(axis=1))
+    return n, (x, n)
+
+
+def norm_backward(dn, cache):
+    x, n = cache
+    safe = np.where(n == 0, 1, n)
+    return dn[:, None] * x / safe[:, None]
