@@ -5,9 +5,10 @@
 The forward pass is the very one of the backend ``numpy``, run on autograd's boxes: what differs is who derives.
 """
 
+from gradparity.model import RuntimeBackend
 from gradparity_autograd import autodiff
-from gradparity_manual.on_numpy import NumpyBackend
+from gradparity_manual.runtime import NumpyRuntime
 
-backend = NumpyBackend("numpy-autograd", differentiation="machine", functions=autodiff.functions)
+backend = RuntimeBackend("numpy-autograd", "machine", autodiff.functions, NumpyRuntime())
 
 __all__ = ["backend"]

@@ -4,7 +4,7 @@ autograd runs NumPy code on *boxes*: arrays that record, as a graph of nodes, wh
 in array-API style takes its functions from its arrays' own namespace, and that of a box is ``autograd.numpy``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,8 +13,9 @@ from autograd import value_and_grad as with_grad
 from autograd.tracer import getval, isbox
 
 from gradparity.errors import UsageError
-from gradparity.protocol import Array, Batch, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.protocol import Array, Batch, ModelSpec, Params, Tap
 from gradparity.recording import TappedCache
+from gradparity.runtime import ModelFunctions
 from gradparity_manual import derivation
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
@@ -29,20 +30,35 @@ def functions(spec: ModelSpec) -> ModelFunctions:
     by_hand = derivation.functions(spec)
     loss = _loss(spec, by_hand)
 
-    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, Named]:
-        def of(*values: Array) -> Array:
-            return loss(dict(zip(params, values, strict=True)), batch, _identity)
-
-        value, gradients = with_grad(of, argnum=tuple(range(len(params))))(*params.values())
-        return value, {name: _like(p, g) for (name, p), g in zip(params.items(), gradients, strict=True)}
-
     return ModelFunctions(
+        value_and_grad=lambda params, batch: _value_and_grad(loss, _identity, params, batch),
         loss=by_hand.loss,
-        value_and_grad=value_and_grad,
         predict=by_hand.predict,
         trace=lambda params, batch: _trace(loss, params, batch),
-        derivation=None,
+        observing=lambda names: _observing(loss, names),
     )
+
+
+def _value_and_grad(loss: Loss, tap: Tap, params: Params, batch: Batch) -> tuple[Array, Named]:
+    def of(*values: Array) -> Array:
+        return loss(dict(zip(params, values, strict=True)), batch, tap)
+
+    value, gradients = with_grad(of, argnum=tuple(range(len(params))))(*params.values())
+    return value, {name: _like(p, g) for (name, p), g in zip(params.items(), gradients, strict=True)}
+
+
+def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], Any]:
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, Named, Named]:
+        values: Named = {}
+
+        def tap(name: str, value: Array) -> Array:
+            if name in names:
+                values[name] = getval(value)
+            return value
+
+        return *_value_and_grad(loss, tap, params, batch), values
+
+    return value_and_grad
 
 
 def _loss(spec: ModelSpec, by_hand: ModelFunctions) -> Loss:
@@ -79,7 +95,11 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
         node.vjp = note
         listened_to.add(node)
 
-    def of(zero: Array, x: Array, y: Array, *boxes: Array) -> Array:
+    # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
+    arrays = {"x": batch.x, "y": batch.y, **batch.extras}
+    real_inputs = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+
+    def of(zero: Array, *boxes: Array) -> Array:
         def tap(name: str, value: Array) -> Array:
             values[name] = np.array(getval(value))
             if values[name].dtype.kind != "f":
@@ -90,15 +110,14 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
             listen(name, value)
             return value
 
-        named = dict(zip(params, boxes, strict=True))
+        named = dict(zip(params, boxes, strict=False))
         for name, box in named.items():
             listen(name, box)
-        return loss(named, Batch(x, y if real_targets else batch.y), tap)
+        x, y, *extras = ({**arrays, **dict(zip(real_inputs, boxes[len(params) :], strict=True))}).values()
+        return loss(named, Batch(x, y, dict(zip(batch.extras, extras, strict=True))), tap)
 
-    # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
-    real_targets = batch.y.dtype.kind == "f"
-    zero = np.zeros((), batch.x.dtype)
-    inputs = (zero, batch.x, batch.y if real_targets else zero, *params.values())
+    zero = np.zeros((), next(iter(params.values())).dtype)
+    inputs = (zero, *params.values(), *real_inputs.values())
     backward, value = make_vjp(of, argnum=tuple(range(len(inputs))))(*inputs)
     backward(np.ones_like(value))
     real = {name: v for name, v in {**values, **params}.items() if v.dtype.kind == "f"}

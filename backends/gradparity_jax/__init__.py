@@ -5,9 +5,10 @@
 ``runtime`` is all that is particular to JAX and does not care who derives; ``autodiff`` is who derives here.
 """
 
+from gradparity.model import RuntimeBackend
 from gradparity_jax import autodiff
-from gradparity_jax.runtime import JaxBackend
+from gradparity_jax.runtime import JaxRuntime
 
-backend = JaxBackend("jax", "machine", autodiff.functions)
+backend = RuntimeBackend("jax", "machine", autodiff.functions, JaxRuntime())
 
-__all__ = ["JaxBackend", "backend"]
+__all__ = ["JaxRuntime", "backend"]

@@ -5,29 +5,26 @@ with respect to that intermediate: so one ordinary backward pass yields the grad
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Literal
 
-from gradparity.errors import UsageError, unknown
-from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelFunctions, ModelSpec, Params, Tap
+from gradparity.errors import UsageError
+from gradparity.models import module_of
+from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
 from gradparity.recording import TappedCache
-from gradparity_jax import mlp, softmax_regression
+from gradparity.runtime import ModelFunctions
 from gradparity_jax.jaxprs import apply
 from gradparity_jax.operations import operations
-
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
-"""Model name -> the module of its forward pass."""
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
 Atom: TypeAlias = Any
 """A variable or a literal of a jaxpr."""
-Predict: TypeAlias = Callable[[Params, Array], Array]
+Predict: TypeAlias = Callable[..., Array]
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
@@ -38,27 +35,45 @@ def functions(spec: ModelSpec) -> ModelFunctions:
         return tapped_loss(params, batch, _identity)
 
     return ModelFunctions(
-        loss=loss,
         value_and_grad=jax.value_and_grad(loss),
+        loss=loss,
         predict=predict,
         trace=partial(_trace, tapped_loss),
-        derivation=None,
         operations=partial(operations, tapped_loss),
+        observing=partial(_observing, tapped_loss),
     )
+
+
+def _observing(tapped_loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], Any]:
+    def loss_and_values(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+        values: dict[str, Array] = {}
+
+        def tap(name: str, value: Array) -> Array:
+            if name in names:
+                values[name] = value
+            return value
+
+        return tapped_loss(params, batch, tap), values
+
+    differentiate = jax.value_and_grad(loss_and_values, has_aux=True)
+
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, dict[str, Array], Params]:
+        (loss, values), gradients = differentiate(params, batch)
+        return loss, gradients, values
+
+    return value_and_grad
 
 
 def _identity(_: str, value: Array) -> Array:
     return value
 
 
-def _built_in(spec: ModelSpec) -> tuple[Loss, Predict]:
-    if spec.name not in MODELS:
-        raise unknown("model of backend 'jax'", spec.name, MODELS)
-    model = MODELS[spec.name]
-    return partial(model.loss, spec), partial(model.predict, spec, tap=_identity)
+def _built_in(spec: ModelSpec) -> tuple[Loss, Predict | None]:
+    model = module_of(spec, "gradparity_jax")
+    return partial(model.loss, spec), lambda params, x, *extras: model.predict(spec, params, x, _identity, *extras)
 
 
-def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
+def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict | None]:
     def loss(params: Params, batch: Batch, tap: Tap) -> Array:
         c = TappedCache(tap)
         spec.hand.forward(params, batch, c)
@@ -70,10 +85,7 @@ def _hand_written(spec: HandWrittenSpec) -> tuple[Loss, Predict]:
             )
         return c["loss"]
 
-    def predict(_params: Params, _x: Array) -> Array:
-        raise UsageError(f"the hand-written model '{spec.name}' has no predict: its forward needs y; use loss or trace")
-
-    return loss, predict
+    return loss, None
 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:

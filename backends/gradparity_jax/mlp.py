@@ -20,22 +20,16 @@ LOSS_PER_EXAMPLE: dict[str, Callable[[Array, Array], Array]] = {
     "cross_entropy": optax.softmax_cross_entropy_with_integer_labels,
     "squared_error": lambda a, y: optax.squared_error(a, y).sum(axis=-1),
 }
-REDUCTION: dict[str, Callable[[Array], Array]] = {
-    "mean": jnp.mean,
-    "sum": jnp.sum,
-    "half-sum": lambda per_example: jnp.sum(per_example) / 2,
-}
 
 
 def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
     """Return the last activation."""
     a = x
-    for layer in range(1, spec.depth + 1):
-        activation = ACTIVATION[spec.activation if layer < spec.depth else spec.output_activation]
+    for layer, activation in enumerate(spec.activations, start=1):
         with jax.named_scope(f"z{layer}"):
             z = tap(f"z{layer}", a @ params[f"W{layer}"] + params[f"b{layer}"])
         with jax.named_scope(f"a{layer}"):
-            a = tap(f"a{layer}", activation(z))
+            a = tap(f"a{layer}", ACTIVATION[activation](z))
     return a
 
 
@@ -44,4 +38,4 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     output = predict(spec, params, batch.x, tap)
     with jax.named_scope("loss"):
         per_example = LOSS_PER_EXAMPLE[spec.loss](output, batch.y)
-        return tap("loss", REDUCTION[spec.reduction](per_example))
+        return tap("loss", spec.loss_factor(len(batch.x)) * jnp.sum(per_example))

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import jax
 from jax.extend.core import Literal
 
-from gradparity.explain.order import forward_order
 from gradparity.protocol import Array, Batch, Operation, Operations, Params, Tap
+from gradparity.recording import forward_order
 from gradparity_jax.jaxprs import Program, Variable, flatten, letters, text
 from gradparity_jax.marks import MARK, Step, Target, marked_gradient, served
 
@@ -25,7 +25,8 @@ def operations(loss: Callable[[Params, Batch, Tap], Array], params: Params, batc
     goes with the equation after it. A value that is another one under a second name has no equations of its own.
     """
     program = flatten(marked_gradient(loss, params, batch))
-    inputs = jax.tree.leaves(({name: name for name in params}, Batch("batch.x", "batch.y")))
+    extras = {name: f"batch.{name}" for name in batch.extras}
+    inputs = jax.tree.leaves(({name: name for name in params}, Batch("batch.x", "batch.y", extras)))
     given = dict(zip(program.inputs, inputs, strict=True))
     gradients = dict(zip(sorted(params), program.outputs[1:], strict=True))
     reads = _reads(program, given)

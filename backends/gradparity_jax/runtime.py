@@ -1,77 +1,48 @@
-"""JAX's side of the protocols, whoever derives: the backend, and its models, compiled for one dtype.
+"""JAX as a library of backends, whoever derives: jit, dtypes, optax's optimisers, and one compiled epoch."""
 
-A backend is ``JaxBackend(name, differentiation, functions)``, with ``functions`` from a spec to its mathematics on
-JAX arrays.
-"""
-
-import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+import optax
 
-from gradparity.errors import UsageError, unknown
-from gradparity.protocol import (
-    Array,
-    Batch,
-    Differentiation,
-    Dtype,
-    HandDerivation,
-    ModelFunctions,
-    ModelSpec,
-    Operations,
-    Params,
-    Trace,
-)
-from gradparity_jax.boundary import cast_batch, precision, run
-from gradparity_jax.training import OPTIMIZERS, JaxTrainStep
+from gradparity.errors import unknown
+from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
+from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
+
+RULES: dict[str, Callable[[Any], Any]] = {
+    "sgd": lambda rule: optax.sgd(rule.lr),
+    "momentum": lambda rule: optax.sgd(rule.lr, momentum=rule.momentum),
+    "adam": lambda rule: optax.adam(rule.lr, b1=rule.beta1, b2=rule.beta2, eps=rule.eps),
+}
 
 
-@dataclass(frozen=True)
-class JaxBackend:
-    """One way of getting a gradient on JAX arrays."""
+class JaxRuntime:
+    """Functions on JAX arrays, each compiled at its first call for each shape."""
 
-    name: str
-    differentiation: Differentiation
-    functions: Callable[[ModelSpec], ModelFunctions]
-    """Raises UsageError for a spec that it does not know."""
     library = "jax"
 
-    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> "JaxModel":
-        """Return the spec's model. Raises UsageError where this backend has none of that name."""
-        return JaxModel(spec, dtype, self.functions(spec))
+    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:
+        """Return the function, under jit unless it is eager, in the precision of ``dtype``."""
+
+        def of_own(*arguments: Any) -> Any:
+            result = function(*[map_arrays(partial(_cast, dtype=dtype), argument) for argument in arguments])
+            return _in_order(result) if how == "program" else result
+
+        if how == "eager":
+            return _Program(of_own, dtype)
+        return _Program(jax.jit(of_own, donate_argnums=0 if how == "step" else ()), dtype)
 
     def from_numpy(self, array: np.ndarray) -> Array:
         """Copy a NumPy array into JAX's own, dtype kept."""
         with jax.enable_x64(True):
             return jax.device_put(array.copy())
-
-    def to_numpy(self, array: Array) -> np.ndarray:
-        """Copy a JAX array to NumPy, dtype kept; waits for it."""
-        return np.array(array)
-
-    def optimizer(self, name: str, **hyperparameters: float) -> Any:
-        """Return optax's sgd(lr), momentum(lr, momentum=0.9) or adam(lr, beta1=0.9, beta2=0.999, eps=1e-8).
-
-        Momentum: v = μv + g, p −= lr·v (Sutskever et al. 2013, equations 1 and 2, with the learning rate outside v).
-        Adam: Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1: bias correction, eps outside the square root.
-        Raises UsageError for an unknown name or hyperparameter, and without lr.
-        """
-        if name not in OPTIMIZERS:
-            raise unknown("optimizer", name, OPTIMIZERS)
-        known = inspect.signature(OPTIMIZERS[name]).parameters
-        for given in hyperparameters:
-            if given not in known:
-                raise unknown(f"hyperparameter of optimizer '{name}'", given, known)
-        if "lr" not in hyperparameters:
-            raise UsageError(f"optimizer '{name}' needs its learning rate, got none: pass lr, such as lr=0.1")
-        return OPTIMIZERS[name](**hyperparameters)
 
     def wait(self, x: Any) -> None:
         """Wait until every array in x is computed."""
@@ -81,89 +52,141 @@ class JaxBackend:
         """Free what JAX has compiled so far in this process."""
         jax.clear_caches()  # type: ignore[no-untyped-call]
 
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
+        """Return optax's rule, on parameters of which each matrix lies transposed: W as (outputs, inputs).
 
-@dataclass(frozen=True, eq=False)
-class JaxModel:
-    """A spec in one dtype: each function is compiled at its first call for each batch size."""
+        XLA then computes the gradient as dWᵀ = dZᵀX, (outputs, n)·(n, inputs), where its CPU code for dW = XᵀdZ is
+        several times slower for few outputs. The model still sees W: the compiler folds the transposes into the
+        products.
+        """
+        if rule.name not in RULES:
+            raise unknown("optimizer of JAX", rule.name, RULES)
+        transform = RULES[rule.name](rule)
 
-    spec: ModelSpec
+        def start(params: dict[str, Array]) -> tuple[dict[str, Array], Any]:
+            kept = _transposed(params)
+            return kept, transform.init(kept)
+
+        def update(
+            kept: dict[str, Array], gradients: dict[str, Array], memory: Any, _: Any
+        ) -> tuple[dict[str, Array], Any]:
+            updates, memory = transform.update(_transposed(gradients), memory, kept)
+            return optax.apply_updates(kept, updates), memory
+
+        return Optimizer(start, update, _transposed)
+
+    def load(self, examples: Examples, dtype: Dtype) -> Examples:
+        """Put the examples on the device: uint8 images as they are, real numbers in the dtype, whole ones as int32.
+
+        The device may read the caller's own memory.
+        """
+
+        def own(array: np.ndarray) -> Array:
+            wanted = {"f": dtype, "i": "int32", "u": "uint8" if array.dtype == np.uint8 else "int32"}
+            there = jax.device_put(array.astype(wanted.get(array.dtype.kind, array.dtype), copy=False))
+            return there.block_until_ready()
+
+        with _precision(dtype):
+            return examples.map(own)
+
+    def epoch(self, step: Step, spec: ModelSpec, dtype: Dtype) -> Callable[[State, Any, np.ndarray, int], Any]:  # noqa: ARG002
+        """Return an epoch that is one compiled scan over its steps."""
+
+        def scan(state: State, loaded: Batch, divisor: Array, order: Array, batch_size: int) -> tuple[State, Array]:
+            def take(state: State, index: Array) -> tuple[State, Array]:
+                return step(state, _gathered(loaded, divisor, index, dtype))
+
+            full, rest = divmod(len(order), batch_size)
+            state, losses = jax.lax.scan(take, state, order[: full * batch_size].reshape(full, batch_size))
+            if rest:
+                state, last = take(state, order[full * batch_size :])
+                losses = jnp.append(losses, last)
+            return state, losses
+
+        compiled = jax.jit(scan, static_argnums=4, donate_argnums=0)
+
+        def epoch(state: State, loaded: Examples, order: np.ndarray, batch_size: int) -> tuple[State, np.ndarray]:
+            with _precision(dtype):
+                divisor = np.dtype(dtype).type(loaded.divisor)
+                arrays = Batch(loaded.x, loaded.y, loaded.extras)
+                new_state, losses = compiled(state, arrays, divisor, order.astype(np.int32), batch_size)
+                jax.block_until_ready(new_state)  # type: ignore[no-untyped-call]
+                return new_state, np.array(losses)
+
+        return epoch
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A function to be called in its own precision, on NumPy's arrays and JAX's."""
+
+    function: Callable[..., Any]
     dtype: Dtype
-    functions: ModelFunctions
 
-    @property
-    def derivation(self) -> HandDerivation | None:
-        """The hand derivation on JAX arrays, or None where the machine derives."""
-        hand = self.functions.derivation
-        return None if hand is None else HandDerivation(self._precisely(hand.forward), self._precisely(hand.backward))
+    def __call__(self, *arguments: Any) -> Any:
+        with _precision(self.dtype):
+            result = self.function(*arguments)
+            # JAX may read NumPy's memory after the call returns, when the caller may already have changed it; waiting
+            # is cheaper than copying.
+            for argument in arguments:
+                if _holds_numpy(argument):
+                    jax.block_until_ready(result)  # type: ignore[no-untyped-call]
+            return result
 
-    def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
-        """Return the loss, a scalar array."""
-        return self._call(self._loss, params, batch)
+    def stages(self, state: State, batch: Batch) -> Iterator[str]:
+        """Do ahead what the first call would do: "trace" is from Python to StableHLO, "compile" to machine code."""
+        # The caller's code runs between the stages, so the precision is set in each and not around both.
+        with _precision(self.dtype):
+            lowered = self.function.lower(state, batch)  # type: ignore[attr-defined]
+        yield "trace"
+        with _precision(self.dtype):
+            lowered.compile()
+        yield "compile"
 
-    def value_and_grad(self, params: Params, batch: Batch) -> tuple[Float[Array, ""], dict[str, Array]]:
-        """Return the loss and its gradient by parameter name, each of the parameter's shape."""
-        loss, gradients = self._call(self._value_and_grad, params, batch)
-        return loss, gradients
 
-    def predict(self, params: Params, x: Array) -> Float[Array, "n outputs"]:
-        """Return the model's output: logits for a classifier."""
-        return self._call(self._predict, params, x)
+def _precision(dtype: Dtype) -> AbstractContextManager[None]:
+    """64-bit types exactly where the model needs them, whatever the user's own ``jax_enable_x64`` is."""
+    context: AbstractContextManager[None] = jax.enable_x64(dtype == "float64")
+    return context
 
-    def trace(self, params: Params, batch: Batch) -> Trace:
-        """Return every named value and every named gradient."""
-        values, gradients = self._call(self._trace, params, batch)
-        return Trace(
-            {name: np.asarray(value) for name, value in values.items()},
-            {name: np.asarray(gradient) for name, gradient in gradients.items()},
-        )
 
-    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
-        """Return the equations of ``value_and_grad``'s jaxpr, line by line; nothing where the hand derives."""
-        if self.functions.operations is None:
-            return {}
-        with precision(self.dtype):
-            cast_params = {name: jnp.asarray(value, self.dtype) for name, value in params.items()}
-            return self.functions.operations(cast_params, cast_batch(batch, self.dtype))
+def _holds_numpy(argument: Any) -> bool:
+    # A state is JAX's own.
+    if isinstance(argument, State):
+        return False
+    if isinstance(argument, Batch):
+        x, y, extras = argument
+        return isinstance(x, np.ndarray) or isinstance(y, np.ndarray) or (bool(extras) and _holds_numpy(extras))
+    if isinstance(argument, dict):
+        return any(isinstance(a, np.ndarray) for a in argument.values())
+    return isinstance(argument, np.ndarray)
 
-    def train_step(self, optimizer: Any) -> "JaxTrainStep":
-        """Compile a training step with an optimiser of this backend."""
-        return JaxTrainStep(self.functions.value_and_grad, self.dtype, optimizer)
 
-    def _precisely(self, function: Callable[..., None]) -> Callable[..., None]:
-        def within(params: Params, batch: Batch, *named: Any) -> None:
-            with precision(self.dtype):
-                function(params, cast_batch(batch, self.dtype), *named)
+def _cast(array: Array, dtype: Dtype) -> Array:
+    """Cast real numbers to the dtype, and whole ones to JAX's index type."""
+    kind = jnp.result_type(array)
+    if jnp.issubdtype(kind, jnp.floating):
+        return jnp.asarray(array, dtype)
+    return jnp.asarray(array, jnp.int32) if jnp.issubdtype(kind, jnp.integer) else jnp.asarray(array)
 
-        return within
 
-    def _call(self, program: Callable[..., Any], params: Params, data: Any) -> Any:
-        with precision(self.dtype):
-            return run(program, dict(params), data)
+def _in_order(result: Any) -> Any:
+    """JAX gives a plain dict back sorted by name; the order of the forward pass would be lost."""
+    named = type(result) is tuple and all(isinstance(part, dict) for part in result)
+    return tuple(map(OrderedDict, result)) if named else result
 
-    @cached_property
-    def _loss(self) -> Callable[..., Any]:
-        return self._compile(self.functions.loss, cast_batch)
 
-    @cached_property
-    def _value_and_grad(self) -> Callable[..., Any]:
-        return self._compile(self.functions.value_and_grad, cast_batch)
+def _gathered(loaded: Batch, divisor: Array, index: Array, dtype: Dtype) -> Batch:
+    # Batch by batch: gathering the whole epoch first writes and reads every image once more, and is slower.
+    batch = loaded.map(lambda array: jnp.take(array, index, axis=0, mode="clip"))
+    if batch.x.dtype != jnp.uint8 and not jnp.issubdtype(batch.x.dtype, jnp.floating):
+        return batch
+    x = batch.x.astype(dtype)
+    # XLA rewrites a division by one number, even by an argument, to a product with its reciprocal, which rounds
+    # about half of the pixels differently from NumPy. Behind the barrier it cannot see that it is one number.
+    divisor = jax.lax.optimization_barrier(jnp.broadcast_to(divisor, x.shape))  # type: ignore[no-untyped-call]
+    return batch._replace(x=x / divisor)
 
-    @cached_property
-    def _predict(self) -> Callable[..., Any]:
-        return self._compile(self.functions.predict, jnp.asarray)
 
-    @cached_property
-    def _trace(self) -> Callable[..., Any]:
-        def ordered(params: Params, batch: Batch) -> list[OrderedDict[str, Array]]:
-            # JAX gives a plain dict back sorted by name; the order of the forward pass would be lost.
-            return [OrderedDict(named) for named in self.functions.trace(params, batch)]
-
-        return self._compile(ordered, cast_batch)
-
-    def _compile(self, function: Callable[..., Any], cast: Callable[[Any, Dtype], Any]) -> Callable[..., Any]:
-        @jax.jit
-        def program(params: dict[str, Array], data: Any) -> Any:
-            cast_params = {name: jnp.asarray(value, self.dtype) for name, value in params.items()}
-            return function(cast_params, cast(data, self.dtype))
-
-        return program
+def _transposed(params: dict[str, Array]) -> dict[str, Array]:
+    return {name: value.T for name, value in params.items()}

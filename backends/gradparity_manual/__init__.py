@@ -3,3 +3,22 @@
 Each model is one file of plain functions in array-API style, so the same derivation runs on NumPy arrays
 (backend ``numpy``), on JAX arrays (``jax-manual``) and on PyTorch tensors without autograd (``torch-manual``).
 """
+
+from gradparity.model import RuntimeBackend
+from gradparity_manual import derivation
+from gradparity_manual.runtime import NumpyRuntime
+
+backend = RuntimeBackend("numpy", "hand", derivation.functions, NumpyRuntime())
+
+
+def __getattr__(name: str) -> RuntimeBackend:
+    """Make the backends ``on_jax`` and ``on_torch`` when they are asked for: neither library is loaded before."""
+    if name == "on_jax":
+        from gradparity_jax.runtime import JaxRuntime
+
+        return RuntimeBackend("jax-manual", "hand", derivation.functions, JaxRuntime())
+    if name == "on_torch":
+        from gradparity_torch.runtime import TorchRuntime
+
+        return RuntimeBackend("torch-manual", "hand", derivation.functions, TorchRuntime())
+    raise AttributeError(f"module 'gradparity_manual' has no attribute '{name}'")

@@ -1,53 +1,44 @@
 """From a hand derivation to a model's functions, on arrays of any library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from gradparity.errors import UsageError, unknown
-from gradparity.protocol import (
-    Array,
-    Batch,
-    HandDerivation,
-    HandWrittenSpec,
-    ModelFunctions,
-    ModelSpec,
-    Params,
-)
+from gradparity.models import module_of
+from gradparity.protocol import Array, Batch, HandDerivation, HandWrittenSpec, ModelSpec, Params
 from gradparity.recording import Gradients
-from gradparity_manual import mlp, softmax_regression
-
-MODELS: dict[str, ModuleType] = {"softmax_regression": softmax_regression, "mlp": mlp}
+from gradparity.runtime import ModelFunctions
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
-    """Return the functions of the spec's hand derivation: the spec's own, or this package's by its name.
+    """Return the functions of the spec's hand derivation: the spec's own, or that of its model's file.
 
     Raises UsageError when there is neither.
     """
     if isinstance(spec, HandWrittenSpec):
-        return _functions(spec.hand, _no_predict)
-    if spec.name not in MODELS:
-        raise unknown("hand-derived model", spec.name, MODELS)
-    module = MODELS[spec.name]
+        return _functions(spec.hand, None)
+    module = module_of(spec, "gradparity_manual")
     hand = HandDerivation(partial(module.forward, spec), partial(module.backward, spec))
-    return _functions(hand, lambda params, x: module.predict(spec, params, x, {}))
+    return _functions(hand, lambda params, x, *extras: module.predict(spec, params, x, {}, *extras))
 
 
-def _functions(hand: HandDerivation, predict: Callable[[Params, Array], Array]) -> ModelFunctions:
+def _functions(hand: HandDerivation, predict: Callable[..., Array] | None) -> ModelFunctions:
     def loss(params: Params, batch: Batch) -> Array:
         c: dict[str, Array] = {}
         hand.forward(params, batch, c)
         return c["loss"]
 
-    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+    def derive(params: Params, batch: Batch) -> tuple[dict[str, Array], Gradients]:
         c: dict[str, Array] = {}
         d = Gradients(loss=1.0)
         hand.forward(params, batch, c)
         hand.backward(params, batch, c, d)
+        return c, d
+
+    def value_and_grad(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
+        c, d = derive(params, batch)
         return c["loss"], {name: d[name] for name in params}
 
     def trace(params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -57,8 +48,11 @@ def _functions(hand: HandDerivation, predict: Callable[[Params, Array], Array]) 
         hand.backward(params, batch, c, d)
         return c, d
 
-    return ModelFunctions(loss, value_and_grad, predict, trace, hand)
+    def observing(names: Collection[str]) -> Callable[[Params, Batch], Any]:
+        def with_values(params: Params, batch: Batch) -> tuple[Array, dict[str, Array], Params]:
+            c, d = derive(params, batch)
+            return c["loss"], {name: d[name] for name in params}, {name: c[name] for name in names}
 
+        return with_values
 
-def _no_predict(params: Params, x: Any) -> Array:  # noqa: ARG001
-    raise UsageError("a hand-written model has no predict: its forward needs the targets as well")
+    return ModelFunctions(value_and_grad, loss, predict, trace, hand, observing=observing)

@@ -9,7 +9,12 @@ from jaxtyping import Float, Inexact
 
 from gradparity.models import SoftmaxRegression
 from gradparity.protocol import Array, Batch, Params
-from gradparity_manual.elementary import cross_entropy, one_hot, softmax
+from gradparity.recording import View
+from gradparity_manual.operations import affine, cross_entropy, squares
+from gradparity_manual.operations.cross_entropy import one_hot, softmax
+
+LOGITS = {"out": "logits"}
+PENALTY = {"out": "penalty"}
 
 
 def predict(
@@ -19,19 +24,18 @@ def predict(
     c: Any,
 ) -> Inexact[Array, "n classes"]:
     """Write and return the logits."""
-    c["logits"] = x @ p["W"] + p["b"]
-    return c["logits"]
+    return affine.forward(p, x, View(c, LOGITS))
 
 
 def forward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any) -> None:
     """Write the logits and the loss to c; with weight decay, the loss's two terms as well."""
-    predict(spec, p, batch.x, c)
-    data_loss = cross_entropy(c["logits"], batch.y).mean()
+    logits = predict(spec, p, batch.x, c)
+    data_loss = cross_entropy.forward(logits, batch.y).mean()
     if spec.weight_decay == 0:
         c["loss"] = data_loss
         return
     c["cross_entropy"] = data_loss
-    c["penalty"] = spec.weight_decay / 2 * (p["W"] ** 2).sum()
+    squares.penalty(p, spec.weight_decay, View(c, PENALTY))
     c["loss"] = c["cross_entropy"] + c["penalty"]
 
 
@@ -42,8 +46,7 @@ def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -
         data_term = "cross_entropy"
         d["cross_entropy"] = d["loss"]
         d["penalty"] = d["loss"]
-        d.add("W", d["penalty"] * spec.weight_decay * p["W"])
+        squares.penalty_backward(p, spec.weight_decay, View(d, PENALTY))
     n = batch.x.shape[0]
     d["logits"] = d[data_term] / n * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
-    d.add("W", batch.x.T @ d["logits"])
-    d["b"] = d["logits"].sum(axis=0)
+    affine.backward(batch.x, View(d, LOGITS))

@@ -1,9 +1,12 @@
-"""The PyTorch backend: torch.autograd over an idiomatic forward pass."""
+"""The PyTorch backend: torch.autograd over an idiomatic forward pass.
 
-from gradparity.protocol import Backend
-from gradparity_torch import autograd
-from gradparity_torch.runtime import TorchBackend
+``runtime`` is all that is particular to PyTorch and does not care who derives; ``autodiff`` is who derives here.
+"""
 
-backend: Backend = TorchBackend("torch", "machine", autograd.functions)
+from gradparity.model import RuntimeBackend
+from gradparity_torch import autodiff
+from gradparity_torch.runtime import TorchRuntime
 
-__all__ = ["TorchBackend", "backend"]
+backend = RuntimeBackend("torch", "machine", autodiff.functions, TorchRuntime())
+
+__all__ = ["TorchRuntime", "backend"]

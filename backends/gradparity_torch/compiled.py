@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from gradparity.errors import UsageError
-from gradparity.protocol import Backend, Batch, ModelFunctions, ModelSpec
-from gradparity_torch import autograd
-from gradparity_torch.runtime import TorchBackend
+from gradparity.model import RuntimeBackend
+from gradparity.protocol import Batch, ModelSpec
+from gradparity.runtime import ModelFunctions
+from gradparity_torch import autodiff
+from gradparity_torch.runtime import TorchRuntime
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
@@ -20,14 +22,15 @@ def functions(spec: ModelSpec) -> ModelFunctions:
     The trace is not compiled: a compiled program has no place for most named values, for it fuses them away.
     Raises UsageError for a spec that backend ``torch`` does not have, and where there is no C++ compiler.
     """
-    eager = autograd.functions(spec)
+    eager = autodiff.functions(spec)
     _require_compiler()
+    observing = eager.observing
     return ModelFunctions(
-        loss=_compiled(eager.loss),
         value_and_grad=_compiled(eager.value_and_grad),
-        predict=_compiled(eager.predict),
+        loss=eager.loss and _compiled(eager.loss),
+        predict=eager.predict and _compiled(eager.predict),
         trace=eager.trace,
-        derivation=None,
+        observing=observing and (lambda names: _compiled(observing(names))),
     )
 
 
@@ -35,14 +38,14 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     # PyTorch's compiler takes seconds to import: not where backends are only listed.
     from torch._dynamo.exc import TorchDynamoException
 
-    programs: dict[tuple[torch.Size, torch.dtype], Callable[..., Any]] = {}
+    programs: dict[Any, Callable[..., Any]] = {}
 
-    def call(params: Any, data: Any) -> Any:
+    def call(params: Any, data: Any, *extras: Any) -> Any:
         x = data.x if isinstance(data, Batch) else data
         if (x.shape, x.dtype) not in programs:
             programs[x.shape, x.dtype] = _program(function)
         try:
-            return programs[x.shape, x.dtype](params, data)
+            return programs[x.shape, x.dtype](params, data, *extras)
         except TorchDynamoException as error:
             raise UsageError(f"torch.compile cannot compile this model: {_reason(error)}") from error
 
@@ -56,8 +59,8 @@ def _program(function: Callable[..., Any]) -> Callable[..., Any]:
     # would read its bytecode instead, and stop at torch.autograd.grad and at decorators.
     traced = nonstrict_trace(function)
 
-    def program(params: Any, data: Any) -> Any:
-        return traced(params, data)
+    def program(params: Any, data: Any, *extras: Any) -> Any:
+        return traced(params, data, *extras)
 
     # PyTorch compiles at most eight times for one code object, whatever functions are made from it: let each have one.
     program.__code__ = program.__code__.replace()
@@ -84,4 +87,4 @@ def _require_compiler() -> None:
         ) from error
 
 
-backend: Backend = TorchBackend("torch-compile", "machine", functions)
+backend = RuntimeBackend("torch-compile", "machine", functions, TorchRuntime())

@@ -21,10 +21,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
     """Return the last activation."""
     a = x
-    for layer in range(1, spec.depth + 1):
-        phi = ACTIVATIONS[spec.output_activation if layer == spec.depth else spec.activation]
+    for layer, activation in enumerate(spec.activations, start=1):
         z = tap(f"z{layer}", torch.addmm(params[f"b{layer}"], a, params[f"W{layer}"]))
-        a = tap(f"a{layer}", phi(z))
+        a = tap(f"a{layer}", ACTIVATIONS[activation](z))
     return a
 
 
@@ -36,5 +35,4 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
         total = F.cross_entropy(output, batch.y, reduction="sum")
     else:
         total = F.mse_loss(output, batch.y, reduction="sum")
-    scale = {"mean": 1 / len(output), "sum": 1.0, "half-sum": 0.5}[spec.reduction]
-    return tap("loss", scale * total)
+    return tap("loss", spec.loss_factor(len(output)) * total)

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gradparity.errors import UsageError
+from gradparity.timing import Ratio, Verdict, unpaired_ratio, verdict
 from gradparity_bench import words
 from gradparity_bench.places import full_label
-from gradparity_bench.ratio import Ratio, Verdict, unpaired_ratio, verdict
-from gradparity_bench.results import Call, Limits, Measurement, Point, Result, Row
+from gradparity_bench.results import Limits, Measurement, Result
+from gradparity_bench.standings import Call, Point, Standing
 
 MACHINE = ("CPU", "cores")
 """What must be the same for seconds to be compared."""
@@ -44,7 +45,7 @@ class Changes:
     """Everything that two results have in common, and what one of them lacks."""
 
     compared: tuple[Change, ...]
-    lost: tuple[tuple[Point, Row], ...]
+    lost: tuple[tuple[Point, Standing], ...]
     """Rows that had timings and have none any more."""
     versions: Mapping[str, tuple[str, str]]
     """What the manifests state differently: name -> old and new."""
@@ -84,7 +85,7 @@ def changes(old: Result, new: Result) -> Changes:
     return Changes(compared, lost, versions, remarks)
 
 
-def describe(found: Changes) -> Iterator[str]:
+def changes_in_words(found: Changes) -> Iterator[str]:
     """Yield a line for each difference of the manifests, remark and change beyond the noise, then a summary."""
     for name, (before, after) in found.versions.items():
         yield f"{name}: {before} before, {after} now"
@@ -122,7 +123,7 @@ def _compared(old: Measurement, new: Measurement) -> Iterator[Change]:
             yield Change(new.point, before.backend, call, ratio, largest * moved)
 
 
-def _lost(old: Measurement, new: Measurement) -> Iterator[Row]:
+def _lost(old: Measurement, new: Measurement) -> Iterator[Standing]:
     had = {row.backend for row in old.timed}
     return (row for row in new.rows if row.backend in had and not row.timed)
 

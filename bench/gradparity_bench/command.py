@@ -1,14 +1,23 @@
 """``gradparity bench MODEL`` and ``gradparity bench compare OLD NEW``. What computes is imported when it runs."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from gradparity.report.cli import options
-from gradparity.report.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set
-from gradparity_bench.ratio import ROUNDS
+from gradparity.errors import UsageError
+from gradparity.report.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set, dtype_of, names_of
+from gradparity_bench import ROUNDS
+
+if TYPE_CHECKING:
+    from gradparity_bench.results import Result
+    from gradparity_bench.standings import Point
+
+Axes = dict[str, list[Any]]
+"""Name of a size -> its values, as ``points`` takes them."""
 
 
 class _RunUnlessNamed(TyperGroup):
@@ -21,8 +30,8 @@ class _RunUnlessNamed(TyperGroup):
 app = typer.Typer(cls=_RunUnlessNamed, help="Time the training step of every backend, in turns.", add_completion=False)
 
 
-@app.command()
-def run(
+@app.command("run")
+def bench_command(
     model: ModelOrFile = "softmax_regression",
     backends: Annotated[
         str | None,
@@ -60,30 +69,41 @@ def run(
 
     To see what changed between two results that --json wrote:  gradparity bench compare OLD.json NEW.json
     """
-    from gradparity.errors import UsageError
-    from gradparity_bench import bench
+    from gradparity import registry
+    from gradparity.output import require_writable, write_json, write_text
+    from gradparity_bench.points import points
+    from gradparity_bench.terminal import print_result
 
     if grid and backends is not None:
         raise UsageError("--grid takes every registered backend: leave out --grid or --backends")
-    names = None if backends is None else options.names_of(backends)
-    axes = bench.axes(batch_size, dtype, threads, sweep or [])
-    status = bench.bench(
-        model,
-        settings or [],
-        axes,
-        backends=names,
-        grid=grid,
-        seed=seed,
-        rounds=rounds,
-        json=json,
-        report=report,
-        resume=resume,
-    )
-    raise typer.Exit(status)
+    if seed < 0:
+        raise UsageError(f"--seed must be at least 0, got {seed}")
+    for path in (json, report, resume):
+        require_writable(path)
+    where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
+    names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
+    # Without --resume, several points are kept in a file that only an interrupt leaves.
+    keep = resume or (Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl") if len(where) > 1 else None)
+    require_writable(keep)
+    result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
+    if keep is not None and not result.complete:
+        print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
+    print_result(result, as_grid=grid)
+    if result.measurements:  # else interrupted before anything was measured: older files stay as they are
+        if json is not None:
+            write_json(json, result.to_dict())
+        if report is not None:
+            from gradparity_bench.page import bench_page
+
+            write_text(report, bench_page(result))
+            print(f"The page with the plots is {report}")
+        if resume is None and keep is not None and result.complete:
+            keep.unlink()
+    raise typer.Exit(_status(result))
 
 
-@app.command()
-def compare(
+@app.command("compare")
+def compare_command(
     old: Annotated[Path, typer.Argument(metavar="OLD.json", help="A result that --json wrote.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.json", help="A later one, from the same machine.")],
 ) -> None:
@@ -92,6 +112,74 @@ def compare(
     from gradparity_bench.results import Result
 
     found = changes.changes(Result.read(old), Result.read(new))
-    for line in changes.describe(found):
+    for line in changes.changes_in_words(found):
         print(line)
     raise typer.Exit(1 if found.slower else 0)
+
+
+def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Axes:
+    """Return the values of every size. Raises UsageError for what is not NAME=V1,V2, and a size that is named twice."""
+    found: Axes = {"batch_size": [batch_size], "dtype": [dtype_of(dtype)], "threads": _integers("--threads", threads)}
+    swept = set()
+    for each in sweep:
+        name, equals, values = each.partition("=")
+        if not (name and equals and values):
+            raise UsageError(f"--sweep is written NAME=V1,V2, got '{each}': try --sweep batch_size=32,512")
+        if name in swept:
+            raise UsageError(f"--sweep names '{name}' twice: give all its values with commas")
+        swept.add(name)
+        found[name] = _values(name, values)
+    return found
+
+
+def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: int, keep: Path | None) -> "Result":
+    import gradparity_bench
+    from gradparity.drawing.terminal import progress
+
+    with progress() as display:
+        task = display.add_task("starting", total=None)
+        return gradparity_bench.run(
+            where,
+            names,
+            rounds=rounds,
+            seed=seed,
+            keep=keep,
+            progress=lambda now: display.update(task, description=now),
+        )
+
+
+def _status(result: "Result") -> int:
+    """Return the exit status: 1 where gradients disagree. Raises UsageError where nothing could be timed."""
+    from gradparity.__main__ import INTERRUPTED
+
+    if not result.complete:
+        return INTERRUPTED
+    rows = [row for m in result.measurements for row in m.rows]
+    if any(row.status == "disagrees" for row in rows):
+        return 1
+    if not any(row.timed for row in rows):
+        raise UsageError("nothing could be timed: the reasons are above")
+    return 0
+
+
+def _values(name: str, text: str) -> list[Any]:
+    if name in ("batch_size", "threads", "width", "depth"):
+        return _integers(f"--sweep {name}", text)
+    values = [value.strip() for value in text.split(",")]
+    return [dtype_of(value) for value in values] if name == "dtype" else [_number_or_word(value) for value in values]
+
+
+def _integers(option: str, text: str) -> list[int]:
+    try:
+        return [int(value) for value in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} takes whole numbers with commas, got '{text}'") from None
+
+
+def _number_or_word(text: str) -> int | float | str:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

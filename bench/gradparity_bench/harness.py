@@ -15,9 +15,8 @@ from typing import Annotated
 import typer
 
 import gradparity_bench
-from gradparity_bench import words
+from gradparity_bench import ROUNDS, words
 from gradparity_bench.points import points
-from gradparity_bench.ratio import ROUNDS
 from gradparity_bench.results import Measurement
 
 OVERHEAD = 20e-6
@@ -36,17 +35,17 @@ def harness(
 ) -> None:
     """Measure the benchmark's own overhead, and how often its verdicts are right."""
     with registered():
-        null = measure(["null"], rounds, 0).row("null")
+        null = measure_stand_ins(["null"], rounds, 0).row("null")
         overhead = null.seconds()
         right = overhead is not None and overhead <= OVERHEAD
         took = f"takes {words.seconds(overhead)}" if null.timed else f"{null.status}: {null.reason}"
         print(f"a step that does nothing {took}; allowed are {words.round_seconds(OVERHEAD)}", flush=True)
         verdicts: dict[str, list[str | None]] = {"copy": [], "slower": []}
         for seed in range(runs):
-            found = measure(["steady", "copy", "slower"], rounds, seed)
+            found = measure_stand_ins(["steady", "copy", "slower"], rounds, seed)
             for name, said in verdicts.items():
                 said.append(found.verdict(name))
-            print(f"run {seed + 1}: {describe(found)}", flush=True)
+            print(f"run {seed + 1}: {run_in_words(found)}", flush=True)
     for name, expected in (("copy", "tie"), ("slower", "slower")):
         count = verdicts[name].count(expected)
         right = right and count >= RIGHT * runs
@@ -54,7 +53,7 @@ def harness(
     raise typer.Exit(0 if right else 1)
 
 
-def measure(backends: list[str], rounds: int, seed: int) -> Measurement:
+def measure_stand_ins(backends: list[str], rounds: int, seed: int) -> Measurement:
     """Time stand-ins in turns."""
     result = gradparity_bench.run(points("softmax_regression"), backends, rounds=rounds, seed=seed)
     if not result.complete:
@@ -62,7 +61,7 @@ def measure(backends: list[str], rounds: int, seed: int) -> Measurement:
     return result.measurements[0]
 
 
-def describe(measurement: Measurement) -> str:
+def run_in_words(measurement: Measurement) -> str:
     """Say in one line what was found."""
     said = [f"noise floor {measurement.noise_floor() or 0:.3f}"]
     for row in measurement.rows[1:]:

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from gradparity.protocol import Batch, Dtype, Examples, Model, ModelSpec, Params
-from gradparity_manual.on_numpy import NumpyBackend, NumpyModel
+from gradparity.model import BackendModel, RuntimeBackend
+from gradparity.protocol import Batch, Dtype, Examples, ModelSpec, Params
+from gradparity_manual import backend as numpy
 
 SWEEPS = 400
 """Products that make a step of a few milliseconds."""
@@ -54,8 +55,8 @@ class StandInStep:
         return dict(state)
 
 
-@dataclass(frozen=True)
-class StandInModel(NumpyModel):
+@dataclass(frozen=True, eq=False)
+class StandInModel(BackendModel):
     """NumPy's model with a stand-in for its training step."""
 
     work: Callable[[], None]
@@ -66,15 +67,15 @@ class StandInModel(NumpyModel):
 
 
 @dataclass(frozen=True)
-class StandIn(NumpyBackend):
+class StandIn(RuntimeBackend):
     """NumPy's backend with a stand-in for the training step."""
 
     work: Callable[[], None] = lambda: None
 
-    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> Model:  # type: ignore[override]
+    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> StandInModel:
         """Return NumPy's model with the stand-in."""
         right = super().model(spec, dtype)
-        return StandInModel(right.spec, right.dtype, right.functions, self.work)
+        return StandInModel(right.spec, right.dtype, right.functions, right.runtime, self.work)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Products:
             a @ a
 
 
-null = StandIn("null")
-steady = StandIn("steady", work=Products(SWEEPS))
-copy = StandIn("copy", work=Products(SWEEPS))
-slower = StandIn("slower", work=Products(round(SLOWER * SWEEPS)))
+null = StandIn("null", numpy.differentiation, numpy.functions, numpy.runtime)
+steady = replace(null, name="steady", work=Products(SWEEPS))
+copy = replace(null, name="copy", work=Products(SWEEPS))
+slower = replace(null, name="slower", work=Products(round(SLOWER * SWEEPS)))

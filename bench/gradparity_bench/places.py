@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gradparity_bench.results import Measurement, Point
+from gradparity_bench.results import Measurement
+from gradparity_bench.standings import Point
 
 Place = dict[str, Any]
 """Name of a size -> its value, for all that makes a point."""

@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Dtype, ModelSpec
 from gradparity.subjects.model_file import is_file
 from gradparity.subjects.specs import spec_of
-from gradparity_bench.results import Point
+from gradparity_bench.standings import Point
 
 RUN = ("batch_size", "dtype", "threads")
 """The axes of a point that are not the model's."""
@@ -35,7 +37,7 @@ def points(
     model's spec, each with its values, and ``width`` and ``depth`` for a model with ``widths``. Raises UsageError for
     a size that the model does not have, and for values that it refuses.
     """
-    spec = spec_of(model, settings)
+    spec = spec_of(model, settings) if settings else _spec(model, _changed(model))
     own = is_dataclass(spec) and not is_file(model)
     known = [field.name for field in fields(spec)] if own and is_dataclass(spec) else []
     known += list(SHAPE) if "widths" in known else []
@@ -53,9 +55,20 @@ def points(
 
 
 def spec_at(point: Point) -> ModelSpec:
-    """Return the spec that a point measures."""
-    spec = spec_of(point.model)
+    """Return the spec that a point measures. A file is executed once in each process, and anew when it has changed."""
+    spec = _spec(point.model, _changed(point.model))
     return replace(spec, **point.settings) if point.settings else spec  # type: ignore[type-var]
+
+
+@cache
+def _spec(model: str, changed: int) -> ModelSpec:  # noqa: ARG001 (what the cache remembers)
+    return spec_of(model)
+
+
+def _changed(model: str) -> int:
+    """Return when the file of a model was last changed; 0 where it is none."""
+    file = Path(model[: model.rindex(".py") + 3]).resolve() if is_file(model) else None
+    return file.stat().st_mtime_ns if file and file.is_file() else 0
 
 
 def step_bytes(spec: ModelSpec, batch_size: int, dtype: Dtype) -> int:

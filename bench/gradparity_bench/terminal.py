@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradparity_bench import words
-from gradparity_bench.grid import grid
 from gradparity_bench.places import common_label, differing, full_label, label, sweep_axis
-from gradparity_bench.results import Measurement, Result, Row
+from gradparity_bench.results import Measurement, Result
+from gradparity_bench.standings import Standing
 
 console = Console()
 
@@ -63,12 +63,12 @@ def _table(*columns: str, left: Iterable[str] = ("backend",)) -> Table:
 def _grid(m: Measurement) -> Table:
     columns = ("library", "derived by hand", "derived by the machine")
     table = _table(*columns, left=columns)
-    for row in grid(m):
+    for row in words.grid(m):
         table.add_row(row.library, _cells(m, row.by_hand), _cells(m, row.by_machine))
     return table
 
 
-def _cells(m: Measurement, rows: Sequence[Row]) -> str:
+def _cells(m: Measurement, rows: Sequence[Standing]) -> str:
     return "\n".join(
         f"{row.backend:<14} {words.seconds(row.seconds()) or row.status:>8} {words.to_baseline(m, row):>7}"
         for row in rows
@@ -135,28 +135,28 @@ def _sweep(found: Sequence[Measurement]) -> Iterator[RenderableType]:
     yield f"[dim]first line: a training step; second line: its ratio to the first backend's{noise}[/dim]\n"
 
 
-def _sweep_cell(m: Measurement, row: Row) -> str:
+def _sweep_cell(m: Measurement, row: Standing) -> str:
     if not row.timed:
         return f"[yellow]{row.status}[/yellow]"
     return f"{words.seconds(row.seconds())}\n{_short(m, row)}"
 
 
-def _short(m: Measurement, row: Row) -> str:
+def _short(m: Measurement, row: Standing) -> str:
     """The ratio, or the word where it means nothing."""
     said = _verdict(m, row)
     return said if said in ("tie", "unclear") else words.to_baseline(m, row)
 
 
-def _interval(m: Measurement, row: Row) -> str:
+def _interval(m: Measurement, row: Standing) -> str:
     ratio = m.ratio(row.backend)
     return "" if ratio is None or row is m.baseline else f"{ratio.low:.2f}–{ratio.high:.2f}"
 
 
-def _verdict(m: Measurement, row: Row) -> str:
+def _verdict(m: Measurement, row: Standing) -> str:
     return "" if row is m.baseline else m.verdict(row.backend) or "unknown"
 
 
-def _ahead(m: Measurement, row: Row) -> str:
+def _ahead(m: Measurement, row: Standing) -> str:
     if row is m.baseline:
         return ""
     steps = m.break_even(row.backend)

@@ -7,12 +7,14 @@ the ratio lies outside the floor and its interval does not, the run was too nois
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
 from gradparity_bench.crossover import Crossover, crossover
 from gradparity_bench.places import differing, label, place, sweep_axis, sweeps
-from gradparity_bench.results import THREADS_MARGIN, Measurement, Row
+from gradparity_bench.results import Measurement
+from gradparity_bench.standings import THREADS_MARGIN, Standing
 
 TIE = "a tie"
 UNCLEAR = "too noisy to tell"
@@ -58,6 +60,25 @@ def method_pairs(measurement: Measurement) -> list[tuple[str, str]]:
         for row in measurement.timed
         if row.differentiation == "machine" and row.library in by_hand
     ]
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """What one library does."""
+
+    library: str
+    by_hand: tuple[Standing, ...]
+    by_machine: tuple[Standing, ...]
+
+
+def grid(measurement: Measurement) -> list[GridRow]:
+    """Arrange the rows of a measurement; those whose backend could not be loaded belong nowhere and are left out."""
+    libraries = list(dict.fromkeys(row.library for row in measurement.rows if row.library))
+
+    def of(library: str, method: str) -> tuple[Standing, ...]:
+        return tuple(r for r in measurement.rows if (r.library, r.differentiation) == (library, method))
+
+    return [GridRow(library, of(library, "hand"), of(library, "machine")) for library in libraries]
 
 
 def library_pairs(measurement: Measurement) -> list[tuple[str, str]]:
@@ -167,7 +188,7 @@ def describe_crossover(found: Crossover, axis: str) -> str:
             return f"{found.backend} turns from dispatch-bound to compute-bound at about {at}"
 
 
-def to_baseline(measurement: Measurement, row: Row) -> str:
+def to_baseline(measurement: Measurement, row: Standing) -> str:
     """Write how many times as long as the baseline's a row's step takes; nothing where it is not timed."""
     ratio = measurement.ratio(row.backend)
     return "" if ratio is None else "1×" if row is measurement.baseline else times(ratio.value)

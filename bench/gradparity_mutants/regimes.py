@@ -9,7 +9,7 @@ import numpy as np
 from gradparity.inputs import unbalanced_labels
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params
-from gradparity_manual.elementary import cross_entropy, one_hot, softmax
+from gradparity_manual.operations import cross_entropy
 from gradparity_mutants.mutations import scaled, zero
 from gradparity_mutants.plant import Change, Named, chain, plant
 from gradparity_mutants.trial import Adjust, Trial, prepare, unchanged
@@ -34,10 +34,10 @@ class CrossEntropy:
         """(P − Y)/n."""
 
         def forward(p: Params, batch: Batch, c: Any) -> None:
-            c["loss"] = cross_entropy(p["logits"], batch.y).mean()
+            c["loss"] = cross_entropy.forward(p["logits"], batch.y).mean()
 
         def backward(p: Params, batch: Batch, c: Any, d: Any) -> None:  # noqa: ARG001
-            d["logits"] = (softmax(p["logits"]) - one_hot(batch.y, like=p["logits"])) / batch.y.shape[0]
+            d["logits"] = cross_entropy.backward(p["logits"], batch.y) / batch.y.shape[0]
 
         return HandDerivation(forward, backward)
 

@@ -8,7 +8,7 @@ from gradparity.parity.problem import LANES
 from gradparity.protocol import HandDerivation, ModelSpec
 from gradparity_mutants.others import OTHERS
 from gradparity_mutants.regimes import REGIMES, WHOLE, derivation_with
-from gradparity_mutants.trial import Trial, judge, prepare
+from gradparity_mutants.trial import Trial, prepare, verdict_on
 
 GRADPARITY = tuple(f"gradparity {lane}" for lane in LANES)
 CHECKERS = (*GRADPARITY, *OTHERS)
@@ -67,7 +67,7 @@ def try_regimes(progress: Callable[[str], None]) -> Iterator[Tried]:
 
 
 def _try(trial: Trial, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> Tried:
-    verdict = judge(trial, hand)
+    verdict = verdict_on(trial, hand)
     rejects: dict[str, bool | None] = {f"gradparity {lane}": caught for lane, caught in verdict.caught.items()}
     parameters = sum(p.size for p in trial.problem.params.values())
     for name, (objects, dtype) in OTHERS.items():

@@ -1,14 +1,10 @@
-"""The models whose derivations are mutated. A new model adds its spec here, with each setting that adds a line."""
+"""The models whose derivations are mutated: of every model, each setting that adds a line."""
 
-from gradparity.models import MLP, SoftmaxRegression
+from gradparity.models import specs
 from gradparity.protocol import ModelSpec
 
 SPECS: dict[str, ModelSpec] = {
-    "softmax_regression": SoftmaxRegression(),
-    "softmax_regression, decayed": SoftmaxRegression(weight_decay=0.3),
-    "mlp, relu": MLP(),
-    "mlp, tanh": MLP(activation="tanh"),
-    "mlp, squared error": MLP(
-        activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum"
-    ),
+    f"{name}, {variant}" if variant else name: spec
+    for name, cls in specs().items()
+    for variant, spec in cls.variants().items()
 }

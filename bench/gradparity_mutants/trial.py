@@ -13,8 +13,8 @@ from gradparity.parity.examine import rows_of
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, Written, draw_params, given_in, of_params, representable
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace
+from gradparity_manual import backend
 from gradparity_manual.derivation import functions
-from gradparity_manual.on_numpy import backend
 from gradparity_mutants.mutants import Mutant, mutants
 from gradparity_mutants.plant import Named, chain
 
@@ -81,7 +81,7 @@ class Verdict:
     """Why, in a sentence for each lane and witness that says something else."""
 
 
-def judge(trial: Trial, hand: HandDerivation) -> Verdict:
+def verdict_on(trial: Trial, hand: HandDerivation) -> Verdict:
     """Check a derivation, right or mutated, on NumPy arrays."""
     problem = replace(trial.problem, hand=hand, subjects=(_subject(trial.problem, hand),))
     with np.errstate(all="ignore"):

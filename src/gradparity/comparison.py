@@ -1,6 +1,6 @@
 """The main job: check every backend, train each on the same batches, time a step of each in turns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from gradparity.parity import Report
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
-from gradparity.timing import Seconds, take_turns
+from gradparity.timing import Timings, time_in_turns
 from gradparity.training import Epoch, Settings, accuracy_on, train
 
 FOLLOWED = 100
@@ -26,7 +26,7 @@ STEPS = 10
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainedBackend:
     """One backend's training."""
 
     backend: str
@@ -48,9 +48,9 @@ class Comparison:
     report: Report
     training: TrainingParity | None
     """The first steps of that training; None where there is no second backend to compare with."""
-    runs: tuple[Run, ...]
-    timings: Seconds
-    """Seconds of one training step, round by round, of the backends that agree."""
+    runs: tuple[TrainedBackend, ...]
+    timings: Timings | None
+    """Of a training step of the backends that agree; None where none does."""
 
     @property
     def agrees(self) -> bool:
@@ -78,7 +78,7 @@ def compare(
     training = _follow(chosen, spec, dataset, settings)
     runs = _train_in_step(chosen, spec, dataset, settings, progress)
     progress("timing a training step in turns")
-    found = Comparison(spec, dataset, settings, report, training, runs, {})
+    found = Comparison(spec, dataset, settings, report, training, runs, None)
     timed = [b for b in chosen if found.agrees_for(b.name)]
     return replace(found, timings=_time_steps(timed, spec, dataset, settings))
 
@@ -89,7 +89,7 @@ def _train_in_step(
     dataset: Dataset,
     settings: Settings,
     progress: Callable[[str], None],
-) -> tuple[Run, ...]:
+) -> tuple[TrainedBackend, ...]:
     """Train every backend one epoch, then every backend the next one."""
     epochs: dict[str, list[Epoch]] = {b.name: [] for b in chosen}
     trainings = {b.name: train(b, spec, dataset, settings) for b in chosen}
@@ -99,7 +99,7 @@ def _train_in_step(
             epochs[name].append(next(training))
     reference = epochs[chosen[0].name]
     return tuple(
-        Run(
+        TrainedBackend(
             backend=b.name,
             epochs=tuple(epochs[b.name]),
             test_accuracy=accuracy_on(b, spec, epochs[b.name][-1].params, dataset.test, settings.dtype),
@@ -155,7 +155,9 @@ def _first_step(spec: ModelSpec, dataset: Dataset, settings: Settings) -> tuple[
     return params, dataset.train.batch(first, settings.dtype)
 
 
-def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, settings: Settings) -> Seconds:
+def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, settings: Settings) -> Timings | None:
+    if not timed:
+        return None
     params, batch = _first_step(spec, dataset, settings)
 
     def stepping(backend: Backend) -> Callable[[], Any]:
@@ -175,8 +177,7 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     # other cost a hundred times the step. JAX takes no limit, and computes a small step on one thread by itself.
     with threadpool_limits(1):
         calls = {b.name: stepping(b) for b in timed}
-        seconds = take_turns(calls, ROUNDS, np.random.default_rng(settings.seed)) if calls else {}
-    return {name: own / STEPS for name, own in seconds.items()}
+        return time_in_turns(calls, stepping(timed[0]), ROUNDS, settings.seed)
 
 
 def to_dict(result: Comparison) -> dict[str, Any]:
@@ -195,5 +196,10 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             }
             for run in result.runs
         ],
-        "seconds_per_step": {name: seconds.tolist() for name, seconds in result.timings.items()},
+        "seconds_per_step": {} if result.timings is None else _per_step(result.timings.seconds),
+        "seconds_per_step_again": [] if result.timings is None else [s / STEPS for s in result.timings.again],
     }
+
+
+def _per_step(seconds: Mapping[str, tuple[float, ...]]) -> dict[str, list[float]]:
+    return {name: [s / STEPS for s in own] for name, own in seconds.items()}

@@ -7,6 +7,9 @@ from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError
 
+SMALLEST, LARGEST = 2, 128
+"""Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
+
 
 def normal_inputs(rng: np.random.Generator, n: int, features: int) -> Float[np.ndarray, "n features"]:
     """Standard normal inputs."""
@@ -17,6 +20,23 @@ def unbalanced_labels(rng: np.random.Generator, n: int, classes: int) -> Int[np.
     """Labels with probabilities proportional to 1, 2, 3, …: equal counts would hide a wrong sum over classes."""
     weights = np.arange(1, classes + 1)
     return rng.choice(classes, size=n, p=weights / weights.sum())
+
+
+def token_inputs(rng: np.random.Generator, n: int, length: int, vocabulary: int) -> Int[np.ndarray, "n length"]:
+    """Tokens, unbalanced as labels are: some occur several times in a batch, where shares of a gradient add up."""
+    return unbalanced_labels(rng, n * length, vocabulary).reshape(n, length)
+
+
+def distinct_sizes(rng: np.random.Generator, count: int) -> list[int]:
+    """Draw so many sizes, all different, for equal ones would hide swapped axes; the last is at least 3.
+
+    The last one counts a spec's examples.
+    """
+    while True:
+        exponents = rng.uniform(np.log2(SMALLEST), np.log2(LARGEST + 1), size=count)
+        sizes = [int(size) for size in 2**exponents]
+        if len(set(sizes)) == count and sizes[-1] >= 3:
+            return sizes
 
 
 def require_positive(model: str, **sizes: int) -> None:

@@ -3,6 +3,8 @@
 A *spec* says what is computed, in no framework. A *backend* turns a spec into a *model*, whose one primitive is
 ``value_and_grad``. Parameters are a flat dict from name to array, with the same names and shapes in every backend;
 whatever is shared between backends is shared as NumPy arrays, never as seeds.
+
+What a backend's author writes is in ``gradparity.runtime``; ``gradparity.model`` makes a backend of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +39,7 @@ class Batch(NamedTuple):
 
     def map(self, function: Callable[[Array], Array]) -> "Batch":
         """Return the batch with ``function`` applied to each of its arrays."""
-        extras = {name: function(array) for name, array in self.extras.items()}
+        extras = {name: function(array) for name, array in self.extras.items()} if self.extras else {}
         return Batch(function(self.x), function(self.y), extras)
 
 
@@ -106,20 +108,6 @@ class HandDerivation(NamedTuple):
     """Reads ``c``, and writes the gradient of every name to ``d``."""
 
 
-class ModelFunctions(NamedTuple):
-    """A model's mathematics on a library's own arrays, before that library compiles or times anything."""
-
-    loss: Callable[[Params, Batch], Array]
-    value_and_grad: Callable[[Params, Batch], tuple[Array, dict[str, Array]]]
-    predict: Callable[[Params, Array], Array]
-    trace: Callable[[Params, Batch], tuple[dict[str, Array], dict[str, Array]]]
-    """Values and gradients by name."""
-    derivation: HandDerivation | None
-    """The hand derivation, or None where a machine derives."""
-    operations: Callable[[Params, Batch], Mapping[str, Operations]] | None = None
-    """What the machine does for each line, or None where that is not told."""
-
-
 @runtime_checkable
 class ModelSpec(Protocol):
     """What a model is, in no framework: a frozen dataclass per model."""
@@ -155,21 +143,51 @@ class HandWrittenSpec(ModelSpec, Protocol):
         """The hand-written forward and backward, on arrays of any library."""
 
 
+@runtime_checkable
+class KeepsStatistics(ModelSpec, Protocol):
+    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters."""
+
+    @property
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Statistic name -> its value before training, in float64. No parameter has the same name."""
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The named values of a step's forward pass that the update is made from."""
+
+    def update(self, statistics: Params, values: Params) -> dict[str, Array]:
+        """Return the statistics after a step, by plain arithmetic on arrays of any library; change nothing."""
+
+
+@runtime_checkable
+class PredictsWithExtras(ModelSpec, Protocol):
+    """A spec whose ``predict`` needs extras of the batch, such as lengths. Dropout masks, say, only training needs."""
+
+    @property
+    def prediction_extras(self) -> tuple[str, ...]:
+        """Their names."""
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Examples as they lie in memory: images stay uint8 and become float batch by batch."""
+    """Examples as they lie in memory, NumPy's or a library's own."""
 
-    x: np.ndarray
+    x: Array
     """(n, ...): images as uint8, other real inputs as float, tokens as any other integer."""
-    y: np.ndarray
+    y: Array
     """Labels (n, ...) int64, or real targets (n, outputs) float64."""
     divisor: float = 1.0
     """What x is divided by when it becomes float: 255 for 8-bit images."""
-    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    extras: Mapping[str, Array] = field(default_factory=dict)
     """What else a step needs of each example, by name (n, ...)."""
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def map(self, function: Callable[[Array], Array]) -> "Examples":
+        """Return the examples with ``function`` applied to each of their arrays."""
+        x, y, extras = Batch(self.x, self.y, self.extras).map(function)
+        return Examples(x, y, self.divisor, extras)
 
     def batch(self, index: "Int[np.ndarray, ' n'] | slice", dtype: Dtype) -> Batch:
         """Gather the examples at ``index``: images, and what is floating point, in ``dtype``; the rest as it is."""
@@ -181,15 +199,14 @@ class Examples:
         batch = Batch(self.x, self.y, self.extras).map(gather)
         if self.x.dtype == np.uint8:
             batch = batch._replace(x=batch.x.astype(dtype))
-        return batch if self.divisor == 1.0 else batch._replace(x=batch.x / np.dtype(dtype).type(self.divisor))
+        if self.divisor == 1.0 or batch.x.dtype.kind != "f":
+            return batch
+        return batch._replace(x=batch.x / np.dtype(dtype).type(self.divisor))
 
 
 @runtime_checkable
 class TrainStep(Protocol):
-    """One optimiser step, compiled; and ``epoch``, many steps in the fastest way the backend has.
-
-    A state belongs to the step that made it: pass the newest one, for a backend may update it in place.
-    """
+    """One optimiser step, compiled; and ``epoch``, many steps. Pass the newest state: it may be updated in place."""
 
     def start(self, params: Params) -> Any:
         """Return the state before the first step. ``params`` is copied, never changed."""
@@ -209,7 +226,7 @@ class TrainStep(Protocol):
         """
 
     def params(self, state: Any) -> dict[str, Array]:
-        """Return the parameters of a state, in the backend's own arrays."""
+        """Return the parameters of a state, and its statistics beside them, in the backend's own arrays."""
 
 
 @runtime_checkable
@@ -237,30 +254,14 @@ class Model(Protocol):
     def value_and_grad(self, params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
         """Return the loss and its gradient by parameter name, each of the parameter's shape."""
 
-    def predict(self, params: Params, x: Array) -> Array:
-        """Return the model's output (n, outputs): logits for a classifier."""
+    def predict(self, params: Params, x: Array, extras: Mapping[str, Array] = ...) -> Array:
+        """Return the model's output (n, outputs): logits for a classifier. ``extras`` are those of the batch."""
 
     def trace(self, params: Params, batch: Batch) -> Trace:
         """Return every named value and every named gradient."""
 
     def train_step(self, optimizer: Any) -> TrainStep:
-        """Compile a training step with an optimiser of the same backend."""
-
-
-@runtime_checkable
-class TellsOperations(Protocol):
-    """What a model may offer besides: its machine's own operations, for ``gradparity explain``."""
-
-    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
-        """Return, for every line and every parameter, what the machine does for it. No operation is left over."""
-
-
-@runtime_checkable
-class KeepsPrograms(Protocol):
-    """What a backend that compiles may offer besides, for sweeps over thousands of models."""
-
-    def forget(self) -> None:
-        """Free what is compiled so far, of any model: it is compiled anew when it is next called."""
+        """Compile a training step with an optimiser that ``Backend.optimizer`` returned."""
 
 
 @runtime_checkable
@@ -289,9 +290,9 @@ class Backend(Protocol):
         """Copy the backend's array to NumPy, dtype kept; waits for it."""
 
     def optimizer(self, name: str, **hyperparameters: float) -> Any:
-        """Return the optimiser ("sgd", "momentum", "adam"), for this backend's ``train_step`` only.
+        """Return the optimiser ("sgd", "momentum", "adam"), for ``train_step``.
 
-        Raises UsageError for an unknown name or hyperparameter.
+        Raises UsageError for an unknown name or hyperparameter, and for one that is out of range.
         """
 
     def wait(self, x: Any) -> None:

@@ -1,11 +1,13 @@
 """``c`` and ``d``: the mappings that a derivation writes its named values and gradients to.
 
 In training both are plain mappings. In a check they *record what is written and return the witness's value when
-read*: each line is fed the right inputs, so exactly the wrong line differs and errors do not cascade.
+read*: each line is fed the right inputs, so exactly the wrong line differs and errors do not cascade. An operation
+sees either, and ``p``, through a ``View``, under names of its own.
 """
 
 from collections import UserDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, final
 
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Array, Tap
@@ -17,6 +19,42 @@ class Gradients(dict[str, Array]):
     def add(self, name: str, value: Array) -> None:
         """Add one use's share to d[name]."""
         self[name] = self[name] + value if name in self else value
+
+
+@final
+class View:
+    """``p``, ``c`` or ``d`` as an operation sees it: under the operation's own short names.
+
+    A view at a place puts the place before every name: at "block1.norm", "out" is "block1.norm.out". A view that
+    renames, ``{"W": "W2", "out": "z2"}``, leaves every other name as it is. What is viewed may be a view itself.
+    """
+
+    __slots__ = ("_outer", "_prefix", "_renamed")
+
+    def __init__(self, outer: Any, at: str | Mapping[str, str]) -> None:
+        self._outer = outer
+        if isinstance(at, str):
+            self._prefix, self._renamed = f"{at}.", _UNCHANGED
+        else:
+            self._prefix, self._renamed = "", at
+
+    def __getitem__(self, name: str) -> Array:
+        return self._outer[self._renamed[name] if name in self._renamed else self._prefix + name]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        self._outer[self._renamed[name] if name in self._renamed else self._prefix + name] = value
+
+    def add(self, name: str, value: Array) -> None:
+        """Add one use's share, as ``d.add`` does."""
+        self._outer.add(self._renamed[name] if name in self._renamed else self._prefix + name, value)
+
+    def behind(self, name: str) -> tuple[Any, str]:
+        """Return the mapping that is viewed in the end, and what it calls this name."""
+        full = self._renamed.get(name, self._prefix + name)
+        return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
+
+
+_UNCHANGED: Mapping[str, str] = {}
 
 
 # A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.
@@ -109,3 +147,17 @@ def library_of(array: Array) -> str:
     """Return the package that an array's type comes from: "numpy", "jax", "torch"; "builtins" for a number."""
     package = type(array).__module__.partition(".")[0]
     return "jax" if package == "jaxlib" else package
+
+
+def forward_order(reads: Mapping[str, Iterable[str]], params: Iterable[str]) -> list[str]:
+    """Return the lines as the forward pass writes them, each parameter before the line that reads it first.
+
+    ``reads`` has the lines in the order of the forward pass; a parameter that none of them reads comes first of all.
+    """
+    names = list(params)
+    order: dict[str, None] = {}
+    for line, sources in reads.items():
+        read = set(sources)
+        order.update((name, None) for name in names if name in read)
+        order[line] = None
+    return [*(name for name in names if name not in order), *order]

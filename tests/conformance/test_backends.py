@@ -8,14 +8,13 @@ import pytest
 
 from gradparity import registry
 from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
+from gradparity.models import MLP, SoftmaxRegression, specs
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, TrainStep
 
 SPECS: dict[str, ModelSpec] = {
-    "softmax_regression": SoftmaxRegression(),
-    "decayed": SoftmaxRegression(weight_decay=0.3),
-    "mlp": MLP(),
-    "squared_error": MLP(activation="tanh", loss="squared_error", reduction="half-sum", output_activation="sigmoid"),
+    f"{name}, {variant}" if variant else name: spec
+    for name, cls in specs().items()
+    for variant, spec in cls.variants().items()
 }
 DTYPES: tuple[Dtype, ...] = ("float32", "float64")
 N = 11
@@ -206,7 +205,7 @@ def test_pixels_become_the_same_floats_as_in_numpy(backend: Backend) -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_every_optimizer_takes_the_same_steps_everywhere(backend: Backend, optimizer: str) -> None:
     def train(one: Backend) -> dict[str, np.ndarray]:
-        spec = SPECS["mlp"]
+        spec = SPECS["mlp, relu"]
         step, state = start(one, spec, optimizer)
         for seed in range(5):
             state, _ = step(state, spec.example_batch(np.random.default_rng(seed), N))

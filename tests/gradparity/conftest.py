@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradparity.comparison import Comparison, Run
+from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.data import Dataset
 from gradparity.models import SoftmaxRegression
 from gradparity.parity import Report, Row
@@ -14,6 +14,7 @@ from gradparity.parity.problem import LANES
 from gradparity.parity.report import Kind
 from gradparity.parity.training_parity import TrainingParity, TrainingRow
 from gradparity.protocol import Dtype, Examples, ModelSpec
+from gradparity.timing import Timings
 from gradparity.training import Epoch, Settings
 
 MakeComparison = Callable[..., Comparison]
@@ -64,7 +65,8 @@ def _comparison(
     )
     right = [b for b in backends if report.agrees_for(b) and b not in apart]
     rng = np.random.default_rng(2)
-    timings = {b: rng.uniform(i + 1, i + 2, size=21) for i, b in enumerate(right)}
+    seconds = {b: tuple(rng.uniform(i + 1, i + 2, size=21)) for i, b in enumerate(right)}
+    timings = Timings(seconds, seconds[right[0]]) if right else None
     runs = tuple(_run(b, spec, dataset, epochs, differences if i else [0.0] * epochs) for i, b in enumerate(backends))
     training = _training(backends, apart) if len(backends) > 1 else None
     return Comparison(spec, dataset, Settings(epochs=epochs), report, training, runs, timings)
@@ -126,9 +128,9 @@ def _rows(
     ]
 
 
-def _run(backend: str, spec: ModelSpec, dataset: Dataset, epochs: int, differences: Sequence[float]) -> Run:
+def _run(backend: str, spec: ModelSpec, dataset: Dataset, epochs: int, differences: Sequence[float]) -> TrainedBackend:
     params = spec.init(np.random.default_rng(3))
     accuracy = None if dataset.classes is None else 0.875
     trained = tuple(Epoch(i, 2.5 / i, accuracy, 0.1, params) for i in range(1, epochs + 1))
     gradients = {name: p.astype(np.float32) for name, p in params.items()}
-    return Run(backend, trained, accuracy, gradients, tuple(differences))
+    return TrainedBackend(backend, trained, accuracy, gradients, tuple(differences))

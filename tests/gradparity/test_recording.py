@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.recording import Gradients, Recorder, TappedCache
+from gradparity.recording import Gradients, Recorder, TappedCache, View, forward_order
 
 
 def test_gradients_sum_over_uses() -> None:
@@ -97,3 +97,45 @@ def test_a_second_write_to_c_is_no_sum() -> None:
     with pytest.raises(UsageError, match=r"c\['z'\] is written twice: .* a new value gets a new name") as caught:
         c["z"] = 2.0
     assert "add" not in str(caught.value)
+
+
+def test_a_parameter_comes_before_the_line_that_reads_it_first_and_an_unread_one_first_of_all() -> None:
+    reads = {"z": ("batch.x", "W"), "penalty": ("W", "V"), "loss": ("z", "penalty")}
+    assert forward_order(reads, ["unread", "V", "W"]) == ["unread", "W", "z", "V", "penalty", "loss"]
+
+
+def test_a_view_at_a_place_puts_it_before_every_name() -> None:
+    c: dict[str, int] = {}
+    norm = View(View(c, "block1"), "norm")
+    norm["out"] = 1
+    norm["scale"] = norm["out"] + 1
+    assert c == {"block1.norm.out": 1, "block1.norm.scale": 2}
+    assert norm.behind("out") == (c, "block1.norm.out")
+
+
+def test_a_view_that_renames_leaves_other_names_as_they_are() -> None:
+    d = Gradients(z2=3.0, loss=1.0)
+    layer = View(d, {"W": "W2", "out": "z2"})
+    layer.add("W", layer["out"])
+    layer.add("W", layer["loss"])
+    assert d == {"z2": 3.0, "loss": 1.0, "W2": 4.0}
+    inside = View(View(d, "block1"), {"out": "z"})
+    inside["out"] = 5.0
+    assert d["block1.z"] == 5.0
+
+
+def test_what_an_operation_reads_is_recorded_under_full_names() -> None:
+    d = Recorder("d", {"block1.out": 10.0, "block1.W": 7.0})
+    view = View(d, "block1")
+    view["out"] = 1.0
+    view.add("W", 2 * view["out"])
+    assert d.written() == {"block1.out": 1.0, "block1.W": 20.0}
+    assert d.reads == {"block1.out": (), "block1.W": ("block1.out",)}
+    with pytest.raises(UsageError, match=r"d\['block1.gain'\] is read before it is written"):
+        view["gain"]
+
+
+def test_a_view_of_a_tapped_cache_taps_full_names() -> None:
+    c = TappedCache(lambda name, value: (name, value))
+    View(c, "block1")["out"] = 1
+    assert View(c, "block1")["out"] == ("block1.out", 1)

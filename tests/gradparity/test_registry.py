@@ -26,7 +26,7 @@ def test_an_unknown_backend_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_third_party_backend_is_found_by_its_entry_point(register) -> None:  # type: ignore[no-untyped-def]
-    register("mine", "gradparity_manual.on_numpy:backend")
+    register("mine", "gradparity_manual:backend")
     assert registry.names() == ["mine"]
     assert registry.backend("mine").library == "numpy"
 
@@ -38,7 +38,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(register) 
 
 
 def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register) -> None:  # type: ignore[no-untyped-def]
-    register("mine", "gradparity_manual.on_numpy:no_such_name")
+    register("mine", "gradparity_manual:no_such_name")
     found = registry.availability("mine")
     assert found.backend is None
     assert "AttributeError" in found.problem

@@ -7,26 +7,27 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from gradparity.protocol import Differentiation, Examples
-from gradparity_bench.points import points
-from gradparity_bench.results import Limits, Measurement, Phases, Rounds, Row
-from gradparity_bench.task import Task
+from gradparity_bench.drawn import EPOCHS, Task, draw
+from gradparity_bench.entries import LR
+from gradparity_bench.points import points, spec_at
+from gradparity_bench.results import Limits, Measurement
+from gradparity_bench.standings import Phases, Point, Rounds, Standing
 
 WRONG = """
 from dataclasses import replace
-from gradparity_manual.on_numpy import NumpyBackend
+from gradparity_manual import backend as numpy
 
-class WrongBackend(NumpyBackend):
-    def model(self, spec, dtype="float32"):
-        right = super().model(spec, dtype)
+def functions(spec):
+    right = numpy.functions(spec)
 
-        def trace(params, batch):
-            values, gradients = right.functions.trace(params, batch)
-            first = next(iter(params))
-            return values, {**gradients, first: 1.0005 * gradients[first]}
+    def trace(params, batch):
+        values, gradients = right.trace(params, batch)
+        first = next(iter(params))
+        return values, {**gradients, first: 1.0005 * gradients[first]}
 
-        return replace(right, functions=right.functions._replace(trace=trace))
+    return right._replace(trace=trace)
 
-backend = WrongBackend("wrong")
+backend = replace(numpy, name="wrong", functions=functions)
 """
 
 
@@ -37,12 +38,28 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def task() -> Task:
-    """Noise, in batches of which the last is smaller; more of them than are gathered at a time."""
+@pytest.fixture(scope="session")
+def noise() -> Examples:
+    """Examples in the place of MNIST's, of five classes."""
     rng = np.random.default_rng(5)
-    examples = Examples(rng.integers(0, 256, (217, 13), dtype=np.uint8), rng.integers(0, 5, 217), 255.0)
-    return Task(examples, classes=5, batch_size=16)
+    return Examples(rng.integers(0, 256, (217, 13), dtype=np.uint8), rng.integers(0, 5, 217), 255.0)
+
+
+@pytest.fixture(scope="session")
+def make_task(noise: Examples) -> Callable[[int], Task]:
+    """Give what makes a task on noise in batches of a size."""
+
+    def make(batch_size: int) -> Task:
+        point = Point("softmax_regression", {"features": 13, "classes": 5}, batch_size, "float32", 1)
+        return Task(point, draw(spec_at(point), noise, seed=42, epochs=EPOCHS), LR)
+
+    return make
+
+
+@pytest.fixture
+def task(make_task: Callable[[int], Task]) -> Task:
+    """Batches of which the last is smaller; more of them than are gathered at a time."""
+    return make_task(16)
 
 
 @pytest.fixture
@@ -81,13 +98,13 @@ def make_measurement() -> Callable[..., Measurement]:
     return make
 
 
-def _row(backend: str, seconds: float | None, threads_seen: float) -> Row:
+def _row(backend: str, seconds: float | None, threads_seen: float) -> Standing:
     library = backend.partition("-")[0]
     if seconds is None:
-        return Row(backend, "", None, "not installed", f"'{library}' is not installed")
+        return Standing(backend, "", None, "not installed", f"'{library}' is not installed")
     steps = tuple(seconds * each for each in JITTER)
     epochs, losses = tuple(8 * s for s in steps), tuple(s / 3 for s in steps)
     rounds = Rounds(steps, epochs, losses, steps, (threads_seen,) * len(steps))
     phases = Phases(1.0, 0.25, 1.0, 0.125) if library == "jax" else Phases(0.5, None, None, 0.5)
     method: Differentiation = "hand" if backend in BY_HAND else "machine"
-    return Row(backend, library, method, "timed", "", rounds, phases, 10, 2**28, 2**27, 2.0, {library: "1.0"})
+    return Standing(backend, library, method, "timed", "", rounds, phases, 10, 2**28, 2**27, 2.0, {library: "1.0"})

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from gradparity.errors import UsageError
 from gradparity_bench.crossover import crossover
-from gradparity_bench.results import Measurement, Point, Rounds, Row
+from gradparity_bench.results import Measurement
+from gradparity_bench.standings import Point, Rounds, Standing
 
 SIZES = (8, 32, 128, 512, 2048)
 FLOPS_PER_SIZE = 1e5
@@ -24,7 +25,7 @@ def along(seconds: dict[int, float], growing: bool = True) -> list[Measurement]:
             flops=int(FLOPS_PER_SIZE * (size if growing else 1)),
             bytes=1,
             examples=size,
-            rows=(Row("jax", "jax", "machine", "timed", rounds=constant(s)),),
+            rows=(Standing("jax", "jax", "machine", "timed", rounds=constant(s)),),
         )
         for size, s in seconds.items()
     ]

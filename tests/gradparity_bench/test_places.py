@@ -1,6 +1,7 @@
 from gradparity_bench.places import common_label, differing, full_label, label, place, sweep_axis, sweeps
 from gradparity_bench.points import points
-from gradparity_bench.results import Measurement, Point
+from gradparity_bench.results import Measurement
+from gradparity_bench.standings import Point
 
 SWEPT = points("mlp", ["widths=64,32,10"], batch_size=[32, 512, 2048], threads=[1, 2])
 

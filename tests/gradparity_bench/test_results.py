@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity_bench.results import SCHEMA, Limits, Measurement, Phases, Point, Result, Rounds, Row
+from gradparity_bench.results import SCHEMA, Limits, Measurement, Result
+from gradparity_bench.standings import Phases, Point, Rounds, Standing
 
 POINT = Point("mlp", {"widths": (7, 6, 5), "activation": "relu"}, batch_size=32, dtype="float32", threads=1)
 
@@ -22,10 +23,10 @@ def rounds(step: float, threads: float = 1.0) -> Rounds:
     )
 
 
-NUMPY = Row("numpy", "numpy", "hand", "timed", "", rounds(4e-3), Phases(0.5, None, None, 0.25), final_loss=2.0)
-JAX = Row("jax", "jax", "machine", "timed", "", rounds(1e-3), Phases(1.0, 0.25, 1.0, 0.5), versions={"jax": "1"})
-TORCH = Row("torch", "torch", "machine", "timed", "", rounds(8e-3, threads=1.7), Phases(1.0, None, None, 0.5))
-LOST = Row("lost", "", None, "not installed", "'lost' is not installed")
+NUMPY = Standing("numpy", "numpy", "hand", "timed", "", rounds(4e-3), Phases(0.5, None, None, 0.25), final_loss=2.0)
+JAX = Standing("jax", "jax", "machine", "timed", "", rounds(1e-3), Phases(1.0, 0.25, 1.0, 0.5), versions={"jax": "1"})
+TORCH = Standing("torch", "torch", "machine", "timed", "", rounds(8e-3, threads=1.7), Phases(1.0, None, None, 0.5))
+LOST = Standing("lost", "", None, "not installed", "'lost' is not installed")
 MEASUREMENT = Measurement(
     POINT,
     flops=10**6,
@@ -112,7 +113,7 @@ def test_the_gradient_is_compared_with_the_loss() -> None:
 
 
 def test_the_copy_of_a_backend_that_failed_says_nothing_about_the_others() -> None:
-    died = Row("numpy", "numpy", "hand", "died", "it ended in round 7")
+    died = Standing("numpy", "numpy", "hand", "died", "it ended in round 7")
     left = replace(MEASUREMENT, rows=(died, JAX, TORCH))
     assert left.baseline == JAX
     assert left.noise_floor() is None
@@ -121,5 +122,5 @@ def test_the_copy_of_a_backend_that_failed_says_nothing_about_the_others() -> No
 
 @pytest.mark.parametrize(("share", "said"), [(1.0, "slower"), (0.95, "slower"), (0.7, "tie")])
 def test_what_a_row_was_not_given_of_a_core_is_not_held_against_it(share: float, said: str) -> None:
-    slower = Row("slower", "numpy", "hand", "timed", rounds=rounds(4.8e-3, threads=share))
+    slower = Standing("slower", "numpy", "hand", "timed", rounds=rounds(4.8e-3, threads=share))
     assert replace(MEASUREMENT, rows=(NUMPY, slower)).verdict("slower") == said

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from gradparity.protocol import Examples
 from gradparity_bench import speed
-from gradparity_bench.contests import OVERHEAD, SPEED
-from gradparity_bench.task import Task
+from gradparity_bench.speed import OVERHEAD, SPEED, Contest
 
 ROWS = [
     ("itself, again", "notebook"),
@@ -25,23 +25,38 @@ ROWS = [
 ]
 
 
-def test_every_loop_has_its_row_in_the_tables_and_in_the_json(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_every_loop_has_its_row_in_a_table() -> None:
+    rows = [(name, contest.baseline) for contest in SPEED + OVERHEAD for name in ("itself, again", *contest.targets)]
+    assert rows == ROWS
+    assert [contest for own in speed.TITLES.values() for contest in own] == [*SPEED, *OVERHEAD]
+
+
+def test_what_is_timed_is_in_the_tables_and_in_the_json(
+    noise: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Noise in MNIST's place: that everything runs through shows on any examples.
-    monkeypatch.setattr(speed, "mnist_task", lambda _: task)
+    # Noise in MNIST's place, and loops that start quickly: that everything runs through shows on any.
+    monkeypatch.setattr(speed, "mnist_examples", lambda _: (noise, 5))
+    titles = {"One": (Contest("notebook", {"numpy": 0.8}),), "Two": (Contest("numpy inlined", {"numpy": None}),)}
+    monkeypatch.setattr(speed, "TITLES", titles)
     file = tmp_path / "speed.json"
-    assert speed.main(["--rounds", "1", "--markdown", "--json", str(file)]) == 0
+    assert speed.main(["--rounds", "3", "--threads", "1", "--markdown", "--json", str(file)]) == 0
 
     written = json.loads(file.read_text())
-    rows = [row for table in written["tables"] for row in table["rows"]]
-    assert [(row["loop"], row["baseline"]) for row in rows] == ROWS
-    assert all(len(row["seconds"]) == 1 and len(row["ratio"]) == 3 and not row["refusal"] for row in rows)
+    assert [table["title"] for table in written["tables"]] == ["One", "Two"]
+    rows = [row for table in written["tables"] for m in table["measurements"] for row in (*m["rows"], m["again"])]
+    named = [row["backend"] for row in rows]
+    assert named == ["notebook", "numpy", "notebook", "numpy inlined", "numpy", "numpy inlined"]
+    assert all(len(row["rounds"]["epoch"]) == 3 and row["status"] == "timed" for row in rows)
     assert {"python", "numpy", "jax", "torch", "CPU", "cores"} <= set(written["machine"])
 
     lines = capsys.readouterr().out.splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
-    assert [(row[0], row[2]) for row in cells if row[0] not in ("loop", "---")] == ROWS
+    assert [(row[0], row[2]) for row in cells if row[0] not in ("loop", "---")] == [
+        ("itself, again", "notebook"),
+        ("numpy", "notebook"),
+        ("itself, again", "numpy inlined"),
+        ("numpy", "numpy inlined"),
+    ]
     assert lines[-1].startswith("python 3")
 
 

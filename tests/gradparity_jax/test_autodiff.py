@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
 from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
+from gradparity.models import MLP, SoftmaxRegression, module_of
 from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, ModelSpec, Params
 from gradparity_jax import autodiff, backend
 
@@ -50,7 +50,7 @@ def central_differences(spec: ModelSpec, params: Params, batch: Batch, shapes: d
         def loss(flat: Any) -> Any:
             offset = unravel(flat)
             moved = {name: jnp.asarray(value) + offset[name] for name, value in params.items()}
-            return autodiff.MODELS[spec.name].loss(spec, moved, batch, lambda name, value: value + offset[name])
+            return module_of(spec, "gradparity_jax").loss(spec, moved, batch, lambda name, value: value + offset[name])
 
         steps = h * jnp.eye(len(zeros))
         losses = jax.jit(jax.vmap(loss))(jnp.concatenate([steps, -steps]))
@@ -71,7 +71,9 @@ def test_every_traced_gradient_agrees_with_central_differences(spec: ModelSpec) 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_taps_name_exactly_the_lines_of_the_derivation_in_order(spec: ModelSpec) -> None:
     params, batch = draw(spec, n=3)
-    values, gradients = jax.eval_shape(autodiff.functions(spec).trace, params, batch)
+    trace = autodiff.functions(spec).trace
+    assert trace is not None
+    values, gradients = jax.eval_shape(trace, params, batch)
     assert list(values) == [line.name for line in spec.derivation if line.forward]
     assert set(gradients) == {line.name for line in spec.derivation}
     assert all(gradients[name].shape == value.shape for name, value in values.items())
@@ -81,6 +83,7 @@ def test_taps_name_exactly_the_lines_of_the_derivation_in_order(spec: ModelSpec)
 def test_trace_under_jit_equals_eager_trace(spec: ModelSpec) -> None:
     params, batch = draw(spec, n=4)
     trace = autodiff.functions(spec).trace
+    assert trace is not None
     with jax.enable_x64(True):
         arrays = jax.tree.map(jnp.asarray, (params, batch))
         eager, jitted = trace(*arrays), jax.jit(trace)(*arrays)
@@ -242,7 +245,7 @@ def test_a_mistake_in_a_hand_written_forward_is_said_in_one_line(own_forward: An
 def test_a_hand_written_model_has_no_predict() -> None:
     spec = own_model(forward)
     rng = np.random.default_rng(3)
-    with pytest.raises(UsageError, match="'own' has no predict"):
+    with pytest.raises(UsageError, match="own: this model has no predict"):
         backend.model(spec).predict(spec.init(rng), spec.example_batch(rng, 6).x)
 
 

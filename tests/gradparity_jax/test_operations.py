@@ -142,6 +142,6 @@ def test_a_forward_pass_that_goes_on_with_its_own_variables() -> None:
 
 
 def test_a_hand_derived_model_tells_no_operations() -> None:
-    from gradparity_manual.on_jax import backend as by_hand
+    from gradparity_manual import on_jax as by_hand
 
     assert by_hand.model(SoftmaxRegression(), "float32").operations(*inputs(SoftmaxRegression())) == {}

@@ -10,7 +10,8 @@ import pytest
 
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Backend, Batch, KeepsPrograms, Model, TrainStep
+from gradparity.protocol import Backend, Batch, Model, TrainStep
+from gradparity.runtime import KeepsPrograms
 from gradparity_jax import backend
 
 SPEC = SoftmaxRegression(features=4, classes=3)
@@ -138,7 +139,7 @@ def test_the_backend_says_what_it_is() -> None:
         ("adm", {"lr": 0.1}, "unknown optimizer 'adm'.*did you mean 'adam'"),
         ("sgd", {"lr": 0.1, "momentum": 0.9}, "unknown hyperparameter of optimizer 'sgd' 'momentum': there is lr"),
         ("adam", {"lr": 0.1, "beta": 0.9}, "did you mean 'beta[12]'"),
-        ("momentum", {"momentum": 0.9}, "'momentum' needs its learning rate"),
+        ("momentum", {"momentum": 0.9}, "'momentum' needs a learning rate"),
     ],
 )
 def test_an_unusable_optimizer_is_refused_in_one_line(

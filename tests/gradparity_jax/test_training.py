@@ -1,5 +1,6 @@
 """The compiled step and the compiled epoch."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,8 +10,8 @@ import pytest
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Examples, ModelSpec
+from gradparity.runtime import ModelFunctions
 from gradparity_jax import backend
-from gradparity_jax.training import JaxTrainStep
 
 SOFTMAX = SoftmaxRegression(features=6, classes=4, weight_decay=0.1)
 
@@ -66,7 +67,8 @@ def test_pixels_are_scaled_to_the_same_bits_as_numpy(dtype: Any, n: int, batch_s
     def collect(_params: Any, batch: Any) -> tuple[Any, dict[str, Any]]:
         return jnp.sum(batch.x), {"seen": -jnp.pad(batch.x, ((0, 300 - len(batch.x)), (0, 0)))}
 
-    step = JaxTrainStep(collect, dtype, backend.optimizer("sgd", lr=1.0))
+    model = replace(backend.model(SOFTMAX, dtype), functions=ModelFunctions(collect))
+    step = model.train_step(backend.optimizer("sgd", lr=1.0))
     state = step.start({"seen": np.zeros((300, 2))})
     state, _ = step.epoch(state, step.load(Examples(x, np.zeros(n, np.int64), 255.0)), np.arange(n), batch_size)
     expected = x[:256].astype(dtype) / np.dtype(dtype).type(255)

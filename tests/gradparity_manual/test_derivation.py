@@ -1,4 +1,3 @@
-import importlib
 import pkgutil
 import subprocess
 import sys
@@ -6,19 +5,15 @@ import sys
 import pytest
 
 import gradparity_manual
-from gradparity.models import MODELS
-from gradparity_manual import derivation
-
-
-def test_every_model_has_a_hand_derivation() -> None:
-    assert set(derivation.MODELS) == set(MODELS)
+from gradparity.models import module_of, names, require_model
 
 
 def test_every_model_is_one_file_of_its_name() -> None:
     files = {module.name for module in pkgutil.iter_modules(gradparity_manual.__path__)}
-    assert set(MODELS) <= files
-    for name in MODELS:
-        module = importlib.import_module(f"gradparity_manual.{name}")
+    assert set(names()) <= files
+    for name in names():
+        module = module_of(require_model(name)(), "gradparity_manual")
+        assert module.__name__ == f"gradparity_manual.{name}"
         assert all(callable(getattr(module, function)) for function in ("predict", "forward", "backward"))
 
 

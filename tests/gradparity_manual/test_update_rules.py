@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
+from gradparity.optimizers import named
 from gradparity_manual.update_rules import optimizer
 
 GRADIENTS = [0.5, -1.5, 2.0]
 
 
 def run(name: str, **hyperparameters: float) -> float:
-    rule = optimizer(name, **hyperparameters)
-    params = {"w": np.array([3.0])}
-    memory = rule.start(params)
-    for g in GRADIENTS:
-        rule.update(params, {"w": np.array([g])}, memory)
+    rule = optimizer(named(name, **hyperparameters))
+    params, memory = rule.start({"w": np.array([3.0])})
+    for step, g in enumerate(GRADIENTS):
+        params, memory = rule.update(params, {"w": np.array([g])}, memory, step)
     return float(params["w"][0])
 
 
@@ -27,9 +27,9 @@ def test_momentum_remembers_earlier_gradients() -> None:
 
 
 def test_adam_moves_by_the_learning_rate_at_first() -> None:
-    rule = optimizer("adam", lr=0.01)
-    params = {"w": np.array([3.0, -3.0])}
-    rule.update(params, {"w": np.array([1e-3, -1e3])}, rule.start(params))
+    rule = optimizer(named("adam", lr=0.01))
+    params, memory = rule.start({"w": np.array([3.0, -3.0])})
+    rule.update(params, {"w": np.array([1e-3, -1e3])}, memory, 0)
     np.testing.assert_allclose(params["w"], [2.99, -2.99], rtol=1e-6)
 
 

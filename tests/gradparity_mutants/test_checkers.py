@@ -16,7 +16,7 @@ from gradparity_mutants.others import OTHERS, check_grads_objects, gradcheck_obj
 from gradparity_mutants.regimes import WHOLE, CrossEntropy, Regime, derivation_with, large_inputs, trained
 from gradparity_mutants.run import CHECKERS, Tried
 from gradparity_mutants.tables import Grid, equivalents, per_model, regimes, sentences, side_by_side
-from gradparity_mutants.trial import judge, prepare
+from gradparity_mutants.trial import prepare, verdict_on
 
 TORCH = ("torch",)
 
@@ -24,9 +24,9 @@ TORCH = ("torch",)
 @pytest.mark.parametrize("spec", [SoftmaxRegression(features=4, classes=3, weight_decay=0.5), MLP(widths=(3, 4, 2))])
 def test_every_mutant_is_caught_in_both_lanes_and_exactly_its_line_named(spec: ModelSpec) -> None:
     trial = prepare(spec, TORCH, n=5)
-    assert judge(trial, trial.hand).named == ()
+    assert verdict_on(trial, trial.hand).named == ()
     for mutant in list(trial.mutants())[::3]:
-        verdict = judge(trial, mutant.hand)
+        verdict = verdict_on(trial, mutant.hand)
         expected = not mutant.equivalent
         assert verdict.caught == {"float64": expected, "float32": expected}, mutant
         assert verdict.named == ((mutant.where,) if expected else ()), mutant
@@ -45,22 +45,22 @@ def test_on_many_examples_an_all_zero_gradient_passes_check_grads_but_not_gradpa
     trial = Regime("", CrossEntropy(100_000, 10), n=100_000).trial(TORCH)
     zero = derivation_with(trial, WHOLE["zero"])
     assert not check_grads_objects(trial, zero, "float32")
-    assert judge(trial, zero).caught == {"float64": True, "float32": True}
+    assert verdict_on(trial, zero).caught == {"float64": True, "float32": True}
 
 
 def test_on_large_inputs_check_grads_rejects_a_right_gradient_but_gradparity_does_not() -> None:
     trial = Regime("", SoftmaxRegression(), adjust=large_inputs).trial(TORCH)
     assert check_grads_objects(trial, trial.hand, "float64")
-    assert judge(trial, trial.hand).caught == {"float64": False, "float32": False}
+    assert verdict_on(trial, trial.hand).caught == {"float64": False, "float32": False}
 
 
 def test_near_the_minimum_a_negated_gradient_passes_check_grads_but_not_gradparity() -> None:
     trial = Regime("", SoftmaxRegression(weight_decay=0.1), adjust=trained).trial(TORCH)
     negated = derivation_with(trial, WHOLE["negated"])
     assert not check_grads_objects(trial, negated, "float32")
-    verdict = judge(trial, negated)
+    verdict = verdict_on(trial, negated)
     assert verdict.caught == {"float64": True, "float32": True}
-    assert judge(trial, trial.hand).caught == {"float64": False, "float32": False}
+    assert verdict_on(trial, trial.hand).caught == {"float64": False, "float32": False}
 
 
 def tried(line: str, mutation: str, *, rejected: bool = True, equivalent: bool = False) -> Tried:

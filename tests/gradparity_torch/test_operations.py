@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, ModelSpec, Operations, TellsOperations
+from gradparity.protocol import Batch, ModelSpec, Operations
+from gradparity.runtime import TellsOperations
 from gradparity.subjects.specs import spec_of
-from gradparity_torch import autograd, backend
+from gradparity_torch import autodiff, backend
 
 FILE = Path(__file__).parents[2] / "docs" / "examples" / "my_model.py"
 
@@ -64,7 +65,9 @@ def test_every_node_of_a_users_graph_stands_at_a_line() -> None:
     spec = spec_of(FILE)
     params, batch = inputs(spec)
     leaves = {name: torch.tensor(value, requires_grad=True) for name, value in params.items()}
-    loss = autograd.functions(spec).loss(leaves, Batch(torch.tensor(batch.x), torch.tensor(batch.y)))
+    model_loss = autodiff.functions(spec).loss
+    assert model_loss is not None
+    loss = model_loss(leaves, Batch(torch.tensor(batch.x), torch.tensor(batch.y)))
     nodes, waiting = set(), [loss.grad_fn]
     while waiting:
         node = waiting.pop()

@@ -10,8 +10,8 @@ from torch import Tensor
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Batch, Dtype
+from gradparity.runtime import State
 from gradparity_torch import backend
-from gradparity_torch.runtime import State
 
 SPEC = SoftmaxRegression(weight_decay=0.3)
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -101,9 +101,9 @@ def test_waits_for_cuda_tensors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append(True))
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     on_cuda = create_autospec(Tensor, is_cuda=True)
-    backend.wait((State({"W": torch.zeros(2)}, optimizer), [torch.zeros(3)]))
+    backend.wait((State({"W": torch.zeros(2)}, {}, optimizer, 0), [torch.zeros(3)]))
     assert not waits
-    backend.wait((State({"W": on_cuda}, optimizer), [torch.zeros(3)]))
+    backend.wait((State({"W": on_cuda}, {}, optimizer, 0), [torch.zeros(3)]))
     assert waits == [True]
 
 
@@ -114,10 +114,13 @@ def test_waits_for_cuda_tensors_only(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda: backend.optimizer("sgd", lr=0.1, momentum=0.9), "unknown hyperparameter of optimizer 'sgd'"),
         (lambda: backend.optimizer("adam", lr=0.1, beta=0.9), "did you mean 'beta"),
         (lambda: backend.optimizer("momentum", momentum=0.9), "optimizer 'momentum' needs a learning rate"),
-        (lambda: backend.optimizer("sgd", lr=-0.1), "optimizer 'sgd': Invalid learning rate: -0.1"),
-        (lambda: backend.optimizer("sgd", lr=float("nan")), "optimizer 'sgd': lr must be finite, got nan"),
-        (lambda: backend.optimizer("adam", lr=0.1, beta2=1.0), "optimizer 'adam': Invalid beta parameter"),
-        (lambda: backend.model(MLP()).train_step((1, 2)), "train_step takes an optimizer of the same backend"),
+        (lambda: backend.optimizer("sgd", lr=-0.1), "optimizer 'sgd': lr must be finite and above 0, got -0.1"),
+        (lambda: backend.optimizer("sgd", lr=float("nan")), "optimizer 'sgd': lr must be finite and above 0, got nan"),
+        (
+            lambda: backend.optimizer("adam", lr=0.1, beta2=1.0),
+            "optimizer 'adam': beta2 must be finite and at least 0 and below 1, got 1.0",
+        ),
+        (lambda: backend.model(MLP()).train_step((1, 2)), "train_step takes an optimizer, got tuple"),
     ],
 )
 def test_refuses_in_one_line_what_it_cannot_use(wrong: Callable[[], object], says: str) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, Dtype, Examples, ModelFunctions, ModelSpec, Params, TrainStep
+from gradparity.protocol import Batch, Dtype, Examples, ModelSpec, Params, TrainStep
+from gradparity.runtime import ModelFunctions
 from gradparity_torch import backend
-from gradparity_torch.autograd import functions
-from gradparity_torch.runtime import TorchTrainStep
 
 SPECS: dict[str, ModelSpec] = {
     "labels": SoftmaxRegression(features=5, classes=3, weight_decay=0.1),
@@ -76,8 +76,8 @@ def batches_of(data: Examples, order: np.ndarray, batch_size: int, dtype: Dtype)
         seen.append(Batch(batch.x.numpy().copy(), batch.y.numpy().copy()))
         return torch.zeros(()), {name: torch.zeros_like(p) for name, p in params.items()}
 
-    recording: ModelFunctions = functions(SPECS["labels"])._replace(value_and_grad=record)
-    step = TorchTrainStep(recording, dtype, backend.optimizer("sgd", lr=0.1))
+    model = replace(backend.model(SPECS["labels"], dtype), functions=ModelFunctions(record))
+    step = model.train_step(backend.optimizer("sgd", lr=0.1))
     step.epoch(step.start({"p": np.zeros(1)}), step.load(data), order, batch_size)
     return seen
 

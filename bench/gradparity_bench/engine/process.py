@@ -1,4 +1,7 @@
-"""The parent's end of a worker process: one request, one reply, and what became of a worker that does not reply."""
+"""The parent's end of a worker process: its share of the machine, one request and one reply at a time, its end.
+
+How many threads it may use is told to the libraries, and enforced by the operating system.
+"""
 
 import json
 import os
@@ -6,15 +9,53 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from gradparity_bench.engine.threads import cores, environment
-from gradparity_bench.results import Status
+from gradparity.errors import UsageError
+from gradparity_bench.standings import Status
 
 WORKER = "gradparity_bench.engine.worker"
+VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # XLA sizes its thread pools by it; it has no flag for their size
+    "TORCHINDUCTOR_COMPILE_THREADS",
+)
+"""Read by the libraries when they are imported, never later."""
+
+
+def environment(threads: int, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return a worker's environment: so many threads, on the CPU, and nothing compiled in an earlier run."""
+    return {
+        **inherited,
+        **dict.fromkeys(VARIABLES, str(threads)),
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
+        "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+    }
+
+
+def cores(threads: int) -> list[int]:
+    """Return the CPUs that a worker is bound to: the first ones that this process may use.
+
+    JAX sizes its thread pools by them and obeys nothing else that can be set from outside. The list is empty where
+    the operating system binds no process; then only the observed use shows what a library took. Raises UsageError
+    for more threads than cores.
+    """
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}")
+    bindable = hasattr(os, "sched_getaffinity")
+    allowed = sorted(os.sched_getaffinity(0)) if bindable else list(range(os.cpu_count() or 1))
+    if threads > len(allowed):
+        raise UsageError(f"threads must be at most the {len(allowed)} cores of this machine, got {threads}")
+    return allowed[:threads] if bindable else []
 
 
 class WorkerError(Exception):
@@ -26,19 +67,14 @@ class WorkerError(Exception):
         self.reason = reason
 
 
-@runtime_checkable
-class Answers(Protocol):
-    """Whatever answers requests."""
-
-    def request(self, do: str, **details: Any) -> dict[str, Any]:
-        """Return the reply. Raises WorkerError."""
-
-
 class Worker:
     """A worker process with so many threads. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, threads: int, folder: Path, patience: float) -> None:
-        """Start it. It writes what its libraries print to a file in ``folder``; ``patience`` is in seconds."""
+    def __init__(self, threads: int, folder: Path, patience: float, variables: Mapping[str, str] | None = None) -> None:
+        """Start it, with these variables in its environment besides those of its threads.
+
+        It writes what its libraries print to a file in ``folder``; ``patience`` is in seconds.
+        """
         self._patience = patience
         self._pipe, theirs = Pipe()
         with theirs, tempfile.NamedTemporaryFile(dir=folder, suffix=".log", delete=False) as log:
@@ -50,7 +86,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(threads, os.environ),
+                env={**environment(threads, os.environ), **(variables or {})},
                 # A session of its own: Ctrl-C in the terminal reaches the parent alone, which ends the workers.
                 start_new_session=True,
             )

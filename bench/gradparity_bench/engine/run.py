@@ -10,12 +10,13 @@ from pathlib import Path
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
-from gradparity_bench.engine.measure_point import Bench, Interrupted, Progress, measure_point
-from gradparity_bench.engine.parity_guard import guard
-from gradparity_bench.engine.threads import cores
+from gradparity_bench import ROUNDS
+from gradparity_bench.engine.guard import gradient_guard
+from gradparity_bench.engine.measure import Bench, Interrupted, Progress, measure_point
+from gradparity_bench.engine.process import cores
 from gradparity_bench.points import spec_at
-from gradparity_bench.ratio import ROUNDS
-from gradparity_bench.results import SCHEMA, Measurement, Point, Result
+from gradparity_bench.results import SCHEMA, Measurement, Result
+from gradparity_bench.standings import Point
 
 PATIENCE = 120.0
 """Seconds."""
@@ -50,11 +51,11 @@ def run(
     found: list[Measurement] = []
     complete = True
     try:
-        with _bench(names, rounds, seed, patience, progress) as bench:
+        with _bench(rounds, seed, patience, progress) as bench:
             for number, point in enumerate(points, start=1):
                 progress(f"point {number} of {len(points)}")
                 before = next((m for m in done if m.point == point), None)
-                found.append(before or measure_point(bench, point))
+                found.append(before or measure_point(bench, names, point))
                 if keep is not None and before is None:
                     journal.append(keep, asdict(found[-1]))
     except Interrupted as interrupt:
@@ -82,6 +83,9 @@ def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: 
 
 
 @contextmanager
-def _bench(backends: tuple[str, ...], rounds: int, seed: int, patience: float, progress: Progress) -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory(prefix="gradparity-bench-") as name, guard(Path(name), patience) as refusal:
-        yield Bench(backends, rounds, seed, refusal, Path(name), patience, progress)
+def _bench(rounds: int, seed: int, patience: float, progress: Progress) -> Iterator[Bench]:
+    with (
+        tempfile.TemporaryDirectory(prefix="gradparity-bench-") as name,
+        gradient_guard(Path(name), patience) as guard,
+    ):
+        yield Bench(rounds, seed, guard, Path(name), patience, progress)

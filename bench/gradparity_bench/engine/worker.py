@@ -6,10 +6,12 @@ object each; the process ends when the parent closes the pipe.
 
 import json
 import os
+import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ class Held:
 
     calls: dict[str, Callable[[int], Callable[[], None]]] = field(default_factory=dict)
     """What can be timed; each is a ``workload.Repeat``."""
+    outcome: Callable[[], dict[str, Any]] | None = None
+    """What a contestant computes from the drawn weights, each time anew."""
     at_start: int = 0
     """Bytes in memory before the imports."""
     after_imports: int = 0
@@ -59,7 +63,7 @@ def answer(request: dict[str, Any], held: Held) -> dict[str, Any]:
             "prepare_limits": _prepare_limits,
             "calibrate": _calibrate,
             "time": _time,
-            "memory": _memory,
+            "finish": _finish,
         }
         return handlers[request.pop("do")](held, **request)
     except Exception as error:  # another package's code: whatever it raises costs its own row only
@@ -79,62 +83,57 @@ def _failure(error: Exception) -> list[str]:
 
 
 def _check(_: Held, backend: str, point: dict[str, Any], examples: int) -> dict[str, Any]:
-    """Say why a backend is not timed: it is missing, has no such model, or its gradients disagree; else nothing."""
-    from gradparity import registry
-    from gradparity.errors import UsageError
-    from gradparity.parity.report import describe
-    from gradparity.subjects import specs
+    """Say why a backend is not timed at a point; nothing where it may be."""
+    from gradparity_bench.engine.guard import gradient_refusal
     from gradparity_bench.points import spec_at
-    from gradparity_bench.results import Point
+    from gradparity_bench.standings import Point
 
-    found = registry.availability(backend)
-    if found.backend is None:
-        install = f": run  {found.install}" if found.install else ""
-        return {"status": "not installed" if found.install else "failed", "reason": found.problem + install}
     at = Point.from_dict(point)
-    spec = spec_at(at)
-    try:
-        found.backend.model(spec, at.dtype)
-    except UsageError as error:
-        return {"status": "not offered", "reason": str(error)}
-    # A hand-derived backend beside it: a machine-derived one has it as its subject, a hand-derived one a machine as
-    # its witness.
-    report = specs.check(spec, backends=[backend, registry.DEFAULT[0]], n=examples)
-    wrong = [describe(row) for row in report.disagreements if backend in (row.backend, row.witness)]
-    if wrong:
-        reason = f"its gradients disagree in {len(wrong)} comparisons, the first: {wrong[0]}"
-        return {"status": "disagrees", "reason": reason}
-    return {"status": "timed", "reason": ""}
+    status, reason = gradient_refusal(spec_at(at), backend, at.dtype, examples)
+    return {"status": status, "reason": reason}
 
 
-def _prepare(held: Held, backend: str, point: dict[str, Any], arrays: str, memory_limit: int) -> dict[str, Any]:
-    """Import a backend, take its first step, and keep its calls; return what each phase took."""
-    from gradparity_bench.engine import memory
+def _prepare(held: Held, contestant: dict[str, Any], point: dict[str, Any], arrays: str, memory: int) -> dict[str, Any]:
+    """Import a contestant, take its first step or epoch, and keep its calls; return what each phase took.
 
-    held.at_start = memory.resident()
+    From then on this process's memory may grow by so many bytes.
+    """
+    held.at_start = resident()
     began = time.perf_counter()
-    from gradparity import registry
-
-    loaded = registry.backend(backend)
+    source = _imported(**contestant)
     importing = time.perf_counter() - began
-    held.after_imports = memory.resident()
-    memory.limit_growth(memory_limit)
+    held.after_imports = resident()
+    limit_growth(memory)
 
+    from gradparity_bench.drawn import Drawn, Task
     from gradparity_bench.engine import workload
-    from gradparity_bench.results import Point
+    from gradparity_bench.standings import Point
 
-    work = workload.workload(loaded, Point.from_dict(point), workload.Drawn.load(Path(arrays)))
-    stages = work.first_step()
-    loss = workload.require_finite(work.final_loss())
+    at, drawn = Point.from_dict(point), Drawn.load(Path(arrays))
+    lr = contestant["lr"]
+    work = workload.steps(source, at, drawn) if lr is None else workload.epochs(source, Task(at, drawn, lr))
+    paid = work.first()
+    held.outcome = work.outcome
+    outcome = held.outcome()
     held.calls = work.calls()
     workload.without_garbage_collection()
     return {
-        "library": loaded.library,
-        "differentiation": loaded.differentiation,
-        "phases": {"importing": importing, "trace": None, "compile": None, **stages},
-        "final_loss": loss,
-        "versions": workload.imported_versions(),
+        "phases": {"importing": importing, "trace": None, "compile": None, **paid},
+        "outcome": outcome,
+        "about": {**work.about, "versions": workload.imported_versions()},
     }
+
+
+def _imported(backend: str = "", loop: str = "", needs: Sequence[str] = (), lr: float | None = None) -> Any:  # noqa: ARG001
+    """Return a backend, or a loop that is named module:function, with the libraries that it needs imported."""
+    if backend:
+        from gradparity import registry
+
+        return registry.backend(backend)
+    for package in needs:
+        import_module(package)
+    module, _, function = loop.partition(":")
+    return getattr(import_module(f"gradparity_bench.contestants.{module}"), function)
 
 
 def _prepare_limits(held: Held, dtype: str, threads: int) -> dict[str, Any]:
@@ -188,12 +187,45 @@ def _fall_asleep() -> float:
     return waited
 
 
-def _memory(held: Held) -> dict[str, Any]:
-    """Return by how many bytes this process grew at most, from its start and from after the imports."""
-    from gradparity_bench.engine import memory
+def _finish(held: Held) -> dict[str, Any]:
+    """Return by how many bytes this process grew at most, from its start and from after the imports; the outcome anew.
 
-    most = memory.peak()
-    return {"peak": most - held.at_start, "working": most - held.after_imports}
+    The outcome shows that what was timed still computes the same.
+    """
+    most = peak()
+    outcome = held.outcome() if held.outcome else {}
+    return {"peak": most - held.at_start, "working": most - held.after_imports, "outcome": outcome}
+
+
+def resident() -> int:
+    """Return the bytes that this process has in memory."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak() -> int:
+    """Return the most bytes that this process has had in memory."""
+    # On Linux, ru_maxrss goes on through exec: it would be the parent's where that was larger.
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "VmHWM":
+                return int(value.split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def limit_growth(most: int) -> None:
+    """Let this process's writable memory grow by so many bytes; an allocation beyond that fails."""
+    import psutil
+
+    # Not RLIMIT_AS: libraries reserve far more addresses than they ever write to.
+    info = psutil.Process().memory_info()
+    allowed = getattr(info, "data", info.vms) + most
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or allowed < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
-"""What is timed in a worker: one backend's model at one point, as calls that can be repeated."""
+"""What is timed in a worker: a contestant's training, as calls that can be repeated."""
 
 import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.manifest import manifest
-from gradparity.protocol import Backend, Batch, Examples, Model, TrainStep
+from gradparity.protocol import Backend, Batch, Model, TrainStep
+from gradparity_bench.drawn import Drawn, Loop, Task, Trainer, own_loop, trained
 from gradparity_bench.points import spec_at
-from gradparity_bench.results import Point
+from gradparity_bench.standings import Point
 
 LEARNING_RATE = 1e-3
 """Small, so that the numbers stay those of ordinary training for as long as is timed."""
@@ -33,31 +34,27 @@ class StagedStep(Protocol):
         """Do the next stage, and yield its name, "trace" or "compile". The state is not consumed."""
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What every worker of a point starts from; drawn once, by the parent."""
+@runtime_checkable
+class Contestant(Protocol):
+    """Whatever is timed: given the drawn weights, examples and orders, it has calls that can be repeated."""
 
-    params: dict[str, np.ndarray]
-    examples: Examples
-    """Those of an epoch; the first batch of them is that of every step."""
-    order: np.ndarray
+    @property
+    def about(self) -> dict[str, Any]:
+        """What belongs into its standing from the start."""
 
-    def save(self, path: Path) -> None:
-        """Write the arrays for the workers."""
-        named = {f"params.{name}": value for name, value in self.params.items()}
-        np.savez(path, x=self.examples.x, y=self.examples.y, order=self.order, **named)  # type: ignore[arg-type]
+    def first(self) -> dict[str, float]:
+        """Do for the first time what is timed; return the seconds of each phase that is paid once."""
 
-    @classmethod
-    def load(cls, path: Path) -> "Drawn":
-        """Read what ``save`` wrote."""
-        with np.load(path) as file:
-            named = {name.removeprefix("params."): file[name] for name in file if name.startswith("params.")}
-            return cls(named, Examples(file["x"], file["y"]), file["order"])
+    def outcome(self) -> dict[str, Any]:
+        """Return what training comes to from the drawn weights, each time anew: what the guard judges."""
+
+    def calls(self) -> dict[str, Repeat]:
+        """Return everything that is timed, by its name."""
 
 
 @dataclass(frozen=True)
-class Workload:
-    """A model and its training step, with the arrays that they run on."""
+class Steps:
+    """A backend's model and its training step, with the arrays that they run on."""
 
     backend: Backend
     point: Point
@@ -67,7 +64,12 @@ class Workload:
     batch: Batch
     """In the backend's own arrays."""
 
-    def first_step(self) -> dict[str, float]:
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the backend says of itself."""
+        return {"library": self.backend.library, "differentiation": self.backend.differentiation}
+
+    def first(self) -> dict[str, float]:
         """Take the first step; return the seconds of each stage, and of what is left under "first_step"."""
         state = self.step.start(self.drawn.params)
         self.backend.wait((state, self.batch))
@@ -81,13 +83,18 @@ class Workload:
         self.backend.wait(self.step(state, self.batch))
         return seconds | {"first_step": time.perf_counter() - began}
 
-    def final_loss(self) -> float:
-        """Return the loss on the batch after so many steps from the drawn parameters."""
+    def outcome(self) -> dict[str, Any]:
+        """Return the loss on the batch after so many steps from the drawn parameters. Raises UsageError for no number.
+
+        Nothing that diverges is timed.
+        """
         state = self.step.start(self.drawn.params)
         for _ in range(FINAL_STEPS):
             state, _ = self.step(state, self.batch)
-        loss = self.model.loss(self.step.params(state), self.batch)
-        return float(self.backend.to_numpy(loss))
+        loss = float(self.backend.to_numpy(self.model.loss(self.step.params(state), self.batch)))
+        if not np.isfinite(loss):
+            raise UsageError(f"its loss after {FINAL_STEPS} steps is {loss}: give the model smaller inputs or weights")
+        return {"loss": loss}
 
     def calls(self) -> dict[str, Repeat]:
         """Return everything that is timed, by its name."""
@@ -123,7 +130,7 @@ class Workload:
         def timed() -> None:
             nonlocal state
             for _ in range(count):
-                state, _ = self.step.epoch(state, loaded, self.drawn.order, self.point.batch_size)
+                state, _ = self.step.epoch(state, loaded, self.drawn.orders[0], self.point.batch_size)
 
         return timed
 
@@ -138,13 +145,54 @@ class Workload:
         return timed
 
 
-def workload(backend: Backend, point: Point, drawn: Drawn) -> Workload:
-    """Return a backend's workload at a point. Raises UsageError where it has no such model."""
-    spec = spec_at(point)
-    model = backend.model(spec, point.dtype)
+@dataclass(frozen=True)
+class Epochs:
+    """A loop that trains whole epochs; its own backend's or one from outside."""
+
+    prepare: Loop
+    task: Task
+    about: dict[str, Any]
+    trainer: Trainer
+
+    def first(self) -> dict[str, float]:
+        """Train the first epoch; return its seconds."""
+        began = time.perf_counter()
+        self.trainer.epoch(self.task.drawn.orders[0])
+        return {"first_step": time.perf_counter() - began}
+
+    def outcome(self) -> dict[str, Any]:
+        """Return the weights after the drawn epochs, trained anew from the drawn weights."""
+        weights = trained(self.prepare(self.task), self.task.drawn)
+        return {"weights": {name: value.tolist() for name, value in weights.items()}}
+
+    def calls(self) -> dict[str, Repeat]:
+        """Return the epoch, by its name."""
+
+        def epochs(count: int) -> Callable[[], None]:
+            def timed() -> None:
+                for _ in range(count):
+                    self.trainer.epoch(self.task.drawn.orders[-1])
+
+            return timed
+
+        return {"epoch": epochs}
+
+
+def steps(backend: Backend, point: Point, drawn: Drawn) -> Contestant:
+    """Return what is timed of a backend at a point. Raises UsageError where it has no such model."""
+    model = backend.model(spec_at(point), point.dtype)
     step = model.train_step(backend.optimizer("sgd", lr=LEARNING_RATE))
     batch = drawn.examples.batch(slice(0, point.batch_size), point.dtype)
-    return Workload(backend, point, drawn, model, step, batch.map(backend.from_numpy))
+    return Steps(backend, point, drawn, model, step, batch.map(backend.from_numpy))
+
+
+def epochs(source: Backend | Loop, task: Task) -> Contestant:
+    """Return what is timed of a loop, or of a backend's own."""
+    if not isinstance(source, Backend):
+        return Epochs(source, task, {}, source(task))
+    prepare = partial(own_loop, source)
+    about = {"library": source.library, "differentiation": source.differentiation}
+    return Epochs(prepare, task, about, prepare(task))
 
 
 def without_garbage_collection() -> None:
@@ -157,10 +205,3 @@ def without_garbage_collection() -> None:
 def imported_versions() -> dict[str, str]:
     """Return the versions of the distributions of the manifest that this process has imported."""
     return {name: version for name, version in manifest().items() if name in sys.modules}
-
-
-def require_finite(loss: float) -> float:
-    """Return the loss. Raises UsageError where it is no number: nothing that diverges is timed."""
-    if not np.isfinite(loss):
-        raise UsageError(f"its loss after {FINAL_STEPS} steps is {loss}: give the model smaller inputs or weights")
-    return loss

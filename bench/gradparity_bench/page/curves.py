@@ -8,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gradparity.drawing.svg import COLORS, SIZE, inline_svg
+from gradparity.timing import Ratio
 from gradparity_bench import words
 from gradparity_bench.crossover import Crossover
-from gradparity_bench.page.axes import logarithmic, named
-from gradparity_bench.page.looks import Looks, legend
+from gradparity_bench.page.looks import Looks, legend, logarithmic, named
 from gradparity_bench.places import place
-from gradparity_bench.ratio import Ratio
 from gradparity_bench.results import Measurement
 
 WIDE = 4.6

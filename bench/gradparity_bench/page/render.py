@@ -8,12 +8,12 @@ from markupsafe import Markup
 
 from gradparity.drawing.page import template
 from gradparity_bench import words
-from gradparity_bench.grid import grid
 from gradparity_bench.page import bars, curves
 from gradparity_bench.page.looks import Looks, looks
 from gradparity_bench.page.roofline import roofline
 from gradparity_bench.places import common_label, differing, full_label, label, place, spelled, sweep_axis, sweeps
-from gradparity_bench.results import Measurement, Result, Row
+from gradparity_bench.results import Measurement, Result
+from gradparity_bench.standings import Standing
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": words.seconds,
@@ -33,7 +33,7 @@ class Figure(NamedTuple):
     drawing: Markup
 
 
-class Line(NamedTuple):
+class SweepLine(NamedTuple):
     """One line of a sweep: what its points have in common, and its curves."""
 
     where: str
@@ -84,13 +84,13 @@ def _facts(result: Result) -> dict[str, dict[str, str]]:
     return {"Model": same, "Run": run, "Machine": {**versions, **result.manifest}}
 
 
-def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Row, str]], list[tuple[Row, str]]]]:
+def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Standing, str]], list[tuple[Standing, str]]]]:
     """Return the grid with each row's ratio to the baseline in words."""
 
-    def cells(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    def cells(rows: Sequence[Standing]) -> list[tuple[Standing, str]]:
         return [(row, words.to_baseline(m, row) or row.status) for row in rows]
 
-    return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in grid(m)]
+    return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in words.grid(m)]
 
 
 def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -> list[Figure]:
@@ -98,13 +98,13 @@ def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -
     return [Figure(label(m.point, names), draw(f"{name}-{i}", m, shown)) for i, m in enumerate(found)]
 
 
-def _lines(found: Sequence[Measurement], axis: str, shown: Looks) -> list[Line]:
+def _lines(found: Sequence[Measurement], axis: str, shown: Looks) -> list[SweepLine]:
     turning = dict(words.crossovers(found))
     drawn = []
     for i, (where, line) in enumerate(sweeps(found, axis).items()):
         crossovers = {each.backend: each for each in turning[where]}
         drawn.append(
-            Line(
+            SweepLine(
                 where,
                 curves.seconds_curves(f"seconds-{i}", line, axis, shown, crossovers),
                 curves.ratio_curves(f"ratio-{i}", line, axis, shown),

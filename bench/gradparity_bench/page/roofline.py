@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 
 from gradparity.drawing.svg import COLORS, SIZE, inline_svg
 from gradparity_bench import words
-from gradparity_bench.page.axes import logarithmic
 from gradparity_bench.page.curves import WIDE
-from gradparity_bench.page.looks import Looks, legend
+from gradparity_bench.page.looks import Looks, legend, logarithmic
 from gradparity_bench.results import Measurement
 
 

@@ -38,7 +38,7 @@ class IdxFile:
 
 
 @dataclass(frozen=True)
-class Source:
+class MnistFiles:
     """Where a data set of four IDX files is published."""
 
     name: str
@@ -49,7 +49,7 @@ class Source:
     classes: int = 10
 
 
-MNIST = Source(
+MNIST = MnistFiles(
     "mnist",
     (
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -84,7 +84,7 @@ MNIST = Source(
         ),
     ),
 )
-FASHION_MNIST = Source(
+FASHION_MNIST = MnistFiles(
     "fashion_mnist",
     (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -123,7 +123,7 @@ FASHION_MNIST = Source(
 SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST)}
 
 
-def load(source: Source, data_dir: Path | None) -> Dataset:
+def load(source: MnistFiles, data_dir: Path | None) -> Dataset:
     """Load the images as uint8 (n, height · width), divisor 255, and the labels as int64 (n,).
 
     Each file is looked for in ``data_dir`` (or the folder that GRADPARITY_DATA names), in its subfolder of the data
@@ -142,7 +142,7 @@ def load(source: Source, data_dir: Path | None) -> Dataset:
     return Dataset(source.name, examples(source.train), examples(source.test), source.classes, (height, width))
 
 
-def locate(source: Source, data_dir: Path | None) -> dict[IdxFile, Path | None]:
+def locate(source: MnistFiles, data_dir: Path | None) -> dict[IdxFile, Path | None]:
     """Say where each file lies, in the user's folder or the cache, without reading it; None where it must be fetched.
 
     Raises UsageError for a missing folder.
@@ -163,14 +163,14 @@ def data_folder(data_dir: Path | None) -> Path | None:
     return folder
 
 
-def cache_folder(source: Source) -> Path:
+def cache_folder(source: MnistFiles) -> Path:
     """Return the user's cache for this data set; it may not exist yet."""
     import pooch
 
     return Path(pooch.os_cache("gradparity")) / source.name
 
 
-def _array(source: Source, file: IdxFile, folder: Path | None) -> UInt8[np.ndarray, "..."]:
+def _array(source: MnistFiles, file: IdxFile, folder: Path | None) -> UInt8[np.ndarray, "..."]:
     found = _find(source, file, folder)
     if found is not None:
         return _verified(found, file)
@@ -193,14 +193,14 @@ def _array(source: Source, file: IdxFile, folder: Path | None) -> UInt8[np.ndarr
         ) from None
 
 
-def _find(source: Source, file: IdxFile, folder: Path | None) -> Path | None:
+def _find(source: MnistFiles, file: IdxFile, folder: Path | None) -> Path | None:
     if folder is None:
         return None
     # The subfolder first: MNIST and Fashion-MNIST give their files the same names.
     return _first(file, folder / source.name) or _first(file, folder)
 
 
-def _cached(source: Source, file: IdxFile) -> Path | None:
+def _cached(source: MnistFiles, file: IdxFile) -> Path | None:
     return _first(file, cache_folder(source))
 
 

@@ -37,7 +37,7 @@ def load(path: Path, seed: int) -> Dataset:
 def _examples(
     path: Path, arrays: dict[str, Shaped[np.ndarray, "..."]], x_name: str, y_name: str
 ) -> tuple[Examples, tuple[int, int] | None]:
-    x, image_shape = requirements.inputs(f"'{path}': {x_name}", arrays[x_name])
+    x, image_shape = requirements.required_inputs(f"'{path}': {x_name}", arrays[x_name])
     y = requirements.targets(f"'{path}': {y_name}", arrays[y_name])
     requirements.require_same_length(f"'{path}': {x_name}", x, y_name, y)
     return Examples(x, y, 255.0 if x.dtype == np.uint8 else 1.0), image_shape

@@ -12,7 +12,9 @@ PLAUSIBLE_CLASSES = 1_000
 """More classes than this need at least as many examples: else real targets were taken for labels."""
 
 
-def inputs(name: str, array: Shaped[np.ndarray, "..."]) -> tuple[Num[np.ndarray, "n features"], tuple[int, int] | None]:
+def required_inputs(
+    name: str, array: Shaped[np.ndarray, "..."]
+) -> tuple[Num[np.ndarray, "n features"], tuple[int, int] | None]:
     """Return x (n, features) and the image shape: uint8, float32 and float64 as they are, other numbers as float64.
 
     Images (n, height, width) are flattened. Raises UsageError for another shape, no examples, no features, and for

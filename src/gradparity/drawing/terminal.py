@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import rich.table
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -89,16 +90,28 @@ def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator
 
 def _drawn(table: Table) -> rich.table.Table:
     drawn = rich.table.Table(box=SIMPLE_HEAD, pad_edge=False)
-    widths = [_widths(table, i, column) for i, column in enumerate(table.columns)]
-    for column in table.columns:
+    for i, column in enumerate(table.columns):
         number = column.kind == "number"
-        title = column.title.replace("-", "-\n") if number else column.title
-        drawn.add_column(said(title), justify="right" if number else "left", no_wrap=column.kind != "word")
+        drawn.add_column(
+            said(column.title.replace("-", "-\n") if number else column.title),
+            justify="right" if number else "left",
+            no_wrap=column.kind != "word",
+            min_width=_narrowest(table, i),
+        )
+    widths = [_widths(table, i, column) for i, column in enumerate(table.columns)]
     for group in table.groups:
         drawn.add_section()
         for row in group.rows:
             drawn.add_row(*map(_cell, row.cells, widths))
     return drawn
+
+
+def _narrowest(table: Table, i: int) -> int:
+    """Return how narrow a column may become: the longest word where words can go on in the next line."""
+    column = table.columns[i]
+    lines = [line for row in table.rows for line in _cell(row.cells[i], _widths(table, i, column)).plain.splitlines()]
+    pieces = [word for line in lines for word in line.split()] if column.kind == "word" else lines
+    return max(map(cell_len, pieces), default=1)
 
 
 def _widths(table: Table, i: int, column: TableColumn) -> list[int]:

@@ -1,7 +1,6 @@
 """A table as plain text, for ``print``, and in Markdown, for a README."""
 
 import io
-from collections.abc import Iterator
 
 from rich.console import Console
 
@@ -23,20 +22,16 @@ def markdown(table: Table) -> str:
     shown = [i for i, column in enumerate(table.columns) if not column.detail]
     table = table.only(shown)
     rows = [
-        [column.title for column in table.columns],
+        [column.title.replace("|", "\\|") for column in table.columns],
         ["---:" if column.kind == "number" else "---" for column in table.columns],
         *(list(map(_cell, row.cells)) for row in table.rows),
     ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n\n".join([f"**{visible(table.title)}**", "\n".join(lines), *_sentences(table)])
+    said = (table.caption, *table.remarks, *(f"✗ {finding}" for finding in table.findings), table.headline)
+    return visible("\n\n".join(filter(None, [f"**{table.title}**", "\n".join(lines), *said])))
 
 
 def _cell(cell: TableCell) -> str:
     sign = cell.sign if cell.sign != "✓" else ""
     written = " ".join(filter(None, [sign, *map(short, cell.entries)]))
-    return visible(written).replace("|", "\\|").replace("\n", " ")
-
-
-def _sentences(table: Table) -> Iterator[str]:
-    said = (table.caption, *table.remarks, *(f"✗ {finding}" for finding in table.findings), table.headline)
-    return (visible(sentence) for sentence in said if sentence)
+    return written.replace("|", "\\|").replace("\n", " ")

@@ -10,15 +10,15 @@ Importing this package imports no backend, and so neither JAX nor PyTorch.
 from typing import Any
 
 from gradparity.explain.explanation import (
-    DIFFERENCES,
     HAND,
     Column,
-    Comparison,
     Edge,
+    Entries,
     ExplainedLine,
     Explanation,
     Verdict,
 )
+from gradparity.parity.rows import DIFFERENCES
 from gradparity.protocol import Batch
 
 
@@ -33,4 +33,4 @@ def explain(model: Any, *, batch: Batch | None = None, n: int = 11, seed: int = 
     return build(model, batch=batch, n=n, seed=seed)
 
 
-__all__ = ["DIFFERENCES", "HAND", "Column", "Comparison", "Edge", "ExplainedLine", "Explanation", "Verdict", "explain"]
+__all__ = ["DIFFERENCES", "HAND", "Column", "Edge", "Entries", "ExplainedLine", "Explanation", "Verdict", "explain"]

@@ -12,12 +12,13 @@ from gradparity.errors import UsageError
 from gradparity.explain import comparisons
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.explanation import Edge, ExplainedLine, Explanation
-from gradparity.explain.order import forward_order
 from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
 from gradparity.parity.examine import rows_of
 from gradparity.parity.problem import Problem
-from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params, TellsOperations
+from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params
+from gradparity.recording import forward_order
+from gradparity.runtime import TellsOperations
 from gradparity.subjects.specs import in_words, pose, spec_of
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]

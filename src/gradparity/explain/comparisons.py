@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from gradparity.explain.explanation import DIFFERENCES, HAND, Column, Comparison, Verdict
+from gradparity.explain.explanation import HAND, Column, Entries, Verdict
 from gradparity.explain.slopes import Slope, Slopes
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm
-from gradparity.parity.report import Row
+from gradparity.parity.rows import DIFFERENCES, Row
 from gradparity.protocol import Trace
 
 GIVEN = "given, for every backward pass starts from ∂L/∂L = 1"
@@ -42,15 +42,15 @@ class Sources:
         return next(iter(self.truths.values()))
 
 
-def parameter(value: Array) -> Comparison:
+def parameter(value: Array) -> Entries:
     """Show a parameter, which is given."""
     places = _places(value)
-    return Comparison(
+    return Entries(
         value.shape, norm(value), places, (Column(HAND, _entries(value, places)),), "not checked", None, "given"
     )
 
 
-def value(sources: Sources, name: str) -> Comparison:
+def value(sources: Sources, name: str) -> Entries:
     """Compare the value of a line."""
     truth, own = sources.first.values[name], sources.c.get(name)
     rows = _rows(sources, "value", name)
@@ -59,10 +59,10 @@ def value(sources: Sources, name: str) -> Comparison:
     machines = {witness: trace.values[name] for witness, trace in sources.truths.items()}
     columns = tuple(Column(source, _entries(array, places)) for source, array in {HAND: own, **machines}.items())
     verdict: Verdict = "different" if wrong else "same to rounding"
-    return Comparison(truth.shape, norm(truth), places, columns, verdict, _error(rows), _reason(wrong))
+    return Entries(truth.shape, norm(truth), places, columns, verdict, _error(rows), _reason(wrong))
 
 
-def gradient(sources: Sources, name: str) -> Comparison | None:
+def gradient(sources: Sources, name: str) -> Entries | None:
     """Compare the gradient of a line or a parameter; None where it has none."""
     if name not in sources.first.gradients:
         return None
@@ -77,7 +77,7 @@ def gradient(sources: Sources, name: str) -> Comparison | None:
     columns = [Column(source, _entries(array, places)) for source, array in shown.items()]
     columns.append(Column(DIFFERENCES, tuple(None if slope is None else slope.value for slope in slopes)))
     verdict, note = _judge(sources, name, wrong, places, slopes) if not given else ("not checked", GIVEN)
-    return Comparison(truth.shape, norm(truth), places, tuple(columns), verdict, _error(rows), note)
+    return Entries(truth.shape, norm(truth), places, tuple(columns), verdict, _error(rows), note)
 
 
 def _judge(

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from gradparity.drawing.words import listing
 from gradparity.output import plain
 from gradparity.protocol import Operations
 
 Verdict: TypeAlias = Literal["same to rounding", "different", "kink convention", "not checked"]
 HAND = "by hand"
-DIFFERENCES = "differences"
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Column:
     """What one source says about the entries that are shown."""
 
     source: str
-    """``HAND``, a backend that differentiates by machine, or ``DIFFERENCES``."""
+    """``HAND``, a backend that differentiates by machine, or ``DIFFERENCES`` of the loss."""
     entries: tuple[float | None, ...]
     """None where the source has no number: never written, not finite, or no derivative there."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Entries:
     """One array, a line's value or its gradient, from every source at the same few places."""
 
     shape: tuple[int, ...]
@@ -56,8 +56,8 @@ class ExplainedLine:
     """The hand derivation's own statements that write the value, each as written; empty for a parameter."""
     backward_code: tuple[str, ...]
     """The hand derivation's own statements that write the gradient: several where it is a sum of shares."""
-    value: Comparison
-    gradient: Comparison | None
+    value: Entries
+    gradient: Entries | None
     """None for a value that is not real, such as a mask: it has no gradient."""
     machine: Mapping[str, Operations]
     """Backend -> what it does for this line; a backend that does not tell is absent."""
@@ -109,6 +109,21 @@ class Explanation:
         """Whether no line is different."""
         return not self.different
 
+    @property
+    def headline(self) -> str:
+        """What the comparisons come to, in one sentence."""
+        if self.different:
+            return f"Different from the machine: {listing(self.different)}."
+        return "No line differs from the machine by more than rounding."
+
+    def reads(self, name: str) -> list[str]:
+        """Return what the line of this name is computed from."""
+        return [edge.source for edge in self.edges if edge.target == name]
+
+    def read_by(self, name: str) -> list[str]:
+        """Return the lines that are computed from this name, and so hand their gradients on to it."""
+        return [edge.target for edge in self.edges if edge.source == name]
+
     def line(self, name: str) -> ExplainedLine:
         """Return the line of this name. Raises KeyError where there is none."""
         for line in self.lines:
@@ -120,7 +135,7 @@ class Explanation:
         """Return the lines that the loss's gradient passes on its way back to the first line, the loss first."""
         passed = {self.lines[0].name}
         for line in self.lines:
-            if any(edge.source in passed for edge in self.edges if edge.target == line.name):
+            if passed.intersection(self.reads(line.name)):
                 passed.add(line.name)
         return tuple(line for line in self.backwards if line.name in passed)
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from gradparity.parity import derivative
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.norms import norm
-from gradparity.parity.perturbed import Forward, Loss, Run
+from gradparity.parity.perturbed import Forward, ForwardPass, Loss
 from gradparity.protocol import Batch
 
 
@@ -27,7 +27,7 @@ class Slopes:
     """The loss of a hand-written forward at one point, ready to be measured entry by entry."""
 
     loss: Loss
-    here: Run
+    here: ForwardPass
     noise: float
     """The rounding error of the loss."""
 

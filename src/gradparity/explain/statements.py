@@ -3,6 +3,7 @@
 import ast
 import inspect
 import linecache
+import re
 from types import FrameType
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from gradparity import recording
 from gradparity.protocol import Batch, HandDerivation, Params
-from gradparity.recording import Recorder
+from gradparity.recording import Recorder, View
 
 Statements: TypeAlias = dict[str, tuple[str, ...]]
 """Name -> the statements that write it, each in one line."""
@@ -54,8 +55,19 @@ def _writing(recorder: Recorder, frame: FrameType | None) -> str:
     ]
     innermost = max(around, key=lambda node: (node.lineno, node.col_offset), default=None)
     segment = ast.get_source_segment(source, innermost) if innermost else None
-    return " ".join((segment or "").split())
+    return _in_full(" ".join((segment or "").split()), frame)
 
 
 def _has(frame: FrameType, recorder: Recorder) -> bool:
-    return any(value is recorder for value in frame.f_locals.values())
+    values = frame.f_locals.values()
+    return any((value.behind("")[0] if isinstance(value, View) else value) is recorder for value in values)
+
+
+def _in_full(statement: str, frame: FrameType) -> str:
+    """Write the names of an operation's views as the model has them: ``c["out"]`` becomes ``c["z1"]``."""
+
+    def full(found: re.Match[str]) -> str:
+        view = frame.f_locals.get(found["view"])
+        return found[0] if not isinstance(view, View) else f'{found["to"]}"{view.behind(found["name"])[1]}"'
+
+    return re.sub(r'(?P<to>\b(?P<view>\w+)(?:\[|\.add\())"(?P<name>\w+)"', full, statement)

@@ -4,18 +4,22 @@ Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (20
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from gradparity.errors import UsageError, unknown
-from gradparity.inputs import normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.inputs import distinct_sizes, normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.operations import affine, cross_entropy, entrywise, reductions, squares
+from gradparity.operations.rules import SEED, line
 from gradparity.protocol import Batch, Line
 
-Activation = Literal["relu", "tanh", "sigmoid", "identity"]
+Activation: TypeAlias = entrywise.Name
+Reduction: TypeAlias = reductions.Name
 Loss = Literal["cross_entropy", "squared_error"]
-Reduction = Literal["mean", "sum", "half-sum"]
 Init = Literal["he", "normal"]
+MOST_LAYERS = 4
+"""Of a random variant."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +92,29 @@ class MLP:
         return len(self.widths) - 1
 
     @property
+    def activations(self) -> tuple[Activation, ...]:
+        """What is applied to each layer's affine map; the last layer has its own."""
+        return (*(self.activation,) * (self.depth - 1), self.output_activation)
+
+    @property
+    def real_targets(self) -> bool:
+        """Whether y is real numbers (n, outputs), not labels."""
+        return self.loss == "squared_error"
+
+    def loss_factor(self, n: int) -> float:
+        """The factor in front of the sum over n examples."""
+        return reductions.factor(self.reduction, n)
+
+    @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """W1 (widths[0], widths[1]), b1 (widths[1],), W2, …."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (fan_in, fan_out) in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
-            shapes[f"W{layer}"] = (fan_in, fan_out)
-            shapes[f"b{layer}"] = (fan_out,)
-        return shapes
+        layers = enumerate(zip(self.widths, self.widths[1:], strict=False), start=1)
+        return {f"{name}{k}": shape for k, ends in layers for name, shape in affine.shapes(*ends).items()}
 
     @property
     def kinks(self) -> dict[str, Literal["relu"]]:
         """The pre-activations of every layer with ReLU, which has a kink at 0."""
-        activations = [self.activation] * (self.depth - 1) + [self.output_activation]
-        return {f"z{layer}": "relu" for layer, phi in enumerate(activations, start=1) if phi == "relu"}
+        return entrywise.kinks({f"z{k}": phi for k, phi in enumerate(self.activations, start=1)})
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Weights as ``init_weights`` says; biases zero."""
@@ -117,88 +131,62 @@ class MLP:
         """Normal inputs x (n, widths[0]); unbalanced labels y (n,), or normal targets (n, widths[-1])."""
         x = normal_inputs(rng, n, self.widths[0])
         outputs = self.widths[-1]
-        y = unbalanced_labels(rng, n, outputs) if self.loss == "cross_entropy" else normal_inputs(rng, n, outputs)
+        y = normal_inputs(rng, n, outputs) if self.real_targets else unbalanced_labels(rng, n, outputs)
         return Batch(x, y)
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> tuple["MLP", int]:
+        """Draw depth, widths, activations, loss and reduction; return the spec and a number of examples."""
+        *widths, n = distinct_sizes(rng, int(rng.integers(1, MOST_LAYERS + 1)) + 2)
+        loss = str(rng.choice(["cross_entropy", "squared_error"]))
+        losses = ["mean", "sum"] + (["half-sum"] if loss == "squared_error" else [])
+        settings: dict[str, Any] = {
+            "activation": str(rng.choice(get_args(Activation))),
+            "output_activation": str(rng.choice(get_args(Activation))),
+            "loss": loss,
+            "reduction": str(rng.choice(losses)),
+        }
+        return cls(widths=tuple(widths), **settings), n
+
+    @classmethod
+    def variants(cls) -> dict[str, "MLP"]:
+        """Return the settings that between them have every line, by what they are called."""
+        squared = cls(activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum")
+        return {"relu": cls(), "tanh": cls(activation="tanh"), "squared error": squared}
 
     def flops(self, n: int) -> int:
         """Per layer a product forward and two backward (the first layer has no input gradient), then the updates."""
-        products = [2 * n * a * b for a, b in zip(self.widths, self.widths[1:], strict=False)]
-        elementwise = 4 * n * sum(self.widths[1:]) + 8 * n * self.widths[-1]
+        layers = enumerate(zip(self.widths, self.widths[1:], strict=False))
+        loss = squares.error_flops if self.real_targets else cross_entropy.flops
         update = 2 * sum(int(np.prod(shape)) for shape in self.param_shapes.values())
-        return 3 * sum(products) - products[0] + elementwise + update
+        return (
+            sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in layers)
+            + entrywise.flops(n, sum(self.widths[1:]))
+            + loss(n, self.widths[-1])
+            + update
+        )
 
     @property
     def derivation(self) -> tuple[Line, ...]:
         """For each layer W, b, z and a; then the loss."""
-        lines = [line for layer in range(1, self.depth + 1) for line in self._layer(layer)]
-        return (*lines, self._loss_line())
+        layers = (self._layer(k, phi) for k, phi in enumerate(self.activations, start=1))
+        output = f"A_{self.depth}"
+        per_example = squares.error(output) if self.real_targets else cross_entropy.value(output)
+        loss = line("loss", "L", SEED, reductions.value(self.reduction, per_example))
+        return (*(each for layer in layers for each in layer), loss)
 
-    def _layer(self, layer: int) -> tuple[Line, ...]:
-        below = "X" if layer == 1 else f"A_{layer - 1}"
-        last = layer == self.depth
-        phi = self.output_activation if last else self.activation
-        upstream = self._output_gradient() if last else rf"\mathrm{{d}}Z_{layer + 1} W_{layer + 1}^\top"
+    def _layer(self, k: int, phi: Activation) -> tuple[Line, ...]:
+        below = "X" if k == 1 else f"A_{k - 1}"
+        weights, bias, z, a = f"W_{k}", f"b_{k}", f"Z_{k}", f"A_{k}"
+        if k < self.depth:
+            of_output = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
+        elif self.real_targets:
+            of_output = squares.of_error(self.reduction, a)
+        else:
+            of_output = cross_entropy.of_input(self.reduction, a)
         return (
-            Line(
-                f"W{layer}",
-                "",
-                rf"\mathrm{{d}}W_{layer} = {below}^\top \mathrm{{d}}Z_{layer}",
-                "A weight touches every example, so the products of its input and its output's upstream gradient "
-                "are summed over the batch.",
-            ),
-            Line(
-                f"b{layer}",
-                "",
-                rf"\mathrm{{d}}b_{layer} = \textstyle\sum_i (\mathrm{{d}}Z_{layer})_i",
-                "The bias is added to every example, so its gradient is the sum over the batch.",
-            ),
-            Line(
-                f"z{layer}",
-                rf"Z_{layer} = {below} W_{layer} + b_{layer}",
-                rf"\mathrm{{d}}Z_{layer} = \mathrm{{d}}A_{layer}" + LOCAL_DERIVATIVE[phi].format(layer=layer),
-                f"The activation acts entry by entry ({phi}), so its local derivative multiplies entry by entry.",
-            ),
-            Line(
-                f"a{layer}",
-                rf"A_{layer} = " + ACTIVATION[phi].format(layer=layer),
-                rf"\mathrm{{d}}A_{layer} = {upstream}",
-                "The loss reads the output directly: this is the loss's own derivative."
-                if last
-                else "Each entry feeds every unit of the next layer, so the gradient comes back through W transposed.",
-            ),
+            line(f"W{k}", weights, affine.of_weights(below, z)),
+            line(f"b{k}", bias, affine.of_bias(z)),
+            line(f"z{k}", z, entrywise.of_input(phi, z, a), affine.value(below, weights, bias)),
+            line(f"a{k}", a, of_output, entrywise.value(phi, z)),
         )
-
-    def _output_gradient(self) -> str:
-        scale = {"mean": r"\frac{1}{n}", "sum": "", "half-sum": r"\frac{1}{2}"}[self.reduction]
-        if self.loss == "cross_entropy":
-            return rf"{scale}(\operatorname{{softmax}}(A_{self.depth}) - Y)"
-        return rf"{scale} 2 (A_{self.depth} - Y)"
-
-    def _loss_line(self) -> Line:
-        scale = {"mean": r"\frac{1}{n}", "sum": "", "half-sum": r"\frac{1}{2}"}[self.reduction]
-        out = f"A_{self.depth}"
-        term = (
-            rf"\left( \log \sum_k e^{{({out})_{{ik}}}} - ({out})_{{i y_i}} \right)"
-            if self.loss == "cross_entropy"
-            else rf"\lVert ({out})_i - Y_i \rVert^2"
-        )
-        return Line(
-            "loss",
-            rf"L = {scale} \sum_i {term}",
-            r"\mathrm{d}L = 1",
-            "Every backward pass starts from ∂L/∂L = 1.",
-        )
-
-
-ACTIVATION = {
-    "relu": r"\max(Z_{layer}, 0)",
-    "tanh": r"\tanh(Z_{layer})",
-    "sigmoid": r"\frac{{1}}{{1 + e^{{-Z_{layer}}}}}",
-    "identity": r"Z_{layer}",
-}
-LOCAL_DERIVATIVE = {
-    "relu": r" \odot [Z_{layer} > 0]",
-    "tanh": r" \odot (1 - A_{layer}^2)",
-    "sigmoid": r" \odot A_{layer} \odot (1 - A_{layer})",
-    "identity": "",
-}

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.inputs import normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.inputs import distinct_sizes, normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.operations import affine, cross_entropy, reductions, squares
+from gradparity.operations.rules import SEED, both, line, term
 from gradparity.protocol import Batch, Line
 
 
@@ -49,7 +51,12 @@ class SoftmaxRegression:
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """W (features, classes), b (classes,)."""
-        return {"W": (self.features, self.classes), "b": (self.classes,)}
+        return affine.shapes(self.features, self.classes)
+
+    @property
+    def real_targets(self) -> bool:
+        """False: y is labels."""
+        return False
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """W ~ N(0, init_std²), b = 0."""
@@ -59,52 +66,50 @@ class SoftmaxRegression:
         """Normal inputs x (n, features) and unbalanced labels y (n,)."""
         return Batch(normal_inputs(rng, n, self.features), unbalanced_labels(rng, n, self.classes))
 
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> tuple["SoftmaxRegression", int]:
+        """Draw sizes, and weight decay half of the time; return the spec and a number of examples."""
+        features, classes, n = distinct_sizes(rng, 3)
+        decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
+        return cls(features=features, classes=classes, weight_decay=decay), n
+
+    @classmethod
+    def variants(cls) -> dict[str, "SoftmaxRegression"]:
+        """Return the settings that between them have every line, by what they are called."""
+        return {"": cls(), "decayed": cls(weight_decay=0.3)}
+
     def flops(self, n: int) -> int:
         """Forward xW, backward xᵀdZ, and per logit 8 operations for softmax, loss and P − Y."""
-        multiply = 2 * n * self.features * self.classes
         update = 2 * (self.features + 1) * self.classes * (2 if self.weight_decay else 1)
-        return 2 * multiply + 8 * n * self.classes + update
+        multiply = affine.flops(n, self.features, self.classes, of_input=False)
+        return multiply + cross_entropy.flops(n, self.classes) + update
 
     @property
     def derivation(self) -> tuple[Line, ...]:
         """W, b, logits, then the loss; with weight decay, its two terms before it."""
         decayed = self.weight_decay > 0
-        affine = (
-            Line(
-                "W",
-                "",
-                r"\mathrm{d}W = X^\top \mathrm{d}Z" + (r" + \lambda W" if decayed else ""),
-                "Weight W[j,k] touches every example's logit k through that example's feature j, so the examples' "
-                "shares x[i,j]·dZ[i,k] are summed over i: that sum is Xᵀ dZ."
-                + (" The penalty adds its own share λW." if decayed else ""),
-            ),
-            Line(
-                "b",
-                "",
-                r"\mathrm{d}b = \textstyle\sum_i \mathrm{d}Z_i",
-                "The bias is added to every example's logits, so its gradient is the sum over the batch.",
-            ),
-            Line(
-                "logits",
-                r"Z = XW + b",
-                r"\mathrm{d}Z = \frac{1}{n}(P - Y), \quad P = \operatorname{softmax}(Z)",
-                "log-sum-exp has derivative softmax and the picked logit has derivative one-hot; "
-                "the mean over the batch divides both by n.",
-            ),
+        of_weights = affine.of_weights("X", "Z")._replace(
+            why="Weight W[j,k] touches every example's logit k through that example's feature j, so the examples' "
+            "shares x[i,j]·dZ[i,k] are summed over i: that sum is Xᵀ dZ."
         )
-        cross_entropy = r"\frac{1}{n} \sum_i \left( \log \sum_k e^{Z_{ik}} - Z_{i y_i} \right)"
-        seed = Line("loss", r"L = " + cross_entropy, r"\mathrm{d}L = 1", "Every backward pass starts from ∂L/∂L = 1.")
+        of_bias = affine.of_bias("Z")._replace(
+            why="The bias is added to every example's logits, so its gradient is the sum over the batch."
+        )
+        of_logits = cross_entropy.of_input("mean", "Z", probabilities="P")._replace(
+            why="log-sum-exp has derivative softmax and the picked logit has derivative one-hot; "
+            "the mean over the batch divides both by n."
+        )
+        data_loss = reductions.value("mean", cross_entropy.value("Z"))
+        up_to_logits = (
+            line("W", "W", both(of_weights, squares.of_penalty("W")) if decayed else of_weights),
+            line("b", "b", of_bias),
+            line("logits", "Z", of_logits, affine.value("X", "W", "b")),
+        )
         if not decayed:
-            return (*affine, seed)
-        total = "The total loss is the sum of its terms, so each receives the upstream gradient unchanged."
+            return (*up_to_logits, line("loss", "L", SEED, data_loss))
         return (
-            *affine,
-            Line("cross_entropy", r"E = " + cross_entropy, r"\mathrm{d}E = \mathrm{d}L", total),
-            Line(
-                "penalty",
-                r"R = \frac{\lambda}{2} \sum_{jk} W_{jk}^2",
-                r"\mathrm{d}R = \mathrm{d}L",
-                total,
-            ),
-            Line("loss", r"L = E + R", seed.backward, seed.why),
+            *up_to_logits,
+            line("cross_entropy", "E", term("L"), data_loss),
+            line("penalty", "R", term("L"), squares.penalty("W")),
+            line("loss", "L", SEED, "E + R"),
         )

@@ -31,7 +31,7 @@ from gradparity.parity import derivative
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.norms import norm
-from gradparity.parity.perturbed import Direction, Forward, Loss, Run
+from gradparity.parity.perturbed import Direction, Forward, ForwardPass, Loss
 from gradparity.protocol import Array, Batch
 
 Method: TypeAlias = Literal["complex step", "central differences"]
@@ -53,7 +53,7 @@ ALL = "all parameters"
 
 
 @dataclass(frozen=True, eq=False)
-class Measurement:
+class LossMeasurement:
     """What the loss itself says about the gradient of one name."""
 
     name: str
@@ -100,7 +100,7 @@ def measure(
     batch: Batch,
     rng: np.random.Generator,
     kinks: Kinks,
-) -> dict[str, Measurement]:
+) -> dict[str, LossMeasurement]:
     """Measure the loss along random directions of every parameter, and of every real intermediate but the loss.
 
     ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if the forward reads it back from ``c``:
@@ -125,7 +125,7 @@ def measure_jointly(
     batch: Batch,
     rng: np.random.Generator,
     kinks: Kinks,
-) -> dict[str, Measurement]:
+) -> dict[str, LossMeasurement]:
     """Measure the loss along one random direction of all parameters at once, by central differences."""
 
     def of_vector(p: Mapping[str, Array], batch: Batch, c: Any) -> None:
@@ -137,7 +137,7 @@ def measure_jointly(
     direction = flat({name: _draw(rng, p) for name, p in params.items()}, params)
     noise = derivative.noise(lambda t: float(loss.run({ALL: t * direction}).loss))
     found = loss.along(ALL, direction, here, noise)
-    return {ALL: Measurement(ALL, "central differences", () if found is None else (found,), 0, noise)}
+    return {ALL: LossMeasurement(ALL, "central differences", () if found is None else (found,), 0, noise)}
 
 
 def flat(arrays: Mapping[str, Float[np.ndarray, "..."]], names: Iterable[str]) -> Float[np.ndarray, " size"]:
@@ -151,7 +151,7 @@ def _split(vector: Float[np.ndarray, " size"], like: Mapping[str, np.ndarray]) -
     return {name: part.reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
 
 
-def agreement_with(measured: Measurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
+def agreement_with(measured: LossMeasurement, gradient: Float[np.ndarray, "..."]) -> Agreement:
     """Judge a float64 gradient of the same name by a measurement that has at least one direction."""
     found = measured.directions
     seen = np.array([each.derivative for each in found])
@@ -178,14 +178,14 @@ def agreement_with(measured: Measurement, gradient: Float[np.ndarray, "..."]) ->
     )
 
 
-def _values(params: Mapping[str, np.ndarray], here: Run) -> dict[str, np.ndarray]:
+def _values(params: Mapping[str, np.ndarray], here: ForwardPass) -> dict[str, np.ndarray]:
     read = {name: np.asarray(value) for name, value in here.values.items() if name in here.read and name != "loss"}
     return {**params, **{name: value for name, value in read.items() if value.dtype.kind == "f"}}
 
 
 def _measure(
-    loss: Loss, name: str, value: Float[np.ndarray, "..."], here: Run, noise: float, rng: np.random.Generator
-) -> Measurement:
+    loss: Loss, name: str, value: Float[np.ndarray, "..."], here: ForwardPass, noise: float, rng: np.random.Generator
+) -> LossMeasurement:
     wanted = DIRECTIONS if value.size < LARGE_ARRAY else 1
     found: list[Direction] = []
     redrawn = 0
@@ -196,7 +196,7 @@ def _measure(
         else:
             found.append(direction)
     # Where most directions meet a kink, the rest may only look smooth.
-    return Measurement(name, "central differences", tuple(found) if len(found) == wanted else (), redrawn, noise)
+    return LossMeasurement(name, "central differences", tuple(found) if len(found) == wanted else (), redrawn, noise)
 
 
 def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -205,7 +205,7 @@ def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np
     return np.asarray(rng.normal(size=value.shape) * (size or 1.0))
 
 
-def _by_complex_step(loss: Loss, measured: Measurement) -> Measurement | None:
+def _by_complex_step(loss: Loss, measured: LossMeasurement) -> LossMeasurement | None:
     """Measure the same directions by complex steps; None where they fail, or central differences contradict."""
     exact = []
     for each in measured.directions:
@@ -217,7 +217,7 @@ def _by_complex_step(loss: Loss, measured: Measurement) -> Measurement | None:
 
 
 def _remainder_rate(
-    measured: Measurement, predicted: Float[np.ndarray, " directions"]
+    measured: LossMeasurement, predicted: Float[np.ndarray, " directions"]
 ) -> tuple[float, tuple[float, float]] | None:
     """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide."""
     common = [h for h in measured.directions[0].steps if all(h in each.steps for each in measured.directions)]

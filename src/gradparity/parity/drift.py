@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from gradparity.errors import UsageError
 from gradparity.parity.budget import nudged
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
+from gradparity.runtime import UpdateRule
 
 UNITS = 8
 """How far off a nearby run starts, in units in the last place: further than rounding goes."""
 FACTOR = 4
 """Two runs that go over the same kink are as far from the truth as each other; this leaves room for a second one."""
 PAIRS = 2
-ADAM_BETA2 = 0.999
-"""β₂ of Kingma and Ba (2015), arXiv:1412.6980, algorithm 1; every backend's default."""
 
 Run: TypeAlias = Callable[[Batch], dict[str, np.ndarray]]
 """Takes the next step, on this batch, and returns the parameters after it, in float64."""
@@ -118,7 +117,7 @@ def follow(
     return Course(names, np.array(sizes), np.array(lengths)), {key: np.array(own) for key, own in apart.items()}
 
 
-def budget(course: Course, spread: Sequence[Distances], lane: Dtype, optimizer: str) -> Distances:
+def budget(course: Course, spread: Sequence[Distances], lane: Dtype, rule: UpdateRule) -> Distances:
     """Return the largest ‖p − p*‖₂ that rounding explains; ``spread`` is that of one backend's nearby runs.
 
     A step's rounding of the stored parameters is random, so k of them add up like √k; the rounding of the optimiser's
@@ -129,16 +128,5 @@ def budget(course: Course, spread: Sequence[Distances], lane: Dtype, optimizer: 
     separation = np.where(finite < 0.0, np.inf, finite)
     taken = np.arange(1, len(course.lengths) + 1)[:, None]
     stored = np.sqrt(taken) * np.maximum.accumulate(course.scales)[1:]
-    stepped = np.cumsum(_magnification(optimizer, taken) * course.lengths, axis=0)
+    stepped = np.cumsum(rule.magnification(taken) * course.lengths, axis=0)
     return np.asarray(FACTOR * (separation + np.finfo(lane).eps * (stored + stepped)))
-
-
-def _magnification(optimizer: str, taken: Int[np.ndarray, "steps 1"]) -> Float[np.ndarray, "steps 1"]:
-    """How many units in the last place a step changes when one of the optimiser's constants changes by one.
-
-    Adam divides by √(1 − β₂ᵗ), and β₂ is so close to 1 that its rounding is magnified 500 times in the first step: the
-    change of step t, relative to the step, is t β₂ᵗ⁻¹ / 2(1 − β₂ᵗ) times that of β₂.
-    """
-    if optimizer != "adam":
-        return np.ones(taken.shape)
-    return taken * ADAM_BETA2 ** (taken - 1) / (2 * (1 - ADAM_BETA2**taken))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
-from gradparity.parity.differences import ALL, Measurement, agreement_with, flat
+from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
@@ -159,7 +159,7 @@ def _against_differences(
                 yield _difference_row(subject.name, kind, problem.measured[name], gradient)
 
 
-def _difference_row(subject: str, kind: Kind, measured: Measurement, gradient: np.ndarray) -> Row:
+def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray) -> Row:
     found, shape = agreement_with(measured, gradient), measured.directions[0].v.shape
     note = "" if gradient.shape == shape else f"shape {gradient.shape}, should be {shape}"
     return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)

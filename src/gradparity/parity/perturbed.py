@@ -23,7 +23,7 @@ COMPLEX_STEP = 2.0**-100
 """Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 
 
-class Run(NamedTuple):
+class ForwardPass(NamedTuple):
     """One forward pass."""
 
     loss: Array
@@ -58,16 +58,16 @@ class Loss:
     batch: Batch
     kinks: Kinks
 
-    def run(self, change: Mapping[str, Array]) -> Run:
+    def run(self, change: Mapping[str, Array]) -> ForwardPass:
         """Run the forward with a change added to each of these names: an intermediate's as it is written to ``c``."""
         p = {name: value + change[name] if name in change else value for name, value in self.params.items()}
         c = _Cache(change)
         # Large steps may overflow: such a loss is not finite, and is left out.
         with np.errstate(all="ignore"):
             self.forward(p, self.batch, c)
-        return Run(c.data["loss"], c.data, c.read)
+        return ForwardPass(c.data["loss"], c.data, c.read)
 
-    def along(self, name: str, v: Float[np.ndarray, "..."], here: Run, noise: float) -> Direction | None:
+    def along(self, name: str, v: Float[np.ndarray, "..."], here: ForwardPass, noise: float) -> Direction | None:
         """Measure one direction by central differences; None where even the smallest steps meet a kink.
 
         A declared kink shows in the masks; one that nobody declared, in how the loss bends from step to step.

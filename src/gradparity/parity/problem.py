@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from gradparity.parity.budget import Budgets
-from gradparity.parity.differences import Measurement
+from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.kinks import Kinks
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
 
@@ -71,7 +71,7 @@ class Problem:
     """On NumPy float64 arrays, where there is one: differences are taken of it, and masks pinned by it at kinks."""
     batch: Batch = NO_BATCH
     """What it is run on; empty where there is none."""
-    measured: Mapping[str, Measurement] = field(default_factory=dict)
+    measured: Mapping[str, LossMeasurement] = field(default_factory=dict)
     """What the loss itself says, without autodiff."""
     seeds: frozenset[str] = frozenset({"loss"})
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""

@@ -30,9 +30,10 @@ def no_rules(problem: Problem, rng: np.random.Generator, wrong: Collection[str] 
     ``wrong`` are lines that are not right anyway. A line cannot be asked where it does not read, from ``d``, the
     gradients of all that its name goes into, or where the forward pass goes on with local variables instead of ``c``.
     """
-    hand, truth = problem.hand, problem.first
+    hand = problem.hand
     if hand is None:
         return
+    truth = problem.first
     other = {name: _other(name, g, rng) for name, g in truth.gradients.items()}
     try:
         asked = _backward(hand, problem, other)

@@ -20,14 +20,14 @@ from math import ceil, isfinite
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gradparity import registry
+from gradparity import optimizers, registry
 from gradparity.errors import UsageError
 from gradparity.parity.drift import Course, Distances, Run, budget, follow, ratio, start, start_nearby
 from gradparity.parity.problem import LANES, draw_params, representable
-from gradparity.parity.training_rows import TrainingParity, TrainingRow, describe
+from gradparity.parity.training_rows import TrainingParity, TrainingRow
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
 
-__all__ = ["TrainingParity", "TrainingRow", "describe", "training_parity"]
+__all__ = ["TrainingParity", "TrainingRow", "training_parity"]
 
 DRAWN = 7
 """Batches that are drawn, and taken in turn. The last is half as large: a mistake in a smaller batch shows early."""
@@ -89,7 +89,7 @@ def training_parity(
 
     def budget_by(name: str, lane: Dtype) -> Distances:
         spread = [distances for (by, of, i), distances in apart.items() if (by, of) == (name, lane) and i > 0]
-        return budget(course, spread, lane, optimizer)
+        return budget(course, spread, lane, optimizers.named(optimizer, lr=lr))
 
     budgets = {lane: np.minimum(*(budget_by(name, lane) for name in measuring)) for lane in lanes}
     judged = [(name, lane) for lane in lanes for name in subjects if (name, lane) != (truth, "float64")]

@@ -87,7 +87,7 @@ class TrainingParity:
     def assert_ok(self) -> None:
         """Raise AssertionError with a line for each backend that disagrees."""
         if not self.agrees:
-            lines = [describe(row, self.truth) for row in self.findings]
+            lines = [describe_drift(row, self.truth) for row in self.findings]
             raise AssertionError("\n".join(["training runs apart:", *lines]))
 
     @cached_property
@@ -117,7 +117,7 @@ class TrainingParity:
                 "share of its budget, and budget is the distance that rounding explains.",
             ),
             remarks=tuple(f"{name} is not trained: {reason}" for name, reason in self.untrained.items()),
-            findings=tuple(describe(row, self.truth) for row in self.findings),
+            findings=tuple(describe_drift(row, self.truth) for row in self.findings),
             headline=self._headline,
             agrees=self.agrees,
         )
@@ -174,7 +174,7 @@ def _cell(row: TrainingRow) -> TableCell:
     return TableCell((TableNumber(row.distance, "error"), TableNumber(row.share, "share")), _sign(row.agrees))
 
 
-def describe(row: TrainingRow, truth: str) -> str:
+def describe_drift(row: TrainingRow, truth: str) -> str:
     """Say in one line what a row found."""
     where = f"{row.parameter} of {row.backend} in {row.lane} after {row.step} {'step' if row.step == 1 else 'steps'}"
     if not isfinite(row.distance):

@@ -77,7 +77,7 @@ def read(function: Callable[..., Any], arguments: Sequence[Any]) -> Arguments:
     names = _names(function, len(arguments))
 
     def own(path: str, leaf: Any) -> Any:
-        return _real_in_float64(path, to_numpy(leaf)) if _is_array(leaf) else leaf
+        return _real_in_float64(path, as_numpy(leaf)) if _is_array(leaf) else leaf
 
     values = tuple(with_leaves(name, value, own) for name, value in zip(names, arguments, strict=True))
     every = [leaf for name, value in zip(names, arguments, strict=True) for leaf in leaves_of(name, value).values()]
@@ -111,7 +111,7 @@ def with_leaves(name: str, tree: Any, leaf: Callable[[str, Any], Any]) -> Any:
     return leaf(name, tree)
 
 
-def to_numpy(array: Array) -> np.ndarray:
+def as_numpy(array: Array) -> np.ndarray:
     """Copy an array of any of the three libraries."""
     if is_torch_array(array):
         return np.array(array.numpy(force=True))

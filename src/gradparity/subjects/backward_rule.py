@@ -8,7 +8,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.parity.budget import DRAWS, ULP, Budgets, budgets_of, nudged
-from gradparity.parity.differences import Measurement
+from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, representable
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.arguments import Arguments, Arrays
@@ -28,7 +28,7 @@ def posed(
     own_forward: bool = True,
     lane: Dtype = "float64",
     budgets: Budgets | None = None,
-    measured: Mapping[str, Measurement] | None = None,
+    measured: Mapping[str, LossMeasurement] | None = None,
     remarks: Sequence[str] | None = None,
 ) -> Problem:
     """Pose one way of asking for a rule's gradients. What ``run`` raises is what is wrong with the rule.

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Dtype, Trace
-from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, name_of, outputs, to_numpy
+from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, as_numpy, name_of, outputs
 
 
 def evaluate(function: Callable[..., Any], given: Arguments, real: Mapping[str, np.ndarray]) -> Arrays:
@@ -17,7 +17,7 @@ def evaluate(function: Callable[..., Any], given: Arguments, real: Mapping[str, 
     with in_float64():
         native = to_library(given)
         y = function(*given.filled({name: native(x) for name, x in real.items()}, native))
-        return {name: to_numpy(value) for name, value in outputs(y).items()}
+        return {name: as_numpy(value) for name, value in outputs(y).items()}
 
 
 def evaluate_twice(function: Callable[..., Any], given: Arguments) -> Arrays:
@@ -28,7 +28,7 @@ def evaluate_twice(function: Callable[..., Any], given: Arguments) -> Arrays:
     with in_float64():
         native = to_library(given)
         xs = {path: native(x) for path, x in given.real.items()}
-        first = {path: to_numpy(value) for path, value in outputs(function(*given.filled(xs, native))).items()}
+        first = {path: as_numpy(value) for path, value in outputs(function(*given.filled(xs, native))).items()}
         require_unchanged(name, given.real, xs, "float64")
     for path, value in evaluate(function, given, given.real).items():
         if path not in first or not np.array_equal(value, first[path], equal_nan=value.dtype.kind == "f"):
@@ -169,7 +169,7 @@ def _words(shapes: dict[str, tuple[int, ...]]) -> str:
 def require_unchanged(who: str, before: Arrays, after: Mapping[str, Array], dtype: Dtype, what: str = "") -> None:
     """Raise UsageError where an array is not what it was, in this dtype."""
     for name, array in before.items():
-        if not np.array_equal(to_numpy(after[name]), array.astype(dtype)):
+        if not np.array_equal(as_numpy(after[name]), array.astype(dtype)):
             raise UsageError(f"{who} changes {what}{name} in place: copy it first, others still need its values")
 
 
@@ -178,4 +178,4 @@ def _is_real(value: Array) -> bool:
 
 
 def _numpy(named: dict[str, Array]) -> Arrays:
-    return {name: to_numpy(value) for name, value in named.items()}
+    return {name: as_numpy(value) for name, value in named.items()}

@@ -48,7 +48,7 @@ def check(
 def spec_of(model: Any, settings: Sequence[str] = ()) -> ModelSpec:
     """Return the spec of anything that ``check`` takes. ``settings``, name=value each, are for built-in models only."""
     if isinstance(model, str | Path) and not is_file(str(model)):
-        from gradparity.models.configure import default_spec
+        from gradparity.models import default_spec
 
         return default_spec(str(model), settings)
     if settings:

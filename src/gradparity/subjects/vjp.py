@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.parity.differences import Measurement, measure
+from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
@@ -17,11 +17,11 @@ from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
     arranged_like,
+    as_numpy,
     draw_upstream,
     leaves_of,
     name_of,
     read,
-    to_numpy,
 )
 from gradparity.subjects.backward_rule import posed, reason
 from gradparity.subjects.machines import (
@@ -88,7 +88,7 @@ def _by_hand(
     notes = [
         f"{name_of(vjp)} changes the upstream gradient of {path} in place: a caller that still needs it gets another"
         for path, g in upstream.items()
-        if not np.array_equal(to_numpy(dy[path]), g)
+        if not np.array_equal(as_numpy(dy[path]), g)
     ]
     gradients: Arrays = {}
     for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
@@ -100,7 +100,7 @@ def _by_hand(
                     f"of {name} like {name} itself, {', '.join(known)}"
                 )
             if leaf is not None and (path in given.real or isinstance(known[path], float)):
-                gradients[path] = to_numpy(leaf)
+                gradients[path] = as_numpy(leaf)
     return gradients, notes
 
 
@@ -150,7 +150,7 @@ def _not_the_same(values: Arrays, truth: Trace) -> str:
 
 def _measured(
     f: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
-) -> dict[str, Measurement]:
+) -> dict[str, LossMeasurement]:
     def forward(real: Mapping[str, np.ndarray], _: Batch, c: Any) -> None:
         y = evaluate(f, given, real)
         c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())

@@ -16,11 +16,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradparity import registry
+from gradparity.inputs import LARGEST
 from gradparity.journal import append, read
-from gradparity.models.variants import LARGEST, VARIANTS
+from gradparity.models import names, require_model
 from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
-from gradparity.protocol import Dtype, KeepsPrograms, ModelSpec
+from gradparity.protocol import Dtype, ModelSpec
+from gradparity.runtime import KeepsPrograms
 from gradparity.subjects import specs
 
 COMPILED = {"jax": 50}
@@ -54,7 +56,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DrawOutcome:
     """What the check of a draw found."""
 
     index: int
@@ -64,10 +66,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class SweepResult:
     """What a sweep found: every draw up to the first that disagrees."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[DrawOutcome, ...]
     counter_example: Draw | None
     """The first draw that disagrees."""
 
@@ -86,7 +88,7 @@ def sweep(
     jobs: int | None = None,
     journal: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Result:
+) -> SweepResult:
     """Check so many random draws of a model, up to the first that disagrees.
 
     ``jobs`` is joblib's n_jobs: None takes what ``joblib.parallel_config`` says, by default one; −1 is every core.
@@ -94,10 +96,10 @@ def sweep(
     is told how many draws are done. Raises UsageError where the model or a backend cannot be used, and where the
     journal is of another sweep.
     """
-    names = registry.installed() if backends is None else list(backends)
-    drawn = list(draws(model, count, seed=seed, backends=names, lanes=lanes))
-    about = {"model": model, "seed": seed, "backends": names, "lanes": list(lanes)}
-    before = [] if journal is None else [Outcome(**line) for line in read(journal, about)]
+    chosen = registry.installed() if backends is None else list(backends)
+    drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
+    about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
+    before = [] if journal is None else [DrawOutcome(**line) for line in read(journal, about)]
     outcomes = {outcome.index: outcome for outcome in before if outcome.index < count}
     pending = [draw for draw in drawn if draw.index not in outcomes]
     # The arrays are small: a second thread would wait more than it computes. joblib's own processes have their limit.
@@ -106,10 +108,10 @@ def sweep(
             outcomes[outcome.index] = outcome
             progress(len(outcomes))
             if not outcome.agrees:
-                return Result(tuple(outcomes.values()), drawn[outcome.index])
+                return SweepResult(tuple(outcomes.values()), drawn[outcome.index])
             if journal is not None:
                 append(journal, asdict(outcome))
-    return Result(tuple(outcomes.values()), None)
+    return SweepResult(tuple(outcomes.values()), None)
 
 
 def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: Sequence[Dtype]) -> Iterator[Draw]:
@@ -117,12 +119,13 @@ def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: 
     chosen = {name: registry.backend(name) for name in backends}
     # A compiling backend sits out only where another machine is there to be the witness.
     quick_witness = any(b.library not in COMPILED and b.differentiation == "machine" for b in chosen.values())
-    if model not in VARIANTS:
+    registered = require_model(model) if model in names() else None
+    if registered is None:
         specs.spec_of(model)
     for index in range(count):
         rng = np.random.default_rng([seed, index])
-        if model in VARIANTS:
-            spec, n = VARIANTS[model](rng)
+        if registered is not None:
+            spec, n = registered.draw(rng)
             settings = asdict(spec)
         else:
             settings, n = {}, int(rng.integers(3, LARGEST))
@@ -132,7 +135,7 @@ def draws(model: str, count: int, *, seed: int, backends: Sequence[str], lanes: 
         yield Draw(index, model, settings, n, int(rng.integers(2**31)), tuple(taking_part), tuple(lanes))
 
 
-def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
+def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[DrawOutcome]:
     """Check the draws in joblib's processes, and yield the outcomes in order."""
     with warnings.catch_warnings():
         # What JAX has compiled fills a process until joblib starts a new one in its place, and warns.
@@ -141,7 +144,7 @@ def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[Outcome]:
         yield from parallel(joblib.delayed(outcome_of)(draw) for draw in pending)
 
 
-def outcome_of(draw: Draw) -> Outcome:
+def outcome_of(draw: Draw) -> DrawOutcome:
     """Check one draw, in whichever process this is called."""
     report = draw.check()
     for name in draw.backends:
@@ -149,4 +152,4 @@ def outcome_of(draw: Draw) -> Outcome:
         if isinstance(backend := registry.backend(name), KeepsPrograms):
             backend.forget()
     worst = {lane: max(row.share for row in report.rows if row.lane == lane) for lane in draw.lanes}
-    return Outcome(draw.index, report.agrees, worst)
+    return DrawOutcome(draw.index, report.agrees, worst)

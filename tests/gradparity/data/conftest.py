@@ -13,7 +13,7 @@ import numpy as np
 import pooch
 import pytest
 
-from gradparity.data.mnist import IdxFile, Source
+from gradparity.data.mnist import IdxFile, MnistFiles
 
 Encode = Callable[[np.ndarray], bytes]
 
@@ -32,7 +32,7 @@ def encode() -> Encode:
 class Published:
     """A data set of 12 + 6 images of 3×4 pixels, as a publisher would have it."""
 
-    source: Source
+    source: MnistFiles
     content: dict[str, bytes]
     """File name -> decompressed content."""
 
@@ -55,7 +55,7 @@ def published() -> Published:
         content[name] = idx_bytes(rng.integers(values, size=shape, dtype=np.uint8))
         return IdxFile(name, shape, hashlib.sha256(content[name]).hexdigest(), 1_000_000)
 
-    source = Source("small", (), pair("train", 12), pair("t10k", 6), classes=5)
+    source = MnistFiles("small", (), pair("train", 12), pair("t10k", 6), classes=5)
     return Published(source, content)
 
 

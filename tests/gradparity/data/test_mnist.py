@@ -102,8 +102,8 @@ def test_a_file_of_the_other_data_set_is_recognised(
         mnist.load(other, tmp_path)
 
 
-def with_mirrors(published: Any, server: Any, *folders: str) -> mnist.Source:
-    source: mnist.Source = published.source
+def with_mirrors(published: Any, server: Any, *folders: str) -> mnist.MnistFiles:
+    source: mnist.MnistFiles = published.source
     return replace(source, mirrors=tuple(f"{server.url}{folder}/" for folder in folders))
 
 

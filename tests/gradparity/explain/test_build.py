@@ -10,7 +10,7 @@ import pytest
 from array_api_compat import array_namespace
 
 from gradparity import registry
-from gradparity.explain import DIFFERENCES, HAND, Comparison, Explanation, comparisons, explain
+from gradparity.explain import DIFFERENCES, HAND, Entries, Explanation, comparisons, explain
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.slopes import slopes
 from gradparity.models import SoftmaxRegression
@@ -55,7 +55,7 @@ def of_file(local_derivative: Callable[[Array], Array], example_batch: Any = Non
     )
 
 
-def column(comparison: Comparison | None, source: str) -> np.ndarray:
+def column(comparison: Entries | None, source: str) -> np.ndarray:
     """The entries that a source shows, NaN where it has none."""
     assert comparison is not None
     return np.array(next(column.entries for column in comparison.columns if column.source == source), dtype=float)
@@ -106,7 +106,7 @@ def test_lines_come_forwards_and_then_backwards_with_edges_between_them(softmax:
 
 
 def test_each_line_shows_the_statements_that_write_it(softmax: Explanation) -> None:
-    assert softmax.line("W").backward_code == ('d.add("W", batch.x.T @ d["logits"])',)
+    assert softmax.line("W").backward_code == ('d.add("W", x.T @ d["logits"])',)
     assert softmax.line("logits").forward_code == ('c["logits"] = x @ p["W"] + p["b"]',)
     assert softmax.line("W").forward_code == ()
 

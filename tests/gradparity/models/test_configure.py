@@ -2,8 +2,7 @@ import pytest
 
 from gradparity.data import SyntheticShape, load
 from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
-from gradparity.models.configure import default_spec, spec_for_data
+from gradparity.models import MLP, SoftmaxRegression, default_spec, spec_for_data
 
 
 def test_settings_become_fields() -> None:

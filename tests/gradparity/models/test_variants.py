@@ -3,25 +3,34 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from gradparity.models import MLP, MODELS
-from gradparity.models.variants import VARIANTS
+from gradparity.models import MLP, RegisteredSpec, SoftmaxRegression, SpecClass, names, require_model
 
 
-def test_every_model_has_variants() -> None:
-    assert set(VARIANTS) == set(MODELS)
-
-
-@pytest.mark.parametrize("model", VARIANTS)
+@pytest.mark.parametrize("model", names())
 def test_the_sizes_of_a_draw_are_all_different(model: str) -> None:
     for seed in range(200):
-        spec, n = VARIANTS[model](np.random.default_rng(seed))
-        sizes = [*spec.widths, n] if isinstance(spec, MLP) else [spec.features, spec.classes, n]
-        assert len(set(sizes)) == len(sizes)
+        spec, n = require_model(model).draw(np.random.default_rng(seed))
+        sizes = [*asdict(spec).get("widths", ()), *(v for v in asdict(spec).values() if type(v) is int), n]
+        assert len(set(sizes)) == len(sizes) >= 3
         assert n >= 3
 
 
-@pytest.mark.parametrize("model", VARIANTS)
+@pytest.mark.parametrize("model", names())
 def test_every_setting_that_changes_the_mathematics_varies(model: str) -> None:
-    drawn = [asdict(VARIANTS[model](np.random.default_rng(seed))[0]) for seed in range(200)]
+    drawn = [asdict(require_model(model).draw(np.random.default_rng(seed))[0]) for seed in range(200)]
     fixed = {name for name in drawn[0] if len({str(settings[name]) for settings in drawn}) == 1}
     assert fixed == {name for name in drawn[0] if name.startswith("init_")}
+
+
+def test_the_draws_of_earlier_sweeps_are_the_same_still() -> None:
+    def drawn(cls: SpecClass, index: int) -> tuple[RegisteredSpec, int]:
+        return cls.draw(np.random.default_rng([0, index]))
+
+    assert drawn(SoftmaxRegression, 0) == (SoftmaxRegression(2, 59, weight_decay=0.6070291399914127), 89)
+    assert drawn(MLP, 1) == (MLP((20, 56, 107, 2), "tanh", "identity", "squared_error", "mean"), 5)
+
+
+@pytest.mark.parametrize("model", names())
+def test_variants_differ_and_have_labels_of_their_own(model: str) -> None:
+    variants = require_model(model).variants()
+    assert len({repr(spec) for spec in variants.values()}) == len(variants) >= 1

@@ -13,8 +13,8 @@ from gradparity.parity import draw_params
 from gradparity.parity.diagnosis import diagnose, gather
 from gradparity.parity.problem import given_in
 from gradparity.protocol import Batch, Dtype, ModelSpec, Trace
-from gradparity_manual.elementary import softmax
-from gradparity_manual.on_numpy import backend
+from gradparity_manual import backend
+from gradparity_manual.operations.cross_entropy import softmax
 
 DECAY = 0.15
 NO_CAUSE = "no known cause fits"

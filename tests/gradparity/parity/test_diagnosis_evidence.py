@@ -12,7 +12,7 @@ from gradparity.parity import draw_params
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.problem import given_in
 from gradparity.protocol import Batch, Trace
-from gradparity_manual.on_numpy import backend
+from gradparity_manual import backend
 
 RNG = np.random.default_rng(0)
 LOGITS, W = RNG.normal(size=(7, 5)), RNG.normal(size=(4, 5))

@@ -15,7 +15,7 @@ from gradparity.parity.differences import (
     ALL,
     DIRECTIONS,
     REDRAWS,
-    Measurement,
+    LossMeasurement,
     agreement_with,
     flat,
     measure,
@@ -29,7 +29,7 @@ Gradients = dict[str, np.ndarray]
 
 
 @functools.cache
-def measured(spec: MLP | SoftmaxRegression, seed: int = 0, n: int = 11) -> tuple[dict[str, Measurement], Gradients]:
+def measured(spec: MLP | SoftmaxRegression, seed: int = 0, n: int = 11) -> tuple[dict[str, LossMeasurement], Gradients]:
     """Differences of the hand-written forward, and the gradients of the hand derivation."""
     rng = np.random.default_rng(seed)
     params, batch = draw_params(spec, rng), spec.example_batch(rng, n)
@@ -174,7 +174,7 @@ def own_forward(phi: Callable[[Any], Any]) -> Callable[[Any, Batch, Any], None]:
     return forward
 
 
-def beside_own_forward(phi: Callable[[Any], Any], spec: MLP, seed: int) -> tuple[dict[str, Measurement], Gradients]:
+def beside_own_forward(phi: Callable[[Any], Any], spec: MLP, seed: int) -> tuple[dict[str, LossMeasurement], Gradients]:
     rng = np.random.default_rng(seed)
     params, batch = draw_params(spec, rng), spec.example_batch(rng, 9)
     gradients = registry.backend("numpy").model(spec, "float64").trace(params, batch).gradients

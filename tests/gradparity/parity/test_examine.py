@@ -11,7 +11,7 @@ from gradparity.parity import draw_params
 from gradparity.protocol import Batch, HandDerivation, ModelSpec
 from gradparity.subjects.specs import check
 from gradparity_manual import softmax_regression
-from gradparity_manual.elementary import one_hot, softmax
+from gradparity_manual.operations.cross_entropy import one_hot, softmax
 
 
 @pytest.fixture(params=["jax", "torch"])

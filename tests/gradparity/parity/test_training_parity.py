@@ -11,9 +11,10 @@ from gradparity.models import MLP, SoftmaxRegression
 from gradparity.parity.drift import ratio
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Array, Batch, HandDerivation, ModelSpec, Params
+from gradparity.runtime import Optimizer
 from gradparity.subjects import specs
 from gradparity_manual import mlp, softmax_regression, update_rules
-from gradparity_manual.update_rules import Arrays, Optimizer
+from gradparity_manual.update_rules import Arrays
 
 pytest.importorskip("torch")
 FIVE = ["numpy", "jax", "torch", "jax-manual", "torch-manual"]
@@ -136,15 +137,15 @@ def test_an_update_by_the_gradient_of_the_step_before_is_caught(
     optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(right: Optimizer) -> Optimizer:
-        def update(params: Arrays, gradients: Arrays, memory: Arrays) -> None:
+        def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:
             before = {name: memory.get(f"before.{name}", g) for name, g in gradients.items()}
             memory |= {f"before.{name}": g.copy() for name, g in gradients.items()}
-            right.update(params, before, memory)
+            return right.update(params, before, memory, step)
 
-        return Optimizer(right.start, update)
+        return right._replace(update=update)
 
     rule = update_rules.RULES[optimizer]
-    monkeypatch.setitem(update_rules.RULES, optimizer, lambda **settings: late(rule(**settings)))
+    monkeypatch.setitem(update_rules.RULES, optimizer, lambda given: late(rule(given)))
     found = run(NETWORK, optimizer)
     assert {(row.backend, row.lane) for row in found.disagreements} == {("numpy", "float64"), ("numpy", "float32")}
 
@@ -156,7 +157,7 @@ def test_a_backend_that_is_coarse_in_float32_makes_no_room_for_itself(monkeypatc
     right = step.__call__
 
     def coarse(self: Any, state: Any, batch: Batch) -> Any:
-        if self.dtype == "float32":
+        if (self.runtime.library, self.dtype) == ("torch", "float32"):
             bits = np.asarray(batch.x, np.float32).view(np.int32) & ~0xFFFF
             batch = Batch(bits.view(np.float32), batch.y)
         return right(self, state, batch)

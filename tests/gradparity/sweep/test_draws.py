@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.models.variants import VARIANTS
+from gradparity.models import names
 from gradparity.report.cli import sweep as cli
 from gradparity.sweep import draws as sweeping
-from gradparity.sweep.draws import Draw, Outcome, draws, sweep
+from gradparity.sweep.draws import Draw, DrawOutcome, draws, sweep
 
 SEED = 11
 """The first draws of this seed have few examples."""
@@ -40,9 +40,9 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The draws that are checked from here on; each agrees without being checked."""
     indices: list[int] = []
 
-    def record(draw: Draw) -> Outcome:
+    def record(draw: Draw) -> DrawOutcome:
         indices.append(draw.index)
-        return Outcome(draw.index, True, {"float64": 0.0, "float32": 0.5})
+        return DrawOutcome(draw.index, True, {"float64": 0.0, "float32": 0.5})
 
     monkeypatch.setattr(sweeping, "outcome_of", record)
     return indices
@@ -157,7 +157,7 @@ def test_a_file_without_counter_example_is_refused(tmp_path: Path, content: str)
 
 def test_the_file_of_a_draw_gives_the_same_draw(tmp_path: Path) -> None:
     path = tmp_path / "counter.json"
-    for model in VARIANTS:
+    for model in names():
         (draw,) = draws(model, 1, seed=2, backends=QUICK, lanes=["float64", "float32"])
         path.write_text(json.dumps(asdict(draw)))
         read = cli.counter_example(path)

@@ -1,6 +1,5 @@
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,21 +8,25 @@ import pytest
 
 import gradparity_bench
 from gradparity.errors import UsageError
+from gradparity_bench.drawn import draw
 from gradparity_bench.engine import run as engine
-from gradparity_bench.engine.measure_point import Bench, draw, measure_point
+from gradparity_bench.engine.guard import GradientGuard
+from gradparity_bench.engine.measure import Bench, measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.points import points, spec_at
-from gradparity_bench.results import Measurement, Point, Result
+from gradparity_bench.results import Measurement, Result
+from gradparity_bench.standings import Point
 
 BROKEN = """
 import os, time
 from dataclasses import dataclass
 import numpy as np
-from gradparity_manual.on_numpy import NumpyBackend, NumpyModel
+from gradparity.model import BackendModel, RuntimeBackend
+from gradparity_manual import backend as numpy
 
 class Step:
     def __init__(self, step, how):
-        self.step, self.how = step, how
+        self.step, self.how, self.calls = step, how, 0
         self.load, self.params, self.epoch = step.load, step.params, step.epoch
 
     def start(self, params):
@@ -38,31 +41,34 @@ class Step:
         if self.how == "greedy":
             np.ones(2**50, dtype=np.uint8)
         state, loss = self.step(state, batch)
-        if self.how == "idle":
+        self.calls += 1
+        if self.how == "idle" or (self.how == "tires" and self.calls > 60):
             state = self.step.start({name: 0 * value for name, value in self.step.params(state).items()})
         return state, loss
 
-@dataclass(frozen=True)
-class Model(NumpyModel):
+@dataclass(frozen=True, eq=False)
+class Model(BackendModel):
     how: str = ""
 
     def train_step(self, optimizer):
         return Step(super().train_step(optimizer), self.how)
 
-class Broken(NumpyBackend):
+class Broken(RuntimeBackend):
     def model(self, spec, dtype="float32"):
         right = super().model(spec, dtype)
-        return Model(right.spec, right.dtype, right.functions, self.name)
+        return Model(right.spec, right.dtype, right.functions, right.runtime, self.name)
 
-dies, hangs, greedy, idle = map(Broken, ("dies", "hangs", "greedy", "idle"))
+dies, hangs, greedy, idle, tires = (
+    Broken(name, "hand", numpy.functions, numpy.runtime) for name in ("dies", "hangs", "greedy", "idle", "tires")
+)
 """
-NAMES = ("dies", "hangs", "greedy", "idle")
+NAMES = ("dies", "hangs", "greedy", "idle", "tires")
 POINTS = points("softmax_regression", batch_size=[8])
 
 
 @pytest.fixture
 def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register backends that die, hang, want too much memory, or train nothing; and those of ``plugins``."""
+    """Register backends that die, hang, want too much memory, train nothing or stop; and those of ``plugins``."""
     (plugins / "broken_backends.py").write_text(BROKEN)
     distribution = plugins / "broken-1.0.dist-info"
     distribution.mkdir()
@@ -76,12 +82,7 @@ def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
-
-    @contextmanager
-    def guard(*_: object) -> Iterator[Callable[..., tuple[str, str]]]:
-        yield lambda *_: ("timed", "")
-
-    monkeypatch.setattr(engine, "guard", guard)
+    monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
 
 
 def workers() -> list[psutil.Process]:
@@ -92,7 +93,7 @@ def workers() -> list[psutil.Process]:
 @pytest.mark.usefixtures("broken")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
-    names = ["lost", "dies", "numpy", "greedy", "wrong", "idle"]
+    names = ["lost", "dies", "numpy", "greedy", "wrong", "idle", "tires"]
     (found,) = gradparity_bench.run(POINTS, names, rounds=3).measurements
     said = {row.backend: (row.status, row.reason) for row in found.rows}
     assert list(said) == names
@@ -103,11 +104,13 @@ def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
         "greedy": "out of memory",
         "wrong": "disagrees",
         "idle": "disagrees",
+        "tires": "disagrees",
     }
     assert "pip install no_such_library" in said["lost"][1]
     assert "SIGABRT" in said["dies"][1]
     assert "d['W']" in said["wrong"][1]
     assert "its loss after 20 steps" in said["idle"][1]
+    assert "its loss after 20 steps" in said["tires"][1]  # right before the timing, wrong after it
     assert workers() == before
 
 
@@ -115,10 +118,11 @@ def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
 def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
     arrays = tmp_path / "drawn.npz"
     point = POINTS[0]
-    draw(spec_at(point), point, 0).save(arrays)
+    draw(spec_at(point), 64, 0).save(arrays)
     before = workers()
+    told = {"backend": "hangs", "lr": None}
     with Worker(1, tmp_path, patience=3.0) as worker, pytest.raises(WorkerError, match="within 3 s") as error:
-        worker.request("prepare", backend="hangs", point=asdict(point), arrays=str(arrays), memory_limit=2**40)
+        worker.request("prepare", contestant=told, point=asdict(point), arrays=str(arrays), memory=2**40)
     assert error.value.status == "hung"
     assert workers() == before
 
@@ -129,7 +133,7 @@ def test_a_file_in_the_current_folder_is_not_taken_for_a_library(
     (tmp_path / "psutil.py").write_text("raise ImportError('not this one')")
     monkeypatch.chdir(tmp_path)
     with Worker(1, tmp_path, patience=60.0) as worker:
-        assert worker.request("memory")["peak"] > 0
+        assert worker.request("finish")["peak"] > 0
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -150,6 +154,7 @@ def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
     assert row.working_memory is not None
     assert row.peak_memory > row.working_memory > 0
     assert row.phases.importing > 0
+    assert row.steps_per_round > 1
     assert found.again is not None
     assert found.again.final_loss == row.final_loss
     assert found.limits is not None
@@ -201,9 +206,9 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     measured = []
     real = measure_point
 
-    def counted(bench: Bench, point: Point) -> Measurement:
+    def counted(bench: Bench, backends: Sequence[str], point: Point) -> Measurement:
         measured.append(point)
-        return real(bench, point)
+        return real(bench, backends, point)
 
     monkeypatch.setattr(engine, "measure_point", counted)
     second = gradparity_bench.run(sweep, ["numpy"], rounds=3, keep=keep)
@@ -213,6 +218,22 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     assert Result.from_dict(second.to_dict()) == second
     with pytest.raises(UsageError, match="another"):
         gradparity_bench.run(sweep, ["numpy"], rounds=4, keep=keep)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
+    example = Path(__file__).parents[3] / "docs" / "examples" / "my_model.py"
+    log, file = tmp_path / "log", tmp_path / "my_model.py"
+    noting = f"import os\nwith open({str(log)!r}, 'a') as log:\n    print(os.getpid(), file=log)\n"
+    file.write_text(f"{example.read_text()}\n{noting}")
+    where = points(str(file), batch_size=[8])
+    assert gradparity_bench.run(where, ["numpy"], rounds=3).measurements[0].timed
+    assert spec_at(where[0]) is spec_at(where[0])
+    processes = log.read_text().split()
+    assert len(processes) == len(set(processes)) == 3  # this one, and two workers of the backend
+    file.write_text(file.read_text() + "\n")
+    spec_at(where[0])
+    assert log.read_text().split() == [*processes, str(os.getpid())]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity_bench.engine.threads import cores, environment
+from gradparity_bench.engine.process import cores, environment
 
 
 def test_every_library_is_told_and_the_users_own_setting_does_not_win() -> None:

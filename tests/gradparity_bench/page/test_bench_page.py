@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from gradparity import registry
 from gradparity_bench.page import bench_page
-from gradparity_bench.results import Measurement, Point, Result, Row
+from gradparity_bench.results import Measurement, Result
+from gradparity_bench.standings import Point, Standing
 
 Make = Callable[..., Measurement]
 ALL = {name: 1e-3 * (i + 1) for i, name in enumerate(registry.names())}
@@ -55,7 +56,7 @@ def test_a_backend_without_timings_is_named_with_its_reason(make_measurement: Ma
 
 
 def test_a_page_of_nothing_timed_says_so() -> None:
-    row = Row("jax", "", None, "died", "signal 9")
+    row = Standing("jax", "", None, "died", "signal 9")
     page = _page(Measurement(Point("mlp", {}, 8, "float32", 1), 10, 10, 64, (row,)))
     assert "No two backends were timed" in page
     assert "jax is not timed, died: signal 9" in page

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gradparity.operations import EXPRESSIONS
+
 Terms = Mapping[str, Float[np.ndarray, "..."]]
 Shape = tuple[int, ...]
 
@@ -24,26 +26,6 @@ class Expression(NamedTuple):
         return self.form.format(*self.operands)
 
 
-def _softmax(z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
-
-
-FUNCTIONS: dict[str, Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]] = {
-    "1 - {0}**2": lambda a: 1 - a**2,
-    "{0} * (1 - {0})": lambda a: a * (1 - a),
-    "({0} > 0)": lambda z: (z > 0).astype(np.float64),
-    "1 - {0}": lambda a: 1 - a,
-    "{0}**2": lambda a: a**2,
-    "tanh({0})": np.tanh,
-    "sigmoid({0})": lambda z: (1 + np.tanh(z / 2)) / 2,
-    "maximum({0}, 0)": lambda z: np.maximum(z, 0.0),
-    "exp({0})": np.exp,
-    "softmax({0})": _softmax,
-}
-"""Activations and what their local derivatives are made of."""
-
-
 def plain(terms: Terms, shape: Shape) -> Iterator[Expression]:
     """Yield the arrays themselves, as far as they have this shape or broadcast to it; no single numbers."""
     for name, t in terms.items():
@@ -59,7 +41,7 @@ def unary(terms: Terms, shape: Shape) -> Iterator[Expression]:
     """Yield the arrays of this shape, then the functions of those that are no gradients."""
     arrays = list(plain(terms, shape))
     yield from arrays
-    for form, function in FUNCTIONS.items():
+    for form, function in EXPRESSIONS.items():
         for array in arrays:
             if array.operands[0].startswith("d["):
                 continue

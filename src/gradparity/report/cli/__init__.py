@@ -10,11 +10,11 @@ import typer
 
 from gradparity import __version__
 from gradparity.report.cli import exercise
-from gradparity.report.cli.check import check
-from gradparity.report.cli.compare import compare
-from gradparity.report.cli.explain import explain
+from gradparity.report.cli.check import check_command
+from gradparity.report.cli.compare import compare_command
+from gradparity.report.cli.explain import explain_command
 from gradparity.report.cli.lists import backends, data, models
-from gradparity.report.cli.train import train
+from gradparity.report.cli.train import train_command
 
 app = typer.Typer(
     help="Gradients derived by hand beside gradients derived by a machine.",
@@ -41,8 +41,8 @@ def _options(
     pass
 
 
-for command in (compare, check, explain, train, models, backends, data):
-    app.command()(command)
+for command in (compare_command, check_command, explain_command, train_command, models, backends, data):
+    app.command(command.__name__.removesuffix("_command"))(command)
 app.add_typer(exercise.app, name="exercise")
 
 for entry in entry_points(group="gradparity.commands"):

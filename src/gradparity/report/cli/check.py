@@ -18,7 +18,7 @@ from gradparity.report.cli.options import (
 )
 
 
-def check(
+def check_command(
     model: ModelOrFile = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,

@@ -25,10 +25,10 @@ from gradparity.report.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from gradparity.comparison import Comparison, Run
+    from gradparity.comparison import Comparison, TrainedBackend
 
 
-def compare(
+def compare_command(
     model: ModelName = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,
@@ -77,8 +77,6 @@ def compare(
 
 def _table(result: "Comparison") -> Table:
     """A row for each backend, parity, training and cost; below it, how the first steps of training went."""
-    from gradparity.timing import ratios
-
     s, training = result.settings, result.training
     title = (
         f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, lr {s.lr:g}, "
@@ -86,27 +84,31 @@ def _table(result: "Comparison") -> Table:
     )
     caption = (
         f"weights: largest difference from {result.runs[0].backend}'s after training; "
-        "step: time of a training step on one thread as a ratio, measured in turns, median and quartiles"
+        "step: time of a training step on one thread as a ratio, measured in turns, and the ratio's 95% interval"
     )
-    columns = ("backend", TableColumn("gradients", "code"), "loss", "test acc.", "weights", "step", "quartiles")
-    found = ratios(result.timings, next(iter(result.timings))) if result.timings else {}
-    rows = (_cells(result, run, found.get(run.backend)) for run in result.runs)
+    if result.timings is not None:
+        caption += (
+            f"; a ratio within {result.timings.noise_floor:.2f}×, from two copies of {result.timings.base}, is a tie"
+        )
+    columns = ("backend", TableColumn("gradients", "code"), "loss", "test acc.", "weights", "step", "interval")
+    rows = (_cells(result, run) for run in result.runs)
     table = table_of(title, columns, [rows], caption=caption)
     if training is None:
         return table
     return replace(table, findings=training.table.findings, headline=training.table.headline)
 
 
-def _cells(result: "Comparison", run: "Run", ratio: tuple[float, float, float] | None) -> Iterator[TableCell | str]:
+def _cells(result: "Comparison", run: "TrainedBackend") -> Iterator[TableCell | str]:
     yield run.backend
     yield TableCell(("agree",), "✓") if result.report.agrees_for(run.backend) else TableCell(("disagree",), "✗")
     yield f"{run.epochs[-1].loss:.4f}"
     yield "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"
     yield TableCell((TableNumber(run.differences[-1], "error"),))
-    if ratio is None:
+    timings = result.timings
+    if timings is None or run.backend not in timings.seconds:
         yield from ("not timed", "")
-    elif run.backend == next(iter(result.timings)):
+    elif run.backend == timings.base:
         yield from ("1×", "")
     else:
-        median, low, high = ratio
-        yield from (f"{median:.2f}×", f"{low:.2f}–{high:.2f}")
+        ratio = timings.ratio(run.backend)
+        yield from (f"{ratio.value:.2f}× {timings.verdict(run.backend)}", f"{ratio.low:.2f}–{ratio.high:.2f}")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -11,7 +11,8 @@ from rich.text import Text
 
 from gradparity.drawing import words
 from gradparity.drawing.formulas import unicode
-from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
+from gradparity.drawing.terminal import console, said
+from gradparity.explain import DIFFERENCES, HAND, Entries, ExplainedLine, Explanation
 from gradparity.protocol import Operation, Operations
 
 FOLDED = 3
@@ -19,8 +20,6 @@ FOLDED = 3
 INDENT = 2
 HANGING = 8
 """Columns by which what continues an entry is set in."""
-
-console = Console(highlight=False)
 
 
 def print_explanation(explanation: Explanation, all_equations: bool) -> None:
@@ -39,7 +38,7 @@ def walk(explanation: Explanation, all_equations: bool) -> None:
     """Print one gradient's way back from the loss to the first line; on a terminal, a step for each Enter."""
     steps = explanation.way_back()
     _print_title(explanation)
-    console.print(Text(f"\nThe gradient of the loss walks back to {steps[-1].name}, in {len(steps)} steps."))
+    console.print(said(f"\nThe gradient of the loss walks back to {steps[-1].name}, in {len(steps)} steps."))
     for line in steps:
         console.print(*_gradient(explanation, line, all_equations), sep="\n")
         if line is not steps[-1] and not _wanted():
@@ -60,22 +59,19 @@ def _wanted() -> bool:
 def _print_title(explanation: Explanation) -> None:
     e = explanation
     sources = ", ".join((HAND, *e.witnesses, DIFFERENCES))
-    console.print(Text(f"{e.model}: {e.n} examples, seed {e.seed}, float64; {sources} of the loss"))
+    console.print(said(f"{e.model}: {e.n} examples, seed {e.seed}, float64; {sources} of the loss"))
     for remark in e.remarks:
-        console.print(Text(remark, style="dim"), soft_wrap=True)  # a command in it is copied as it is typed
+        console.print(said(remark, style="dim"), soft_wrap=True)  # a command in it is copied as it is typed
 
 
 def _print_end(explanation: Explanation) -> None:
-    different = explanation.different
     console.print(Rule(style="dim"))
-    if different:
-        console.print(Text.assemble(("✗", "bold red"), f" Different from the machine: {', '.join(different)}."))
-    else:
-        console.print("No line differs from the machine by more than rounding.")
+    cross = () if explanation.agrees else (("✗", "bold red"), " ")
+    console.print(Text.assemble(*cross, said(explanation.headline)))
 
 
 def _value(explanation: Explanation, line: ExplainedLine, all_equations: bool) -> Iterator[RenderableType]:
-    reads = [edge.source for edge in explanation.edges if edge.target == line.name]
+    reads = explanation.reads(line.name)
     about = "parameter" if line.parameter else f"reads {', '.join(reads)}" if reads else ""
     yield _heading(line.name, line.value, about)
     yield from _rule(line.forward, "", line.forward_code)
@@ -89,7 +85,7 @@ def _value(explanation: Explanation, line: ExplainedLine, all_equations: bool) -
 def _gradient(explanation: Explanation, line: ExplainedLine, all_equations: bool) -> Iterator[RenderableType]:
     if line.gradient is None:
         return
-    upstream = [f"d({edge.target})" for edge in explanation.edges if edge.source == line.name]
+    upstream = [f"d({name})" for name in explanation.read_by(line.name)]
     yield _heading(f"d({line.name})", line.gradient, f"from {', '.join(upstream)}" if upstream else "")
     yield from _rule(line.backward, line.why, line.backward_code)
     yield from _numbers(line.gradient)
@@ -102,37 +98,39 @@ def _gradient(explanation: Explanation, line: ExplainedLine, all_equations: bool
             yield _entry(backend, "no equation of its own")
 
 
-def _heading(name: str, numbers: Comparison, about: str) -> Rule:
-    title = Text.assemble((name, "bold"), f"  {words.shape(numbers.shape)}", (f"  {about}" if about else "", "dim"))
+def _heading(name: str, numbers: Entries, about: str) -> Rule:
+    title = Text.assemble(
+        said(name, "bold"), f"  {words.shape(numbers.shape)}", said(f"  {about}" if about else "", "dim")
+    )
     return Rule(title, align="left", style="dim")
 
 
 def _rule(formula: str, why: str, code: Sequence[str]) -> Iterator[RenderableType]:
     if formula:
-        yield _indented(Text(unicode(formula), style="bold"))
+        yield _indented(said(unicode(formula), style="bold"))
     if why:
-        yield _indented(Text(why))
+        yield _indented(said(why))
     for statement in code:
-        yield _indented(Text(statement, style="cyan"))
+        yield _indented(said(statement, style="cyan"))
 
 
-def _numbers(numbers: Comparison) -> Iterator[RenderableType]:
+def _numbers(numbers: Entries) -> Iterator[RenderableType]:
     """A row for each source and a column for each place, or one line of a scalar's; then the verdict."""
     shown = [column for column in numbers.columns if any(entry is not None for entry in column.entries)]
     if numbers.shape == ():
-        yield _indented(Text("   ".join(f"{column.source} {_number(column.entries[0])}" for column in shown)))
+        yield _indented(said("   ".join(f"{column.source} {_number(column.entries[0])}" for column in shown)))
     else:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
         table.add_column("")
         for place in numbers.places:
             table.add_column(str(list(place)), justify="right")
         for column in shown:
-            table.add_row(column.source, *map(_number, column.entries))
+            table.add_row(said(column.source), *map(_number, column.entries))
         yield _indented(table)
     style = {"different": "bold red", "kink convention": "yellow"}.get(numbers.verdict, "green")
     error = "" if numbers.error is None else f", relative error {numbers.error:.0e}" if numbers.error else ", error 0"
     note = f": {numbers.note}" if numbers.note else ""
-    yield _indented(Text.assemble((numbers.verdict, style), error, note))
+    yield _indented(Text.assemble((numbers.verdict, style), error, said(note)))
 
 
 def _number(entry: float | None) -> str:
@@ -144,10 +142,10 @@ def _operations(backend: str, operations: Sequence[Operation], all_of_them: bool
     yield _entry(backend, f"{len(operations)} equation{'s' if len(operations) > 1 else ''}")
     folded = not all_of_them and len(operations) > FOLDED
     for operation in operations[:1] if folded else operations:
-        yield _indented(Text(operation.text, style="dim"), HANGING)
+        yield _indented(said(operation.text, style="dim"), HANGING)
     if folded:
-        yield _indented(Text(f"… {len(operations) - 2} more: --equations", style="dim"), HANGING)
-        yield _indented(Text(operations[-1].text, style="dim"), HANGING)
+        yield _indented(said(f"… {len(operations) - 2} more: --equations", style="dim"), HANGING)
+        yield _indented(said(operations[-1].text, style="dim"), HANGING)
 
 
 def _nodes(does: Operations) -> str:
@@ -158,7 +156,7 @@ def _nodes(does: Operations) -> str:
 
 
 def _entry(backend: str, text: str) -> RenderableType:
-    return _indented(Text.assemble((f"{backend}  ", "bold"), text))
+    return _indented(Text.assemble(said(f"{backend}  ", "bold"), said(text)))
 
 
 def _indented(content: RenderableType, columns: int = INDENT) -> RenderableType:

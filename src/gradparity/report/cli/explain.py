@@ -9,7 +9,7 @@ from gradparity.report.cli import options
 from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Set
 
 
-def explain(
+def explain_command(
     model: ModelOrFile = "softmax_regression",
     settings: Set = None,
     n: DrawnExamples = 11,

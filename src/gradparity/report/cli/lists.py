@@ -10,7 +10,7 @@ from gradparity.report.cli.options import DataDir
 def models() -> None:
     """List the models, what each computes, and its settings for --set."""
     from gradparity.drawing.terminal import Shown, console
-    from gradparity.models import MODELS
+    from gradparity.models import specs
 
     rows = [
         (
@@ -18,7 +18,7 @@ def models() -> None:
             (spec.__doc__ or "").strip().splitlines()[0],
             "\n".join(f"{f.name}={_word(f.default)}" for f in fields(spec)),
         )
-        for name, spec in MODELS.items()
+        for name, spec in specs().items()
     ]
     console.print(Shown(_words(("model", "what it computes", "settings (default)"), rows)))
     console.print("With --data the sizes come from the data; an mlp's hidden layers are then --set hidden=64,32.")

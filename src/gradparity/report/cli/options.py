@@ -9,7 +9,7 @@ from gradparity.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from gradparity.data import Dataset
-    from gradparity.models.configure import Spec
+    from gradparity.models import RegisteredSpec
     from gradparity.protocol import Dtype
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.")]
@@ -74,15 +74,14 @@ def dtype_of(name: str) -> "Dtype":
 
 def load_for(
     model: str, settings: list[str] | None, data: str, data_dir: Path | None, seed: int
-) -> "tuple[Spec, Dataset]":
-    """Load a data set and fit the model to it; labels become one-hot targets where the loss is squared error."""
+) -> "tuple[RegisteredSpec, Dataset]":
+    """Load a data set and fit the model to it; labels become one-hot targets where the model takes real ones."""
     from gradparity.data import load, with_real_targets
-    from gradparity.models import MLP, require_model
-    from gradparity.models.configure import spec_for_data
+    from gradparity.models import require_model, spec_for_data
 
     require_model(model)
     dataset = load(data, data_dir=data_dir, seed=seed)
     spec = spec_for_data(model, dataset, settings or [])
-    if isinstance(spec, MLP) and spec.loss == "squared_error":
+    if spec.real_targets:
         dataset = with_real_targets(dataset)
     return spec, dataset

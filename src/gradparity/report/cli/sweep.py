@@ -12,7 +12,7 @@ from gradparity.drawing.terminal import Shown, console, progress
 from gradparity.errors import UsageError
 from gradparity.output import require_writable, write_json
 from gradparity.protocol import Dtype
-from gradparity.sweep.draws import Draw, Result, sweep
+from gradparity.sweep.draws import Draw, SweepResult, sweep
 
 
 def run(
@@ -84,13 +84,13 @@ def counter_example(path: Path) -> Draw:
 QUANTILES = {"median": 0.5, "99 %": 0.99, "largest": 1.0}
 
 
-def _print_worst(result: Result, title: str, lanes: Sequence[Dtype]) -> None:
+def _print_worst(result: SweepResult, title: str, lanes: Sequence[Dtype]) -> None:
     rows = ((lane, *(f"{result.quantile(lane, q):.1e}" for q in QUANTILES.values())) for lane in lanes)
     caption = "largest error of a draw, as a share of its limit"
     console.print(Shown(table_of(title, ("lane", *QUANTILES), [rows], caption=caption)))
 
 
-def _to_dict(result: Result, lanes: Sequence[Dtype]) -> dict[str, Any]:
+def _to_dict(result: SweepResult, lanes: Sequence[Dtype]) -> dict[str, Any]:
     """Return plain data, for JSON; an infinite share is None there."""
     shares = {lane: {heading: result.quantile(lane, q) for heading, q in QUANTILES.items()} for lane in lanes}
     return {

@@ -20,7 +20,7 @@ from gradparity.report.cli.options import (
 )
 
 
-def train(
+def train_command(
     model: ModelName = "softmax_regression",
     backend: Annotated[str, typer.Option("--backend", "--backends", help="The one that trains.")] = "numpy",
     settings: Set = None,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gradparity.drawing import words
 from gradparity.drawing.page import template
-from gradparity.explain import DIFFERENCES, HAND, Comparison, ExplainedLine, Explanation
+from gradparity.explain import DIFFERENCES, HAND, Entries, ExplainedLine, Explanation
 from gradparity.manifest import manifest
 from gradparity.protocol import Operation
 from gradparity.report.page import graph
@@ -22,7 +22,7 @@ class Side(NamedTuple):
     """The name as the programs print it: z, d(z)."""
 
 
-class Equation(NamedTuple):
+class EquationCell(NamedTuple):
     """An operation of a program, and what it computes."""
 
     operation: Operation
@@ -35,19 +35,19 @@ def render(explanation: Explanation) -> str:
     gradients = {
         line.name: Side(f"gradient-{i}", f"d({line.name})") for i, line in enumerate(explanation.lines) if line.gradient
     }
-    given = [name for name in explanation.inputs if any(edge.source == name for edge in explanation.edges)]
+    given = [name for name in explanation.inputs if explanation.read_by(name)]
     names = [*given, *values]
     return template("explain.html.jinja", "gradparity.report.page").render(
         explanation=explanation,
-        headline=_headline(explanation),
+        headline=explanation.headline,
         agrees=explanation.agrees,
         accusations=list(_accusations(explanation)),
         facts=_facts(explanation),
         values=values,
         gradients=gradients,
-        drawing=graph.draw(names, explanation.edges) if explanation.edges else None,
-        reads={n: [edge.source for edge in explanation.edges if edge.target == n] for n in names},
-        read_by={n: [edge.target for edge in explanation.edges if edge.source == n] for n in names},
+        drawing=graph.drawn_graph(names, explanation.edges) if explanation.edges else None,
+        reads={n: explanation.reads(n) for n in names},
+        read_by={n: explanation.read_by(n) for n in names},
         shapes={**explanation.inputs, **{line.name: line.value.shape for line in explanation.lines}},
         programs={
             name: _program(explanation, name, values, gradients) for name in _telling(explanation, recorded=False)
@@ -58,12 +58,6 @@ def render(explanation: Explanation) -> str:
     )
 
 
-def _headline(explanation: Explanation) -> str:
-    if explanation.different:
-        return f"Different from the machine: {words.listing(explanation.different)}."
-    return "No line differs from the machine by more than rounding."
-
-
 def _accusations(explanation: Explanation) -> Iterator[str]:
     """Say of each value and each gradient that differs how much and, where that is known, why."""
     for line in explanation.lines:
@@ -72,7 +66,7 @@ def _accusations(explanation: Explanation) -> Iterator[str]:
                 yield f"{label} is {_verdict(found)}"
 
 
-def _verdict(found: Comparison) -> str:
+def _verdict(found: Entries) -> str:
     error = "" if found.error is None else f", relative error {words.scientific(found.error)}"
     return f"{found.verdict}{error}{f': {found.note}' if found.note else ''}"
 
@@ -101,7 +95,7 @@ def _receiver(line: ExplainedLine, backend: str) -> str:
 
 def _program(
     explanation: Explanation, backend: str, values: Mapping[str, Side], gradients: Mapping[str, Side]
-) -> list[Equation]:
+) -> list[EquationCell]:
     """Return a backend's whole program in its own order, each operation once with all that it computes."""
     found: dict[Operation, list[Side]] = {}
     for line in explanation.lines:
@@ -111,7 +105,7 @@ def _program(
                 for operation in operations:
                     found.setdefault(operation, []).extend([side] if side else [])
     in_order = sorted(found, key=lambda operation: operation.position)
-    return [Equation(operation, tuple(found[operation])) for operation in in_order]
+    return [EquationCell(operation, tuple(found[operation])) for operation in in_order]
 
 
 def _digest(script: str) -> str:

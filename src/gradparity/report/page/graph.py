@@ -65,7 +65,7 @@ class Drawing:
     curves: tuple[Curve, ...]
 
 
-def draw(names: Sequence[str], edges: Sequence[Edge]) -> Drawing:
+def drawn_graph(names: Sequence[str], edges: Sequence[Edge]) -> Drawing:
     """Lay a graph out: ``names`` in the order of the forward pass, each edge's source before its target."""
     row = _rows(names, edges)
     routes = {edge: _route(edge, row) for edge in edges}

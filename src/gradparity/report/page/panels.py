@@ -1,18 +1,32 @@
-"""What the page shows of a model's first matrix: the weights it learned, and its gradient derived in two ways."""
+"""What the page shows of a model's first matrix: the weights it learned, and its gradient derived in two ways.
 
+A matrix is a small picture: blue below zero, red above, white at zero.
+"""
+
+import base64
+import io
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.image import imsave
 
 from gradparity import registry
-from gradparity.comparison import Comparison, Run
+from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.drawing.words import number
 from gradparity.protocol import Differentiation
-from gradparity.report.page.images import Picture, largest, picture, pictures
 
+COLOR_MAP = "RdBu_r"
 MOST_WEIGHTS = 20
 MOST_GRADIENTS = 5
+
+
+class Picture(NamedTuple):
+    """A picture in the page itself."""
+
+    label: str
+    source: str
+    """A data: address that holds the whole PNG."""
 
 
 class Weights(NamedTuple):
@@ -28,7 +42,7 @@ class Weights(NamedTuple):
     scale: str
 
 
-class Row(NamedTuple):
+class PictureRow(NamedTuple):
     """Pictures on one colour scale."""
 
     label: str
@@ -36,11 +50,11 @@ class Row(NamedTuple):
     scale: str
 
 
-class Gradients(NamedTuple):
+class GradientPanel(NamedTuple):
     """The first gradient by hand, by machine, and their difference."""
 
     parameter: str
-    rows: tuple[Row, Row, Row]
+    rows: tuple[PictureRow, PictureRow, PictureRow]
     whole: bool
     """Whether the whole matrix is one picture, because the data are no images."""
     relative: str
@@ -59,7 +73,7 @@ def weights(comparison: Comparison) -> Weights | None:
     return Weights(name, run.backend, noun, images, matrix.shape[1], number(scale))
 
 
-def gradients(comparison: Comparison) -> Gradients | None:
+def gradients(comparison: Comparison) -> GradientPanel | None:
     """Return the first gradient by hand beside that by machine; None where the runs do not have both."""
     name, by_hand, by_machine = _first_matrix(comparison), _run(comparison, "hand"), _run(comparison, "machine")
     if name is None or by_hand is None or by_machine is None:
@@ -72,10 +86,10 @@ def gradients(comparison: Comparison) -> Gradients | None:
         _row(comparison, f"by machine ({by_machine.backend})", machine, shared),
         _row(comparison, "difference", difference, own),
     )
-    return Gradients(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
+    return GradientPanel(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
 
 
-def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> Row:
+def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> PictureRow:
     shape = comparison.dataset.image_shape
     if shape is None:
         rows, columns = matrix.shape
@@ -83,7 +97,7 @@ def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features
         images = [Picture(f"all {rows} × {columns} entries", picture(matrix.T, scale))]
     else:
         images = pictures(matrix[:, :MOST_GRADIENTS], shape, scale, _noun(comparison))
-    return Row(label, images, number(scale))
+    return PictureRow(label, images, number(scale))
 
 
 def _first_matrix(comparison: Comparison) -> str | None:
@@ -101,6 +115,34 @@ def _noun(comparison: Comparison) -> str:
     return "output" if comparison.dataset.classes is None else "class"
 
 
-def _run(comparison: Comparison, differentiation: Differentiation) -> Run | None:
+def _run(comparison: Comparison, differentiation: Differentiation) -> TrainedBackend | None:
     fitting = (r for r in comparison.runs if registry.backend(r.backend).differentiation == differentiation)
     return next(fitting, None)
+
+
+def pictures(
+    columns: Float[np.ndarray, "features columns"], image_shape: tuple[int, int], scale: float, noun: str
+) -> list[Picture]:
+    """Show each column as an image of this (height, width), on a colour scale from −scale to scale."""
+    return [
+        Picture(f"{noun} {i}", picture(column.reshape(image_shape), scale))
+        for i, column in enumerate(np.asarray(columns).T)
+    ]
+
+
+def picture(matrix: Float[np.ndarray, "height width"], scale: float) -> str:
+    """Return a data: address of a PNG with one pixel per entry; a scale of zero shows everything as zero."""
+    limit = scale or 1.0
+    file = io.BytesIO()
+    imsave(file, matrix, vmin=-limit, vmax=limit, cmap=COLOR_MAP, format="png")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def color_bar() -> str:
+    """Return a data: address of the colour scale, lowest value on the left."""
+    return picture(np.linspace(-1, 1, 255)[None, :], 1.0)
+
+
+def largest(matrix: Float[np.ndarray, "rows columns"]) -> float:
+    """Return the largest absolute entry: the end of a colour scale that is symmetric around 0."""
+    return float(np.max(np.abs(matrix)))

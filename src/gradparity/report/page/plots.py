@@ -107,16 +107,16 @@ def _markers(steps: int) -> list[int]:
 
 
 def intervals(base: str, ratios: Mapping[str, tuple[float, float, float]]) -> Markup:
-    """Draw median and quartiles of each backend's ratio as a dot on an interval."""
+    """Draw each backend's ratio and the ends of its confidence interval as a dot on an interval."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.axvline(1.0, color=COLORS["ink"], linewidth=0.8, linestyle=(0, (2, 2)))
-        for i, (median, lower, upper) in enumerate(ratios.values()):
+        for i, (ratio, lower, upper) in enumerate(ratios.values()):
             color = SERIES[i % len(SERIES)]
             axes.plot([lower, upper], [i, i], color=color, linewidth=4, alpha=0.45, solid_capstyle="butt")
-            axes.plot(median, i, MARKERS[i % len(MARKERS)], color=color, markersize=6)
-            axes.annotate(f"{median:.2f}×", (upper, i), (8, 0), textcoords="offset points", va="center")
+            axes.plot(ratio, i, MARKERS[i % len(MARKERS)], color=color, markersize=6)
+            axes.annotate(f"{ratio:.2f}×", (upper, i), (8, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(ratios)), list(ratios))
         axes.set_ylim(len(ratios) - 0.5, -0.5)
         low = min(0.8, *(lower / 1.2 for _, lower, _ in ratios.values()))
@@ -130,7 +130,7 @@ def intervals(base: str, ratios: Mapping[str, tuple[float, float, float]]) -> Ma
         axes.grid(visible=False, axis="y")
         axes.grid(visible=True, axis="x")
 
-    description = f"Duration of a training step as a multiple of {base}'s: median and quartiles per backend"
+    description = f"Duration of a training step as a multiple of {base}'s, with its 95% confidence interval"
     return inline_svg("timing", description, (SIZE[0], 0.7 + 0.35 * len(ratios)), draw)
 
 

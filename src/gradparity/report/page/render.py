@@ -1,6 +1,6 @@
 """The content of a check's and a comparison's page, section by section."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -16,8 +16,7 @@ from gradparity.parity import Report
 from gradparity.parity.rows import Row
 from gradparity.parity.training_parity import TrainingParity
 from gradparity.protocol import Dtype
-from gradparity.report.page import images, panels, plots
-from gradparity.timing import ratios
+from gradparity.report.page import panels, plots
 from gradparity.training import MONITORED
 
 
@@ -55,9 +54,9 @@ def render_comparison(comparison: Comparison) -> str:
         monitored=min(MONITORED, len(comparison.dataset.train)),
         weights=panels.weights(comparison),
         gradients=panels.gradients(comparison),
-        color_bar=images.color_bar(),
+        color_bar=panels.color_bar(),
         timing=_timing(comparison),
-        untimed=[name for name in report.backends if name not in comparison.timings],
+        untimed=[name for name in report.backends if name not in _timed(comparison)],
         steps=comparing.STEPS,
     )
 
@@ -145,22 +144,20 @@ def _differences(comparison: Comparison) -> Markup | None:
     return plots.differences(reference.backend, series) if any(map(any, series.values())) else None
 
 
+def _timed(comparison: Comparison) -> Collection[str]:
+    return () if comparison.timings is None else comparison.timings.seconds
+
+
 def _timing(comparison: Comparison) -> dict[str, Any] | None:
     """Each timed backend's ratio to the first one, as a plot and as rows; None where none was timed."""
-    if not comparison.timings:
+    timings = comparison.timings
+    if timings is None:
         return None
-    base = next(iter(comparison.timings))
-    found = ratios(comparison.timings, to=base)
+    found = {name: timings.ratio(name) for name in timings.seconds}
     return {
-        "base": base,
-        "rounds": len(comparison.timings[base]),
-        "plot": plots.intervals(base, found),
-        "rows": [(name, *ratio, "" if name == base else _reading(*ratio)) for name, ratio in found.items()],
+        "base": timings.base,
+        "floor": timings.noise_floor,
+        "rounds": len(timings.again),
+        "plot": plots.intervals(timings.base, {name: (r.value, r.low, r.high) for name, r in found.items()}),
+        "rows": [(name, r, "" if name == timings.base else timings.verdict(name)) for name, r in found.items()],
     }
-
-
-def _reading(median: float, lower: float, upper: float) -> str:
-    """Say what a ratio means; a tie where the middle half of the rounds has both faster and slower ones."""
-    if lower <= 1 <= upper:
-        return "tie"
-    return "slower" if median > 1 else "faster"

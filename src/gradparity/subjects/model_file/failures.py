@@ -13,7 +13,7 @@ import numpy as np
 
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.recording import library_of
-from gradparity.subjects.model_file.source import Step, code_of, last_step, shown
+from gradparity.subjects.model_file.source import TracebackStep, code_of, last_step, shown
 
 ARRAYS = {"jax": "a traced JAX array", "torch": "a PyTorch tensor"}
 """Library -> what forward works on when that library differentiates it."""
@@ -116,7 +116,7 @@ def _remedy(error: Exception, library: str) -> str | None:
     return next(fitting, None)
 
 
-def _numpy_call(step: Step | None, library: str) -> str | None:
+def _numpy_call(step: TracebackStep | None, library: str) -> str | None:
     """Say that the failed call is NumPy's own, where it is."""
     if step is None or not isinstance(step.expression, ast.Call):
         return None
@@ -137,7 +137,7 @@ def _value(expression: ast.expr, frame: FrameType) -> Any:
     return None
 
 
-def _missing_key(error: Exception, step: Step | None) -> str | None:
+def _missing_key(error: Exception, step: TracebackStep | None) -> str | None:
     """Say what a mapping does hold, where a name was looked up in vain."""
     if not isinstance(error, KeyError) or step is None or not isinstance(step.expression, ast.Subscript):
         return None

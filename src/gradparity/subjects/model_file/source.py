@@ -64,7 +64,7 @@ def shown(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
-class Step(NamedTuple):
+class TracebackStep(NamedTuple):
     """The last step of a traceback inside one file."""
 
     frame: FrameType
@@ -73,14 +73,14 @@ class Step(NamedTuple):
     """What was being evaluated, where Python knows."""
 
 
-def last_step(traceback: TracebackType | None, file: str) -> Step | None:
+def last_step(traceback: TracebackType | None, file: str) -> TracebackStep | None:
     """Return the innermost step of a traceback that was taken in this file."""
     found = None
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == file:
             found = traceback
         traceback = traceback.tb_next
-    return found and Step(found.tb_frame, found.tb_lineno, _expression(found))
+    return found and TracebackStep(found.tb_frame, found.tb_lineno, _expression(found))
 
 
 def _expression(traceback: TracebackType) -> ast.expr | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import __main__, parity, registry
+from gradparity import __main__, registry
 from gradparity.parity.report import Report, Row
+from gradparity.subjects import specs
 
 MACHINE = [
     name
@@ -86,7 +87,7 @@ def test_check_shows_a_disagreement_in_words_and_exits_with_1(gradparity, monkey
     wrong = Row("W", "gradient", "numpy", "jax", "float64", 10.0, 1e-10)
     right = Row("b", "gradient", "numpy", "jax", "float64", 1e-16, 1e-10)
     report = Report("softmax_regression", 11, 0, ("numpy",), ("jax",), (right, wrong))
-    monkeypatch.setattr(parity, "check", lambda *_, **__: report)
+    monkeypatch.setattr(specs, "check", lambda *_, **__: report)
     status, out, _ = gradparity("check")
     assert status == 1
     assert "d['W'] of numpy against jax in float64: relative error 1.0e+01" in out
@@ -187,5 +188,5 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(parity, "check", interrupted)
+    monkeypatch.setattr(specs, "check", interrupted)
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.explain import Edge
-from gradparity.report.page.graph import Drawing, draw
+from gradparity.report.page.graph import Drawing, drawn_graph
 
 
 @st.composite
@@ -19,13 +19,13 @@ def graphs(drawing: st.DrawFn) -> tuple[list[str], list[Edge]]:
 
 def drawn(names: list[str], *edges: tuple[str, str]) -> Drawing:
     """Draw a graph given by pairs."""
-    return draw(names, [Edge(*edge) for edge in edges])
+    return drawn_graph(names, [Edge(*edge) for edge in edges])
 
 
 @given(graphs())
 @settings(max_examples=60, deadline=None)
 def test_boxes_stand_apart_inside_the_drawing(graph: tuple[list[str], list[Edge]]) -> None:
-    drawing = draw(*graph)
+    drawing = drawn_graph(*graph)
     assert [box.name for box in drawing.boxes] == graph[0]
     for box in drawing.boxes:
         assert box.x - box.width / 2 >= 0
@@ -42,7 +42,7 @@ def test_boxes_stand_apart_inside_the_drawing(graph: tuple[list[str], list[Edge]
 def test_every_edge_goes_down_from_its_source_to_its_target_past_all_other_boxes(
     graph: tuple[list[str], list[Edge]],
 ) -> None:
-    drawing = draw(*graph)
+    drawing = drawn_graph(*graph)
     boxes = {box.name: box for box in drawing.boxes}
     assert [curve.edge for curve in drawing.curves] == graph[1]
     for curve in drawing.curves:

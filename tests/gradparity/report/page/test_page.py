@@ -11,6 +11,7 @@ from gradparity.comparison import Comparison
 from gradparity.data import Dataset
 from gradparity.models import MLP
 from gradparity.report.page import comparison_page
+from gradparity.timing import Timings
 
 MakeComparison = Callable[..., Comparison]
 
@@ -168,8 +169,8 @@ def test_no_timing_at_all(make_comparison: MakeComparison, images: Dataset) -> N
 
 
 def test_ratios_are_read_in_words(comparison: Comparison) -> None:
-    steady = comparison.timings["numpy"]
-    timings = {"numpy": steady, "jax": 2 * steady, "torch": steady}
+    steady = (0.5, 0.25, 1.0)
+    timings = Timings({"numpy": steady, "jax": (1.0, 0.5, 2.0), "torch": steady}, again=steady)
     text = Outline(comparison_page(replace(comparison, timings=timings))).text
     assert "numpy 1.00 1.00 to 1.00 reference jax 2.00 2.00 to 2.00 slower torch 1.00 1.00 to 1.00 tie" in text
 

@@ -1,0 +1,27 @@
+"""The affine map of each example: out = xW + b.
+
+Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1, equations 5.53 and 5.56.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Inexact
+
+from gradparity.protocol import Array
+
+
+def forward(p: Any, x: Inexact[Array, "*n inputs"], c: Any) -> Inexact[Array, "*n outputs"]:
+    """Map every example; b is added to each."""
+    c["out"] = x @ p["W"] + p["b"]  # (n, outputs)
+    return c["out"]
+
+
+def backward(x: Float[Array, "n inputs"], d: Any) -> None:
+    """Add to the gradients of W and b, which touch every example: so both are sums over the examples."""
+    d.add("W", x.T @ d["out"])  # (inputs, outputs)
+    d.add("b", d["out"].sum(axis=0))  # (outputs,)
+
+
+def share_of_input(p: Any, d: Any) -> Float[Array, "*n inputs"]:
+    """Return what x receives. Apart from ``backward``, for the first layer's input needs none."""
+    return d["out"] @ p["W"].T  # (n, inputs)

@@ -1,0 +1,197 @@
+"""The one final backend and model, over a model's functions and a library's runtime.
+
+Every built-in backend is a ``RuntimeBackend``; a third party's may be one, or anything else that keeps the protocols.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from gradparity import optimizers
+from gradparity.errors import UsageError
+from gradparity.protocol import (
+    Array,
+    Batch,
+    Differentiation,
+    Dtype,
+    HandDerivation,
+    KeepsStatistics,
+    ModelSpec,
+    Operations,
+    Params,
+    PredictsWithExtras,
+    Trace,
+)
+from gradparity.runtime import How, KeepsPrograms, ModelFunctions, Runtime, UpdateRule, to_numpy
+from gradparity.train_step import BackendStep
+
+Program = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class RuntimeBackend:
+    """One way of getting a gradient: who derives, on which library's arrays."""
+
+    name: str
+    differentiation: Differentiation
+    functions: Callable[[ModelSpec], ModelFunctions]
+    """A spec's mathematics; raises UsageError where there is none."""
+    runtime: Runtime
+
+    @property
+    def library(self) -> str:
+        """The library whose arrays it computes on."""
+        return self.runtime.library
+
+    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> "BackendModel":
+        """Return the spec's model. Raises UsageError where this backend has none of that name."""
+        return BackendModel(spec, dtype, self.functions(spec), self.runtime)
+
+    def from_numpy(self, array: np.ndarray) -> Array:
+        """Copy a NumPy array into the library's own, dtype kept."""
+        return self.runtime.from_numpy(array)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """Copy the library's array to NumPy, dtype kept; waits for it."""
+        return to_numpy(self.runtime, array)
+
+    def optimizer(self, name: str, **hyperparameters: float) -> UpdateRule:
+        """Return sgd(lr), momentum(lr, momentum=0.9) or adam(lr, beta1=0.9, beta2=0.999, eps=1e-8).
+
+        Raises UsageError for an unknown name or hyperparameter, without lr, and for one that is out of range.
+        """
+        return optimizers.named(name, **hyperparameters)
+
+    def wait(self, x: Any) -> None:
+        """Wait until every array in x is computed."""
+        self.runtime.wait(x)
+
+    def forget(self) -> None:
+        """Free what the library has compiled so far in this process, where it compiles."""
+        if isinstance(self.runtime, KeepsPrograms):
+            self.runtime.forget()
+
+
+@dataclass(frozen=True, eq=False)
+class BackendModel:
+    """A spec in one dtype. NumPy arrays and the library's own come in; each function is compiled when first called."""
+
+    spec: ModelSpec
+    dtype: Dtype
+    functions: ModelFunctions
+    runtime: Runtime
+
+    def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
+        """Return the loss, a scalar array."""
+        return self._loss(self._without_statistics(params), batch)
+
+    def value_and_grad(self, params: Params, batch: Batch) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """Return the loss and its gradient by parameter name, each of the parameter's shape."""
+        found: tuple[Array, dict[str, Array]] = self._value_and_grad(self._without_statistics(params), batch)
+        return found
+
+    def predict(
+        self, params: Params, x: Array, extras: Mapping[str, Array] | None = None
+    ) -> Float[Array, "n *outputs"]:
+        """Return the model's output: logits for a classifier. Of a batch's extras it takes those that it needs.
+
+        Raises UsageError where the model has only a loss, and where an extra is missing.
+        """
+        params = dict(params)
+        if not self._prediction_extras:
+            return self._predict(params, x)
+        given = extras or {}
+        for name in self._prediction_extras:
+            if name not in given:
+                raise UsageError(
+                    f"{self.spec.name}: predict needs the batch's extra '{name}', got {', '.join(given) or 'none'}: "
+                    "pass batch.extras"
+                )
+        return self._predict(params, x, {name: given[name] for name in self._prediction_extras})
+
+    def trace(self, params: Params, batch: Batch) -> Trace:
+        """Return every named value and every named gradient."""
+        values, gradients = self._trace(self._without_statistics(params), batch)
+        return Trace(self._to_numpy(values), self._to_numpy(gradients))
+
+    @property
+    def derivation(self) -> HandDerivation | None:
+        """The hand derivation on the library's arrays, or None where a machine derives."""
+        hand = self.functions.derivation
+        return None if hand is None else HandDerivation(self._eagerly(hand.forward), self._eagerly(hand.backward))
+
+    def operations(self, params: Params, batch: Batch) -> Mapping[str, Operations]:
+        """Return the machine's own operations, line by line; nothing where they are not told."""
+        if self.functions.operations is None:
+            return {}
+        found: Mapping[str, Operations] = self._compile(self.functions.operations, "eager")(params, batch)
+        return found
+
+    def train_step(self, optimizer: Any) -> "BackendStep":
+        """Return a training step by a rule. Raises UsageError for anything else, and where statistics are not told."""
+        if not isinstance(optimizer, UpdateRule):
+            raise UsageError(
+                f"train_step takes an optimizer, got {type(optimizer).__name__}: "
+                "make it with backend.optimizer('sgd', lr=0.1)"
+            )
+        if isinstance(self.spec, KeepsStatistics) and self.functions.observing is None:
+            raise UsageError(
+                f"{self.spec.name}: this backend tells no named values, and its statistics are updated from "
+                f"{', '.join(self.spec.observed)}: give its ModelFunctions 'observing'"
+            )
+        return BackendStep(self.spec, self.dtype, self.functions, self.runtime, self.runtime.optimizer(optimizer))
+
+    def _compile(self, function: Program, how: How = "program") -> Program:
+        return self.runtime.compile(function, self.dtype, how)
+
+    def _eagerly(self, function: Callable[..., None]) -> Callable[..., None]:
+        def call(params: Params, batch: Batch, *named: Any) -> None:
+            self._compile(lambda p, b: function(p, b, *named), "eager")(params, batch)
+
+        return call
+
+    def _without_statistics(self, params: Params) -> Params:
+        if not self._statistics:
+            # jit knows a dict, and no other mapping.
+            return params if isinstance(params, dict) else dict(params)
+        return {name: value for name, value in params.items() if name not in self._statistics}
+
+    # To ask whether a spec keeps a protocol evaluates its properties: once, and not in every call.
+    @cached_property
+    def _statistics(self) -> dict[str, np.ndarray]:
+        return self.spec.statistics if isinstance(self.spec, KeepsStatistics) else {}
+
+    @cached_property
+    def _prediction_extras(self) -> tuple[str, ...]:
+        return self.spec.prediction_extras if isinstance(self.spec, PredictsWithExtras) else ()
+
+    def _to_numpy(self, named: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        return {name: to_numpy(self.runtime, value) for name, value in named.items()}
+
+    @cached_property
+    def _loss(self) -> Program:
+        value_and_grad = self.functions.value_and_grad
+        return self._compile(self.functions.loss or (lambda params, batch: value_and_grad(params, batch)[0]))
+
+    @cached_property
+    def _value_and_grad(self) -> Program:
+        return self._compile(self.functions.value_and_grad)
+
+    @cached_property
+    def _predict(self) -> Program:
+        if self.functions.predict is None:
+            raise UsageError(f"{self.spec.name}: this model has no predict, only a loss: use loss or trace")
+        return self._compile(self.functions.predict)
+
+    @cached_property
+    def _trace(self) -> Program:
+        return self._compile(self.functions.trace or self._trace_of_ends)
+
+    def _trace_of_ends(self, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The names that every model has: the loss, and the parameters."""
+        loss, gradients = self.functions.value_and_grad(params, batch)
+        return {"loss": loss}, {**gradients, "loss": loss * 0 + 1}
