@@ -98,7 +98,7 @@ def _gradcheck(piece: Piece) -> bool | None:
         return None
     import torch
 
-    def passes(f: Function, rule: Any) -> bool:
+    def passes(f: Any, rule: Any) -> bool:
         function = f.apply if piece.way == "autograd_function" else _as_function(f, rule).apply
         given = [torch.tensor(a).requires_grad_(_real(a)) if _is_array(a) else a for a in piece.arguments]
         leaves = [a for a in given if isinstance(a, torch.Tensor) and a.requires_grad]
@@ -130,7 +130,8 @@ def _check_grads(piece: Piece) -> bool | None:
             return function(*(given.get(i, a) for i, a in enumerate(piece.arguments)))
 
         with jax.enable_x64(True):
-            check_grads(of_real, [jax.numpy.asarray(piece.arguments[i]) for i in real], 1, ["rev"])
+            xs = [jax.numpy.asarray(piece.arguments[i]) for i in real]
+            check_grads(of_real, xs, 1, ["rev"])  # type: ignore[no-untyped-call]
         return True
 
     return _accepts(piece, passes)
@@ -153,7 +154,7 @@ def _as_function(f: Function, vjp: Function) -> Any:
     def arrays(given: Iterable[Any]) -> list[Any]:
         return [np.array(a.detach()) if isinstance(a, torch.Tensor) else a for a in given]
 
-    class Pair(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class Pair(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *given: Any) -> Any:
             ctx.given = given

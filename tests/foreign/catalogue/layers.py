@@ -1,8 +1,9 @@
-"""Layers as pairs of functions: (out, cache) and (dout, cache)."""
+"""Layers, batch norm and attention as pairs of functions: (out, cache) and (dout, cache)."""
 
 import numpy as np
 from tests.foreign.piece import Piece, layer, mistake, normal, pieces
 
+NORMALISED = normal(6, 4) * 2 + 1, normal(4), normal(4, seed=1)
 U = np.random.default_rng(1).uniform(size=(6, 5))
 
 LAYERS = [
@@ -166,5 +167,122 @@ LAYERS = [
             (normal(2, 3, 4, 6),),
         ),
         mistake("sum for mean", ", axis=3) / 4", ", axis=3)", "x", "4 times too large"),
+    ),
+    *pieces(
+        Piece(
+            "seven steps", "batch_norm", "vjp", lambda m: layer(m.batchnorm_forward, m.batchnorm_backward), NORMALISED
+        ),
+        mistake("the mean's share forgotten", "dx = dx1 + dx2", "dx = dx1", "x", "mean over axis 0"),
+        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", "N − 1|n − 1|6/5|5"),
+        mistake(
+            "root forgotten",
+            "dvar = 0.5 / np.sqrt(var + eps)",
+            "dvar = 0.5 / (var + eps)",
+            "x",
+            "too (large|small)|factor|lacks|too much",
+        ),
+        mistake("a 2 forgotten", "dxmu2 = 2 * xmu", "dxmu2 = xmu", "x", "lacks|half"),
+        mistake("gamma forgotten", "dxhat = dout * gamma\n    # 6", "dxhat = dout\n    # 6", "x", "gamma"),
+        mistake(
+            "xhat for x − mu",
+            "divar = np.sum(dxhat * xmu, axis=0)",
+            "divar = np.sum(dxhat * xhat, axis=0)",
+            "x",
+            "uses .* where|factor|lacks|too much",
+        ),
+    ),
+    *pieces(
+        Piece(
+            "in one line",
+            "batch_norm",
+            "vjp",
+            lambda m: layer(m.batchnorm_forward, m.batchnorm_backward_alt),
+            NORMALISED,
+        ),
+        mistake("the mean's share forgotten", " - dbeta - xhat", " - xhat", "x", "mean over axis 0"),
+        mistake("1/n forgotten", "gamma * ivar / N *", "gamma * ivar *", "x", "6 times too large"),
+        mistake(
+            "over the wrong axis",
+            "dgamma = (dout * xhat).sum(0)",
+            "dgamma = (dout * xhat).sum(1)[:4]",
+            "x, gamma",
+            "axis",
+        ),
+        mistake(
+            "variance for deviation",
+            "_, ivar, _, _, _ = cache",
+            "_, ivar, _, _, _ = cache\n    ivar = ivar**2",
+            "x",
+            "times|factor|once too often",
+        ),
+        mistake("plus for minus", "- xhat * dgamma", "+ xhat * dgamma", "x", "sign|too much"),
+    ),
+    *pieces(
+        Piece(
+            "with running statistics",
+            "batch_norm",
+            "vjp",
+            lambda m: layer(m.batchnorm_train_forward, m.batchnorm_train_backward),
+            (*NORMALISED, {"momentum": 0.9, "running_mean": np.zeros(4), "running_var": np.ones(4)}),
+        ),
+        mistake("the variance's share forgotten", " - xhat * (dxhat * xhat).mean(axis=0)", "", "x", "lacks"),
+    ),
+    *pieces(
+        Piece(
+            "scaled dot product",
+            "attention",
+            "vjp",
+            lambda m: layer(m.attention_forward, m.attention_backward),
+            (normal(5, 4), normal(6, 4), normal(6, 3)),
+        ),
+        mistake("scale forgotten", "dq = ds @ k * scale", "dq = ds @ k", "q", "2 times too large|√4"),
+        mistake(
+            "no inner product", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "p * dp", "q, k", "lacks|softmax"
+        ),
+        mistake(
+            "over the wrong axis",
+            "(dp * p).sum(axis=-1, keepdims=True)",
+            "(dp * p).sum(axis=0, keepdims=True)",
+            "q, k",
+            "axis",
+        ),
+        mistake("softmax once more", "dv = p.T @ dout", "dv = (p**2).T @ dout", "v", "lacks|too often|factor|p"),
+    ),
+    *pieces(
+        Piece(
+            "causal",
+            "attention",
+            "vjp",
+            lambda m: layer(m.causal_forward, m.causal_backward),
+            (normal(2, 3, 4, 5), normal(2, 3, 4, 5, seed=1), normal(2, 3, 4, 5, seed=2)),
+        ),
+        mistake("mask the wrong way round", "ds = np.where(np.tril(", "ds = np.where(np.triu(", "q, k", "mask"),
+        mistake("keys not turned", "np.swapaxes(ds, -1, -2) @ q", "ds @ q", "k", "transposed|\\.T|swap"),
+        mistake(
+            "scale squared", "ds, 0) / np.sqrt(q.shape[-1])", "ds, 0) / q.shape[-1]", "q, k", "√5 times too small|√5"
+        ),
+    ),
+    *pieces(
+        Piece(
+            "multi-head",
+            "attention",
+            "vjp",
+            lambda m: layer(m.multi_head_forward, m.multi_head_backward),
+            (normal(5, 6), normal(6, 18) / 2, normal(6, 6), 2),
+        ),
+        mistake(
+            "heads merged in another order",
+            ".transpose(2, 0, 1, 3).reshape(T, 3 * C)",
+            ".transpose(2, 1, 0, 3).reshape(T, 3 * C)",
+            "x, w_qkv",
+            "order",
+        ),
+        mistake(
+            "reshaped, not transposed",
+            ".reshape(T, heads, C // heads).transpose(1, 0, 2)",
+            ".reshape(heads, T, C // heads)",
+            "x, w_qkv",
+            "order|reshape",
+        ),
     ),
 ]

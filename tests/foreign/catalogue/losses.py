@@ -1,4 +1,4 @@
-"""Batch norm, losses with their gradients, guards against zero, and layers as objects."""
+"""Losses with their gradients, guards against zero, and layers as objects."""
 
 from types import ModuleType
 from typing import Any
@@ -66,65 +66,6 @@ def elementwise(name: str) -> Any:
 NORMALISED = normal(6, 4) * 2 + 1, normal(4), normal(4, seed=1)
 
 LOSSES = [
-    *pieces(
-        Piece(
-            "seven steps", "batch_norm", "vjp", lambda m: layer(m.batchnorm_forward, m.batchnorm_backward), NORMALISED
-        ),
-        mistake("the mean's share forgotten", "dx = dx1 + dx2", "dx = dx1", "x", "mean over axis 0"),
-        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", "N − 1|n − 1|6/5|5"),
-        mistake(
-            "root forgotten",
-            "dvar = 0.5 / np.sqrt(var + eps)",
-            "dvar = 0.5 / (var + eps)",
-            "x",
-            "too (large|small)|factor|lacks|too much",
-        ),
-        mistake("a 2 forgotten", "dxmu2 = 2 * xmu", "dxmu2 = xmu", "x", "lacks|half"),
-        mistake("gamma forgotten", "dxhat = dout * gamma\n    # 6", "dxhat = dout\n    # 6", "x", "gamma"),
-        mistake(
-            "xhat for x − mu",
-            "divar = np.sum(dxhat * xmu, axis=0)",
-            "divar = np.sum(dxhat * xhat, axis=0)",
-            "x",
-            "uses .* where|factor|lacks|too much",
-        ),
-    ),
-    *pieces(
-        Piece(
-            "in one line",
-            "batch_norm",
-            "vjp",
-            lambda m: layer(m.batchnorm_forward, m.batchnorm_backward_alt),
-            NORMALISED,
-        ),
-        mistake("the mean's share forgotten", " - dbeta - xhat", " - xhat", "x", "mean over axis 0"),
-        mistake("1/n forgotten", "gamma * ivar / N *", "gamma * ivar *", "x", "6 times too large"),
-        mistake(
-            "over the wrong axis",
-            "dgamma = (dout * xhat).sum(0)",
-            "dgamma = (dout * xhat).sum(1)[:4]",
-            "x, gamma",
-            "axis",
-        ),
-        mistake(
-            "variance for deviation",
-            "_, ivar, _, _, _ = cache",
-            "_, ivar, _, _, _ = cache\n    ivar = ivar**2",
-            "x",
-            "times|factor|once too often",
-        ),
-        mistake("plus for minus", "- xhat * dgamma", "+ xhat * dgamma", "x", "sign|too much"),
-    ),
-    *pieces(
-        Piece(
-            "with running statistics",
-            "batch_norm",
-            "vjp",
-            lambda m: layer(m.batchnorm_train_forward, m.batchnorm_train_backward),
-            (*NORMALISED, {"momentum": 0.9, "running_mean": np.zeros(4), "running_var": np.ones(4)}),
-        ),
-        mistake("the variance's share forgotten", " - xhat * (dxhat * xhat).mean(axis=0)", "", "x", "lacks"),
-    ),
     *pieces(
         Piece(
             "softmax",

@@ -1,4 +1,4 @@
-"""Recurrent networks, attention, alignment and word vectors, in plain NumPy."""
+"""Recurrent networks, alignment and word vectors, in plain NumPy."""
 
 from types import ModuleType
 from typing import Any
@@ -141,64 +141,6 @@ SEQUENCES = [
         mistake("reset gate forgotten", "(r * h).T @ dn", "h.T @ dn", "Un", "lacks|factor|h"),
         mistake("update gate's sign", "dz = dout * (h - n)", "dz = dout * (n - h)", "x, h, Wz, Uz", "wrong sign"),
         mistake("direct path forgotten", "dh = dout * z + drh * r", "dh = drh * r", "h", "lacks .*dy"),
-    ),
-    *pieces(
-        Piece(
-            "scaled dot product",
-            "attention",
-            "vjp",
-            lambda m: layer(m.attention_forward, m.attention_backward),
-            (normal(5, 4), normal(6, 4), normal(6, 3)),
-        ),
-        mistake("scale forgotten", "dq = ds @ k * scale", "dq = ds @ k", "q", "2 times too large|√4"),
-        mistake(
-            "no inner product", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "p * dp", "q, k", "lacks|softmax"
-        ),
-        mistake(
-            "over the wrong axis",
-            "(dp * p).sum(axis=-1, keepdims=True)",
-            "(dp * p).sum(axis=0, keepdims=True)",
-            "q, k",
-            "axis",
-        ),
-        mistake("softmax once more", "dv = p.T @ dout", "dv = (p**2).T @ dout", "v", "lacks|too often|factor|p"),
-    ),
-    *pieces(
-        Piece(
-            "causal",
-            "attention",
-            "vjp",
-            lambda m: layer(m.causal_forward, m.causal_backward),
-            (normal(2, 3, 4, 5), normal(2, 3, 4, 5, seed=1), normal(2, 3, 4, 5, seed=2)),
-        ),
-        mistake("mask the wrong way round", "ds = np.where(np.tril(", "ds = np.where(np.triu(", "q, k", "mask"),
-        mistake("keys not turned", "np.swapaxes(ds, -1, -2) @ q", "ds @ q", "k", "transposed|\\.T|swap"),
-        mistake(
-            "scale squared", "ds, 0) / np.sqrt(q.shape[-1])", "ds, 0) / q.shape[-1]", "q, k", "√5 times too small|√5"
-        ),
-    ),
-    *pieces(
-        Piece(
-            "multi-head",
-            "attention",
-            "vjp",
-            lambda m: layer(m.multi_head_forward, m.multi_head_backward),
-            (normal(5, 6), normal(6, 18) / 2, normal(6, 6), 2),
-        ),
-        mistake(
-            "heads merged in another order",
-            ".transpose(2, 0, 1, 3).reshape(T, 3 * C)",
-            ".transpose(2, 1, 0, 3).reshape(T, 3 * C)",
-            "x, w_qkv",
-            "order",
-        ),
-        mistake(
-            "reshaped, not transposed",
-            ".reshape(T, heads, C // heads).transpose(1, 0, 2)",
-            ".reshape(heads, T, C // heads)",
-            "x, w_qkv",
-            "order|reshape",
-        ),
     ),
     *pieces(
         Piece("alignments", "ctc", "vjp", lambda m: loss(m.ctc_loss), (normal(7, 4), [2, 1, 1])),
