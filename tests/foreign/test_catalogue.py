@@ -1,9 +1,11 @@
 """The catalogue itself is true, by routes that know nothing of gradparity: right pieces are right, wrong ones wrong."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from tests.foreign.piece import Function, Piece, loaded, normal
 
 PAIRS = [piece for piece in PIECES if piece.way == "vjp"]
 STEP = 1e-5
+COARSE = {"single precision inside": (1e-2, 1e-3), "relu of many": (STEP, 1e-3)}
+"""Step and relative tolerance where differences cannot be finer."""
 
 
 def arrays(name: str, tree: Any) -> Iterator[tuple[str, np.ndarray]]:
@@ -72,6 +76,7 @@ def test_a_right_pair_agrees_with_central_differences(piece: Piece, tmp_path: Pa
     found = gradients(names, function, piece.arguments)
     dy = upstream(function[0](*deepcopy(piece.arguments)))
     assert found
+    step, tolerance = COARSE.get(piece.name, (STEP, 1e-6))
     for path, gradient in found.items():
         direction = normal(*gradient.shape, seed=5)
         sides = [
@@ -79,19 +84,14 @@ def test_a_right_pair_agrees_with_central_differences(piece: Piece, tmp_path: Pa
                 dy,
                 function[0](*[moved(n, a, path, h * direction) for n, a in zip(names, piece.arguments, strict=True)]),
             )
-            for h in (STEP, -STEP)
+            for h in (step, -step)
         ]
-        measured = (sides[0] - sides[1]) / (2 * STEP)
-        if piece.name == "length of zero":  # no derivative there in a direction away from zero
-            continue
-        assert measured == pytest.approx(np.sum(gradient * direction), rel=1e-6, abs=1e-8), path
+        measured = (sides[0] - sides[1]) / (2 * step)
+        assert measured == pytest.approx(np.sum(gradient * direction), rel=tolerance, abs=1e-8), path
 
 
 @pytest.mark.parametrize("piece", [piece for piece in PAIRS if not piece.right], ids=str)
 def test_a_mistake_changes_the_gradients_that_it_names_and_no_other(piece: Piece, tmp_path: Path) -> None:
-    import inspect
-    from dataclasses import replace
-
     assert piece.mistake is not None
     (tmp_path / "wrong").mkdir()
     numbers, wrong = posed(piece, tmp_path / "wrong")
@@ -166,8 +166,6 @@ class Gradients(dict[str, Any]):
 
 
 def drawn(model: Any, rng: np.random.Generator) -> Any:
-    from types import SimpleNamespace
-
     n = 7
     if hasattr(model, "example_batch"):
         x, y = model.example_batch(rng, n)

@@ -5,8 +5,8 @@ from tests.foreign.catalogue.layers import LAYERS
 from tests.foreign.catalogue.losses import LOSSES
 from tests.foreign.catalogue.models import MODELS
 from tests.foreign.catalogue.sequences import SEQUENCES
-from tests.foreign.catalogue.shapes import REFUSED, SHAPES
+from tests.foreign.catalogue.unusual import UNJUDGED, UNUSUAL
 
-PIECES = (*LAYERS, *LOSSES, *SEQUENCES, *KERNELS, *SHAPES, *MODELS)
+PIECES = (*LAYERS, *LOSSES, *SEQUENCES, *KERNELS, *UNUSUAL, *MODELS)
 
-__all__ = ["PIECES", "REFUSED"]
+__all__ = ["PIECES", "UNJUDGED"]

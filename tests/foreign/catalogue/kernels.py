@@ -158,7 +158,7 @@ KERNELS = [
         mistake(
             "share forgotten", "(gdy - xhat * jnp.mean(gdy * xhat, axis=-1, keepdims=True))", "gdy", "x", "lacks|share"
         ),
-        mistake("gain forgotten", "gdy = dyf * g.astype(jnp.float32)", "gdy = dyf", "x", "g"),
+        mistake("gain forgotten", "gdy = dyf * g.astype(jnp.float32)", "gdy = dyf", "x", r"lacks .*\bg\b"),
         mistake(
             "batch forgotten", "jnp.sum(dyf * xhat, axis=0)", "jnp.mean(dyf * xhat, axis=0)", "g", "5 times too small"
         ),

@@ -36,6 +36,18 @@ LAYERS = [
     ),
     *pieces(
         Piece(
+            "relu of many",
+            "layer_pairs",
+            "vjp",
+            lambda m: layer(m.relu_forward, m.relu_backward),
+            (normal(200, 1000),),
+            remark="upstream gradient .* in place",
+        ),
+        mistake("no mask", "dx[x <= 0] = 0\n", "pass\n", "x", r"mask|lacks the factor \(x > 0\)"),
+        mistake("five times", "dx = dout\n", "dx = 5 * dout\n", "x", "5 times"),
+    ),
+    *pieces(
+        Piece(
             "leaky relu",
             "layer_pairs",
             "vjp",
@@ -173,7 +185,7 @@ LAYERS = [
             "seven steps", "batch_norm", "vjp", lambda m: layer(m.batchnorm_forward, m.batchnorm_backward), NORMALISED
         ),
         mistake("the mean's share forgotten", "dx = dx1 + dx2", "dx = dx1", "x", "mean over axis 0"),
-        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", "N − 1|n − 1|6/5|5"),
+        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", r"[nN6] − 1|6/5"),
         mistake(
             "root forgotten",
             "dvar = 0.5 / np.sqrt(var + eps)",
@@ -246,7 +258,7 @@ LAYERS = [
             "q, k",
             "axis",
         ),
-        mistake("softmax once more", "dv = p.T @ dout", "dv = (p**2).T @ dout", "v", "lacks|too often|factor|p"),
+        mistake("softmax once more", "dv = p.T @ dout", "dv = (p**2).T @ dout", "v", "lacks|too often|factor"),
     ),
     *pieces(
         Piece(

@@ -106,7 +106,7 @@ MODELS = [
             r"d\['b[if]'\] is what d\['b[fi]'\] should be",
         ),
         mistake(
-            "tanh' for sigmoid'", 'd["o"] * c["o"] * (1 - c["o"])', 'd["o"] * (1 - c["o"] ** 2)', "Wo, bo", r"factor|o"
+            "tanh' for sigmoid'", 'd["o"] * c["o"] * (1 - c["o"])', 'd["o"] * (1 - c["o"] ** 2)', "Wo, bo", "factor"
         ),
         mistake(
             "gate forgotten", 'd["h"] * c["o"] * (1 - xp', 'd["h"] * (1 - xp', "cell", r"lacks the factor c\['o'\]"

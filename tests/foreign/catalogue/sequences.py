@@ -83,7 +83,7 @@ SEQUENCES = [
             "(1 - h[:, t] ** 2)",
             "(1 - before**2)",
             "x, h0, Wx, Wh, b",
-            "y|tanh|time|step|factor",
+            "tanh|time|step|factor",
         ),
     ),
     *pieces(
@@ -138,7 +138,7 @@ SEQUENCES = [
                 *(normal(2, 2, seed=i) for i in range(3)),
             ),
         ),
-        mistake("reset gate forgotten", "(r * h).T @ dn", "h.T @ dn", "Un", "lacks|factor|h"),
+        mistake("reset gate forgotten", "(r * h).T @ dn", "h.T @ dn", "Un", r"lacks|factor"),
         mistake("update gate's sign", "dz = dout * (h - n)", "dz = dout * (n - h)", "x, h, Wz, Uz", "wrong sign"),
         mistake("direct path forgotten", "dh = dout * z + drh * r", "dh = drh * r", "h", "lacks .*dy"),
     ),
@@ -180,7 +180,7 @@ SEQUENCES = [
     ),
     *pieces(
         Piece("full softmax", "word2vec", "vjp", lambda m: loss(m.naive_softmax), (normal(4), normal(6, 4), 2)),
-        mistake("label left out", "    delta[outside] -= 1\n", "", "center, U", "lacks|U|center"),
+        mistake("label left out", "    delta[outside] -= 1\n", "", "center, U", "lacks|too much"),
         mistake("transposed", "np.outer(delta, center)", "np.outer(center, delta)", "U", "transposed"),
     ),
     *pieces(
@@ -241,6 +241,6 @@ SEQUENCES = [
             ),
         ),
         mistake("weight forgotten", "g = weight * diff", "g = diff", "W, C, bw, bc", "weight|rows|factor"),
-        mistake("updated before it is used", "dW[i] += g[k] * C[j]", "dW[i] += g[k] * W[i]", "W", "uses .* where|W"),
+        mistake("updated before it is used", "dW[i] += g[k] * C[j]", "dW[i] += g[k] * W[i]", "W", "uses .* where"),
     ),
 ]

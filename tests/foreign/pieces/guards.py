@@ -59,3 +59,20 @@ def norm_backward(dn, cache):
     x, n = cache
     safe = np.where(n == 0, 1, n)
     return dn[:, None] * x / safe[:, None]
+
+
+def rms_forward(x, gain):
+    """In single precision inside, as a kernel does it."""
+    x32, g32 = x.astype(np.float32), gain.astype(np.float32)
+    r = 1 / np.sqrt(np.mean(x32 * x32, axis=-1, keepdims=True) + np.float32(1e-6))
+    return (x32 * r * g32).astype(x.dtype), (x32, g32, r)
+
+
+def rms_backward(dout, cache):
+    x32, g32, r = cache
+    d32 = dout.astype(np.float32)
+    xhat = x32 * r
+    gd = d32 * g32
+    dx = r * (gd - xhat * np.mean(gd * xhat, axis=-1, keepdims=True))
+    dgain = np.sum(d32 * xhat, axis=0)
+    return dx.astype(dout.dtype), dgain.astype(dout.dtype)

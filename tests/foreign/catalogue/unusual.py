@@ -1,12 +1,14 @@
-"""Code that writes over what it is given, trees of parameters, several outputs, and plain numbers."""
+"""Guards against zero, single precision inside, code that writes over what it is given, trees, and plain numbers."""
 
 import numpy as np
 from tests.foreign.piece import Piece, layer, mistake, normal, pieces
 
+ONE_HOT = np.eye(3)[[0, 2, 2, 1, 2, 0, 2]]
+BINARY = np.array([1.0, 0, 0, 1, 0, 0, 0])
 LAYERS_OF_MLP = [(normal(4, 5), normal(5)), (normal(5, 3), normal(3)), (normal(3, 2), normal(2))]
 CONDITIONER = {"shared": {"W": normal(4, 5)}, "mean": normal(5, 3), "scale": normal(5, 2)}
 
-SHAPES = [
+UNUSUAL = [
     *pieces(
         Piece(
             "softmax over its input",
@@ -145,7 +147,7 @@ SHAPES = [
             "dy.sum(0)[:, None] * b - dy.T @ a",
             "dy.sum(0)[:, None] * b - dy.T @ b[:5]",
             "b",
-            "uses .* where|a",
+            "uses .* where",
         ),
         mistake("2 forgotten", "da = 2 * (dy", "da = (dy", "a", "2 times too small"),
         mistake("own share forgotten", "dy.sum(0)[:, None] * b - dy.T @ a", "-(dy.T @ a)", "b", "lacks"),
@@ -161,10 +163,89 @@ SHAPES = [
             "lacks a mask",
         ),
     ),
+    *pieces(
+        Piece(
+            "cross-entropy",
+            "guards",
+            "vjp",
+            lambda m: layer(m.cross_entropy_forward, m.cross_entropy_backward),
+            (normal(7, 3), ONE_HOT),
+            remark="guard 1e-09|guard 1e-9",
+        ),
+        mistake("1/n forgotten", "(p - onehot) / len(p)", "p - onehot", "logits", "7 times too large"),
+    ),
+    *pieces(
+        Piece(
+            "binary cross-entropy",
+            "guards",
+            "vjp",
+            lambda m: layer(m.binary_forward, m.binary_backward),
+            (normal(7), BINARY),
+            remark="guard 1e-09|guard 1e-9",
+        ),
+        mistake("negated", "(p - t) / p.size", "(t - p) / p.size", "z", "wrong sign"),
+    ),
+    *pieces(
+        Piece(
+            "l2 normalise",
+            "guards",
+            "vjp",
+            lambda m: layer(m.l2_normalize_forward, m.l2_normalize_backward),
+            (normal(5, 4),),
+            remark="guard 1e-09|guard 1e-9",
+        ),
+        mistake(
+            "the length's share forgotten",
+            "(dout - out * np.sum(dout * out, axis=1, keepdims=True)) / s",
+            "dout / s",
+            "x",
+            "lacks",
+        ),
+        mistake(
+            "over the wrong axis",
+            "np.sum(dout * out, axis=1, keepdims=True)",
+            "np.sum(dout * out, axis=0, keepdims=True)",
+            "x",
+            "axis",
+        ),
+    ),
+    *pieces(
+        Piece(
+            "cosine similarity",
+            "guards",
+            "vjp",
+            lambda m: layer(m.cosine_forward, m.cosine_backward),
+            (normal(5, 4), normal(5, 4, seed=1)),
+            remark="guard 1e-08|guard 1e-8",
+        ),
+        mistake("of the other vector", "a * (cos / na**2)", "a * (cos / nb**2)", "a", "uses .* where|factor"),
+        mistake("share forgotten", " - b * (cos / nb**2)[:, None]", "", "b", "lacks"),
+    ),
+    *pieces(
+        Piece("length", "guards", "vjp", lambda m: layer(m.norm_forward, m.norm_backward), (normal(5, 3),)),
+        mistake("not divided by the length", "x / safe[:, None]", "x", "x", "factor|times|lacks"),
+    ),
+    *pieces(
+        Piece(
+            "single precision inside",
+            "guards",
+            "vjp",
+            lambda m: layer(m.rms_forward, m.rms_backward),
+            (normal(5, 8), normal(8)),
+            remark="float32",
+        ),
+        mistake(
+            "share forgotten", "(gd - xhat * np.mean(gd * xhat, axis=-1, keepdims=True))", "gd", "x", "lacks|share"
+        ),
+        mistake("two per cent", "dgain = np.sum(", "dgain = 1.02 * np.sum(", "gain", r"1\.02 times"),
+        mistake("zero", "dgain = np.sum(", "dgain = 0 * np.sum(", "gain", "all zero"),
+    ),
 ]
 
-REFUSED = {
-    "draws its own mask": (
+SOME_ZERO = normal(5, 3) * np.array([1, 1, 0, 1, 1])[:, None]
+
+UNJUDGED = (
+    (
         Piece(
             "draws its own mask",
             "in_place",
@@ -174,7 +255,7 @@ REFUSED = {
         ),
         "same|twice|two answers|random",
     ),
-    "remembers its last call": (
+    (
         Piece(
             "remembers its last call",
             "in_place",
@@ -184,7 +265,7 @@ REFUSED = {
         ),
         "same|twice|two answers|random",
     ),
-    "the logarithm of a negative number": (
+    (
         Piece(
             "the logarithm of a negative number",
             "in_place",
@@ -194,5 +275,19 @@ REFUSED = {
         ),
         "real|complex|finite",
     ),
-}
-"""Name -> a piece that cannot be judged, and what is said of it."""
+    (
+        Piece("a length of zero", "guards", "vjp", lambda m: layer(m.norm_forward, m.norm_backward), (SOME_ZERO,)),
+        "not checked",
+    ),
+    (
+        Piece(
+            "a wrong rule at a kink",
+            "layer_pairs",
+            "vjp",
+            lambda m: layer(m.relu_forward, lambda dout, _: 5 * dout),
+            (np.array([0.0, 1.0, -1.0]),),
+        ),
+        "not checked",
+    ),
+)
+"""Pieces that cannot be judged, and what is said of each, as an error or as a disagreement."""
