@@ -142,8 +142,8 @@ KERNELS = [
     ),
     *pieces(
         torch_piece("Dropout", "dropout", normal(6, 5), (normal(6, 5, seed=2) > -0.8).astype(float)),
-        mistake("scale missing", "return dy * mask / 0.8", "return dy * mask", "x", r"0\.8 times"),
-        mistake("mask missing", "return dy * mask / 0.8", "return dy / 0.8", "x", "mask"),
+        mistake("scale missing", "return dy * mask / 0.7", "return dy * mask", "x", r"0\.7 times"),
+        mistake("mask missing", "return dy * mask / 0.7", "return dy / 0.7", "x", "mask"),
     ),
     *pieces(
         torch_piece("LayerNorm", "layer_norm", normal(5, 8), normal(8), normal(8, seed=1)),

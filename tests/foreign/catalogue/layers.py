@@ -73,11 +73,11 @@ LAYERS = [
             "layer_pairs",
             "vjp",
             lambda m: layer(m.dropout_forward, m.dropout_backward),
-            (normal(6, 5), 0.8, U),
+            (normal(6, 5), 0.7, U),
         ),
-        mistake("scale missing", "dx = dout * mask", "dx = dout * (mask > 0)", "x", r"0\.8 times|times too small"),
-        mistake("mask missing", "dx = dout * mask", "dx = dout / 0.8", "x", "lacks a mask"),
-        mistake("scaled twice", "dx = dout * mask", "dx = dout * mask / 0.8", "x", r"1\.25 times"),
+        mistake("scale missing", "dx = dout * mask", "dx = dout * (mask > 0)", "x", r"0\.7 times"),
+        mistake("mask missing", "dx = dout * mask", "dx = dout / 0.7", "x", "lacks a mask"),
+        mistake("scaled twice", "dx = dout * mask", "dx = dout * mask / 0.7", "x", r"1\.429 times"),
     ),
     *pieces(
         Piece(

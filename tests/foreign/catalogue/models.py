@@ -12,7 +12,11 @@ MODELS = [
         file("fused", remark=r"\bp\b.*never|d\['p'\]"),
         mistake("1/n forgotten", " / len(batch.x)", "", "z", "n times too large"),
         mistake(
-            "over the wrong axis", 'd["b"] = xp.sum(d["z"], axis=0)', 'd["b"] = xp.sum(d["z"], axis=1)[:4]', "b", "axis"
+            "over the wrong axis",
+            'd["b"] = xp.sum(d["z"], axis=0)',
+            'd["b"] = xp.sum(d["z"], axis=1)[:4]',
+            "b",
+            "axis|zero",
         ),
         mistake(
             "softmax over the wrong axis",

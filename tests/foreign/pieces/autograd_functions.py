@@ -215,19 +215,19 @@ class Cube(torch.autograd.Function):
 
 
 def dropout(x, mask):
-    return x * mask / 0.8
+    return x * mask / 0.7
 
 
 class Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, mask):
         ctx.save_for_backward(mask)
-        return x * mask / 0.8
+        return x * mask / 0.7
 
     @staticmethod
     def backward(ctx, dy):
         (mask,) = ctx.saved_tensors
-        return dy * mask / 0.8, None
+        return dy * mask / 0.7, None
 
 
 def layer_norm(x, weight, bias):
