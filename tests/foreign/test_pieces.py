@@ -55,10 +55,9 @@ def test_each_wrong_line_is_told_once(wrong: tuple[Piece, Mistake, Report]) -> N
     assert sorted(lines) == sorted(set(lines))
 
 
+@pytest.mark.parametrize("wrong", [piece for piece in WRONG if piece.way == "model_file"], ids=str, indirect=True)
 def test_a_wrong_line_of_a_model_is_told_with_its_place(wrong: tuple[Piece, Mistake, Report]) -> None:
     piece, _, report = wrong
-    if piece.way != "model_file":
-        pytest.skip("a pair is one line")
     with pytest.raises(AssertionError, match=rf"{piece.file.rpartition('/')[2]}\.py:\d+"):
         report.assert_ok()
 
