@@ -102,7 +102,7 @@ KERNELS = [
             "dx.scatter_(1, indices[:, None], dvalues[:, None])",
             "dx += dvalues[:, None]",
             "x",
-            "lacks a mask|mask",
+            "mask|summed over axis 1",
         ),
     ),
     *pieces(
