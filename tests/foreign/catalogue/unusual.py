@@ -160,7 +160,7 @@ UNUSUAL = [
             "    dx[np.arange(len(x)), x.argmax(axis=1)] = dbest\n",
             "    dx += dbest[:, None]\n",
             "x",
-            "lacks a mask",
+            "mask|summed over axis 1",
         ),
     ),
     *pieces(
