@@ -1,1 +1,1 @@
-"""The command line (``cli``) and the pages (``page``): what a report holds is in ``parity``, how a table is drawn in ``drawing``."""
+"""The commands (``cli``) and the pages (``page``): what a report holds is in ``parity``, how it is drawn in ``drawing``."""
