@@ -1,1 +1,1 @@
-"""The commands (``cli``) and the pages (``page``): what a report holds is in ``parity``, how it is drawn in ``drawing``."""
+"""The commands (``cli``) and pages (``page``): what a report holds is in ``parity``, how it is drawn in ``drawing``."""
