@@ -13,6 +13,8 @@ import pytest
 from tests.foreign.catalogue import PIECES
 from tests.foreign.piece import Function, Piece, loaded, normal
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [piece for piece in PIECES if piece.way == "vjp"]
 STEP = 1e-5
 COARSE = {"single precision inside": (1e-2, 1e-3), "relu of many": (1e-8, 1e-5)}

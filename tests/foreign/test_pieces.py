@@ -10,6 +10,7 @@ from tests.foreign.piece import Mistake, Piece, cause_told, checked, lines_found
 import gradparity
 from gradparity.parity.report import Report
 
+pytestmark = pytest.mark.slow
 LIBRARY = {"autograd_function": "torch", "custom_vjp": "jax"}
 WRONG = [piece for piece in PIECES if not piece.right]
 
