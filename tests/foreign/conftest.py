@@ -1,4 +1,4 @@
-"""What the checker does not do yet on strangers' code: ``gaps.txt`` names each question, and a gap that closes must go."""
+"""What is not told yet of strangers' code: ``gaps.txt`` names each question, and a gap that closes must go."""
 
 from pathlib import Path
 
