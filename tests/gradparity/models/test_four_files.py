@@ -148,7 +148,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.usefixtures("package")
 def test_it_is_listed_checked_explained_and_swept(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "the classes of short texts" in run(capsys, "models")
+    # The console keeps the width that it had when it was first made: a narrow one folds the sentence.
+    assert {"tokens", "classes", "short", "texts."} <= set(run(capsys, "models").split())
     report = gradparity.check("tokens")
     report.assert_ok()
     assert {row.line for row in report.rows} == {
