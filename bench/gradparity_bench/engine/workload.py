@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +13,7 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.manifest import manifest
 from gradparity.protocol import Backend, Batch, Model, TrainStep
+from gradparity.runtime import CompilesInStages
 from gradparity_bench.drawn import Drawn, Loop, Task, Trainer, own_loop, trained
 from gradparity_bench.points import spec_at
 from gradparity_bench.standings import Point
@@ -24,14 +25,6 @@ FINAL_STEPS = 20
 
 Repeat = Callable[[int], Callable[[], None]]
 """Given a count, makes ready and returns what is timed: so many calls, and the waiting for their results."""
-
-
-@runtime_checkable
-class StagedStep(Protocol):
-    """What a TrainStep may have beside: the work of its first call ahead of it, in stages that are timed apart."""
-
-    def stages(self, state: Any, batch: Batch) -> Iterator[str]:
-        """Do the next stage, and yield its name, "trace" or "compile". The state is not consumed."""
 
 
 @runtime_checkable
@@ -75,7 +68,7 @@ class Steps:
         self.backend.wait((state, self.batch))
         seconds: dict[str, float] = {}
         began = time.perf_counter()
-        if isinstance(self.step, StagedStep):
+        if isinstance(self.step, CompilesInStages):
             for stage in self.step.stages(state, self.batch):
                 now = time.perf_counter()
                 seconds[stage] = now - began

@@ -83,12 +83,11 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
 
 
 def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
-    """Compare what a machine tells: it need not tell every name, but its gradients of the parameters are compared."""
-    values, gradients = judge.truth.values, judge.truth.gradients
-    told = [name for name in gradients if name in chain.gradients]
-    return judge.rows("value", chain.values, [name for name in values if name in chain.values]) + judge.rows(
-        "gradient", chain.gradients, told
-    )
+    """Compare every name with a machine's; one that names nothing but the loss is asked for what it tells."""
+    values, gradients = list(judge.truth.values), list(judge.truth.gradients)
+    if set(chain.values) == {"loss"}:
+        values, gradients = ["loss"], [name for name in gradients if name in chain.gradients]
+    return judge.rows("value", chain.values, values) + judge.rows("gradient", chain.gradients, gradients)
 
 
 def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:

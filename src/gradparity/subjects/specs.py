@@ -77,12 +77,12 @@ def pose(
 
     Without ``differences`` the loss itself is not asked. Raises UsageError as ``check`` does.
     """
+    names = registry.installed() if backends is None else backends
+    _require_some(names, lanes)
     rng = np.random.default_rng(seed)
     params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
-    names = registry.installed() if backends is None else backends
-    _require_some(names, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
     witnesses = {b.name: b.model(spec, "float64") for b in registry.witnesses_among(chosen)}
     hand, kinks = hand_derivation(chosen, spec), kinks_of(spec)
@@ -112,9 +112,9 @@ def pose(
 
 
 def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
-    for what, given, known in (("backends", names, registry.names()), ("lanes", lanes, LANES)):
+    for what, given, known in (("backends", names, registry.names), ("lanes", lanes, lambda: LANES)):
         if isinstance(given, str) or not given:
-            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known)}")
+            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known())}")
     for lane in lanes:
         if lane not in LANES:
             raise unknown("lane", str(lane), LANES)

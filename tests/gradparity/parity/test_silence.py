@@ -1,5 +1,6 @@
 """Silence is never agreement: what was asked for and not compared makes a report that does not agree."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,12 @@ import pytest
 
 import gradparity
 from gradparity.errors import UsageError
-from gradparity.parity.examine import TOO_LOOSE
+from gradparity.models import SoftmaxRegression
+from gradparity.parity.examine import TOO_LOOSE, rows_of
+from gradparity.parity.problem import Subject
 from gradparity.parity.report import Report, Row
+from gradparity.protocol import Trace
+from gradparity.subjects.specs import pose
 
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "my_model.py"
 
@@ -83,6 +88,21 @@ def test_an_empty_report_does_not_agree() -> None:
 def test_nothing_to_ask_is_refused(choices: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         gradparity.check("softmax_regression", **choices)
+
+
+def test_a_file_is_asked_for_lanes_before_it_is_run() -> None:
+    with pytest.raises(UsageError, match="lanes must be a list of at least one"):
+        gradparity.check(FILE, lanes=[])
+
+
+def test_a_machine_that_leaves_out_a_line_disagrees() -> None:
+    """A backend that names its lines and forgets one is not one that names none."""
+    problem = pose(SoftmaxRegression(), backends=["numpy", "torch"], lanes=["float64"], differences=False)
+    truth = problem.first
+    told = Trace({**truth.values, "other": truth.values["loss"]}, dict(truth.gradients))
+    del told.values["logits"]
+    forgetful = replace(problem, subjects=(Subject("mine", lambda _: told),))
+    assert {row.line for row in rows_of(forgetful) if not row.agrees} == {"logits"}
 
 
 def test_a_wrong_line_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:
