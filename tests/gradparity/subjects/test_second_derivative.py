@@ -33,7 +33,7 @@ def kernel(library: str, kept: Callable[[Any], Any] = lambda product: product) -
     if library == "jax":
         jax = pytest.importorskip("jax")
         rule = jax.custom_vjp(squared_product)
-        rule.defvjp(lambda x, w: (squared_product(x, w), (x, w)), lambda s, dy: squared_product_vjp(*s, dy, kept))
+        rule.defvjp(lambda x, w: (squared_product(x, w), (x, w)), lambda s, dy: squared_product_vjp(*s, dy, kept=kept))
         return check_custom_vjp(rule, squared_product, X, W, order=2)
     torch = pytest.importorskip("torch")
 
@@ -45,7 +45,7 @@ def kernel(library: str, kept: Callable[[Any], Any] = lambda product: product) -
 
         @staticmethod
         def backward(ctx: Any, dy: Any) -> Any:
-            return squared_product_vjp(*ctx.saved_tensors, dy, kept)
+            return squared_product_vjp(*ctx.saved_tensors, dy, kept=kept)
 
     return check_autograd_function(Mine, squared_product, X, W, order=2)
 
@@ -87,7 +87,7 @@ def test_a_function_that_may_be_differentiated_once_is_told() -> None:
             return x**3
 
         @staticmethod
-        @once_differentiable  # type: ignore[untyped-decorator]
+        @once_differentiable
         def backward(ctx: Any, dy: Any) -> Any:
             return 3 * ctx.saved_tensors[0] ** 2 * dy
 
