@@ -33,7 +33,9 @@ def kernel(library: str, kept: Callable[[Any], Any] = lambda product: product) -
     if library == "jax":
         jax = pytest.importorskip("jax")
         rule = jax.custom_vjp(squared_product)
-        rule.defvjp(lambda x, w: (squared_product(x, w), (x, w)), lambda s, dy: squared_product_vjp(*s, dy, kept=kept))
+        rule.defvjp(
+            lambda x, w: (squared_product(x, w), (x, w)), lambda s, dy: squared_product_vjp(s[0], s[1], dy, kept)
+        )
         return check_custom_vjp(rule, squared_product, X, W, order=2)
     torch = pytest.importorskip("torch")
 
@@ -45,7 +47,8 @@ def kernel(library: str, kept: Callable[[Any], Any] = lambda product: product) -
 
         @staticmethod
         def backward(ctx: Any, dy: Any) -> Any:
-            return squared_product_vjp(*ctx.saved_tensors, dy, kept=kept)
+            x, w = ctx.saved_tensors
+            return squared_product_vjp(x, w, dy, kept)
 
     return check_autograd_function(Mine, squared_product, X, W, order=2)
 
