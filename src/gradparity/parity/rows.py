@@ -115,15 +115,24 @@ def _asked_otherwise(row: Row, as_it_is: Row) -> bool:
 
 
 def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences."""
+    """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences.
+
+    Gradients come in backward order: the culprit stands before what it may have spoilt.
+    """
     found = disagreements(rows)
     follow = set(consequences(found))
     first: dict[tuple[str, Kind, str], Row] = {}
     for row in sorted(found, key=lambda row: row.lane != "float64"):
         if row not in follow:
             first.setdefault((row.backend, row.kind, row.line), row)
-    told = set(first.values())
-    return tuple(row for row in found if row in told)
+    told = [row for row in found if row in set(first.values())]
+
+    def order(row: Row) -> tuple[int, bool, int]:
+        forward = row.kind == "value"
+        return backends.index(row.backend), not forward, told.index(row) * (1 if forward else -1)
+
+    backends = list(dict.fromkeys(row.backend for row in told))
+    return tuple(sorted(told, key=order))
 
 
 def smallest_visible_bugs(rows: Iterable[Row]) -> dict[tuple[Kind, str], float]:
