@@ -73,7 +73,7 @@ def close(what: str, a: Array, b: Array) -> None:
     a, b = np.asarray(a), np.asarray(b)
     assert a.shape == b.shape, f"{what} has shape {a.shape}, not {b.shape}"
     error = np.linalg.norm(np.ravel(a - b))
-    assert error <= LIMIT * max(np.linalg.norm(np.ravel(b)), 1.0), f"{what} is off by {error}"
+    assert error <= LIMIT * max(float(np.linalg.norm(np.ravel(b))), 1.0), f"{what} is off by {error}"
 
 
 def _by_jax(operation: Operation, arrays: Named, real: list[str], upstream: Array) -> tuple[Array, Named]:

@@ -2,9 +2,9 @@ from typing import Any
 
 import torch
 from hypothesis import given
+from tests.gradparity_manual.operations.machines import Named, Operation, hold, over_shapes, sizes
 
 from gradparity_manual.operations import affine
-from tests.gradparity_manual.operations.machines import Named, Operation, hold, over_shapes, sizes
 
 
 def backward(a: Named, c: Any, d: Any) -> None:
