@@ -10,6 +10,7 @@ import importlib
 from types import ModuleType
 
 from array_api_compat import array_namespace
+from jaxtyping import Float
 
 from gradparity.protocol import Array
 from gradparity.recording import library_of
@@ -36,3 +37,8 @@ _SPECIAL = {
     "torch": "torch.special",
     "autograd": "autograd.scipy.special",
 }
+
+
+def summed_over_rows(x: Float[Array, "*n width"]) -> Float[Array, " width"]:
+    """Sum over every axis but the last: what is shared by all rows receives from each."""
+    return x.reshape(-1, x.shape[-1]).sum(axis=0)
