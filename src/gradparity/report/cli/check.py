@@ -48,7 +48,7 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
-    names: Annotated[
+    owners: Annotated[
         list[str] | None,
         typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
     ] = None,
@@ -87,9 +87,9 @@ def check_command(
             raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
         with progress() as doing:
             doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
-            code = plain.check_file(model, names=names or (), loss=loss, seed=seed)
+            code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
         raise typer.Exit(_shown(code, None, json, page))
-    if names or loss:
+    if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     if replay is not None:
         draw = sweep.counter_example(replay)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from gradparity.errors import UsageError
 from gradparity.parity.problem import Problem, Subject, Written
 from gradparity.parity.rows import DIFFERENCES, Unchecked
@@ -75,7 +73,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     others = {v.name: v.value for v in checked.recording.variables if v.number not in owners and v.value.ndim}
 
     def beside(_: Dtype, __: Trace) -> Written:
-        places = {f"d['{name}']": checked.place(judged) for name, judged in lines.items()}
+        places = {f"d['{name}']": (checked.place(judged),) for name, judged in lines.items()}
         values = {name: judged.value for name, judged in lines.items()}
         return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
 

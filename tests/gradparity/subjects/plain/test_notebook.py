@@ -1,4 +1,4 @@
-"""The four lines of the notebook that the project began as, unchanged, as a script and as a notebook: which is wrong."""
+"""The four lines of the notebook that the project began as, unchanged, in a script and in a notebook."""
 
 import json
 from pathlib import Path
