@@ -69,6 +69,10 @@ class UpdateRule(Protocol):
     """LaTeX: the parameter p after a step with the gradient g."""
     source: ClassVar[str]
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """What it remembers of each parameter between steps, by name: an array of that parameter's shape each."""
+
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """How many units in the last place a step (from 1) changes when one of the rule's constants changes by one."""
 
@@ -86,6 +90,10 @@ class Optimizer(NamedTuple):
     """(kept parameters, gradients, memory, steps taken before) -> kept parameters and memory; in place, if it likes."""
     params: Callable[[dict[str, Array]], dict[str, Array]] = _same
     """From kept parameters to those that the model reads, in every step."""
+    remembered: Callable[[Any], dict[str, Array]] | None = None
+    """From its memory to arrays named "velocity.W", each of the parameter's shape: what a checkpoint holds."""
+    recall: Callable[[Any, dict[str, Array], int], Any] | None = None
+    """(memory at the start, remembered arrays, steps taken) -> the memory as it was then."""
 
 
 How: TypeAlias = Literal["program", "step", "eager"]
