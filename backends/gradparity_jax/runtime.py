@@ -15,6 +15,7 @@ from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
 from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 from gradparity_jax import update_rules
 
+
 class JaxRuntime:
     """Functions on JAX arrays, each compiled at its first call for each shape."""
 

@@ -31,7 +31,7 @@ def sgd(rule: SGD) -> optax.GradientTransformation:
     lr = learning_rate(rule.lr)
     if rule.lr_in_velocity and rule.momentum:
         velocity = optax.trace(rule.momentum, rule.nesterov)
-        return optax.chain(*decay, optax.scale_by_learning_rate(lr), velocity)
+        return optax.chain(*decay, optax.scale_by_learning_rate(lr, flip_sign=False), velocity, optax.scale(-1))
     return optax.chain(*decay, optax.sgd(lr, momentum=rule.momentum or None, nesterov=rule.nesterov))
 
 
@@ -45,9 +45,7 @@ def adagrad(rule: Adagrad) -> optax.GradientTransformation:
         root = jnp.sqrt(squares) + rule.eps
         return jnp.where(root > 0, g / jnp.where(root > 0, root, 1), 0)
 
-    def update(
-        gradients: Arrays, state: optax.ScaleByRssState, _: Any = None
-    ) -> tuple[Arrays, optax.ScaleByRssState]:
+    def update(gradients: Arrays, state: optax.ScaleByRssState, _: Any = None) -> tuple[Arrays, optax.ScaleByRssState]:
         squares = jax.tree.map(lambda s, g: s + g * g, state.sum_of_squares, gradients)
         return jax.tree.map(scaled, gradients, squares), optax.ScaleByRssState(sum_of_squares=squares)
 
@@ -132,7 +130,7 @@ def optimizer(rule: UpdateRule) -> Optimizer:
         }
 
     def recall(memory: Any, arrays: Arrays, step: int) -> Any:
-        held = {FIELDS[name]: transposed(_of(name, arrays)) for name in rule.memory}
+        held: dict[str, Any] = {FIELDS[name]: transposed(_of(name, arrays)) for name in rule.memory}
         if tree_get_all_with_path(memory, "count", _is_field):
             held["count"] = jnp.asarray(step, jnp.int32)
         # Two counts must not be one buffer, which a step would be given twice.

@@ -36,7 +36,7 @@ def adagrad(rule: Adagrad, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: flo
     squares = memory["squares"]
     squares += g * g
     root = np.sqrt(squares) + rule.eps
-    return np.divide(lr * g, root, out=np.zeros_like(g), where=root > 0)
+    return np.asarray(np.divide(lr * g, root, out=np.zeros_like(g), where=root > 0))
 
 
 def rmsprop(rule: RMSprop, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
@@ -74,7 +74,7 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
 def learning_rate(lr: LearningRate, step: int) -> float:
     """Return the rate of a step; the first is 0."""
     if isinstance(lr, StepDecay):
-        return float(lr.initial * lr.factor ** (step // lr.every))
+        return float(lr.peak * lr.factor ** (step // lr.every))
     if isinstance(lr, Cosine):
         if step < lr.warmup:
             return lr.peak * (step + 1) / lr.warmup

@@ -1,4 +1,4 @@
-"""The optimisers of ``torch.optim``, which update the parameters in place. Each is set up to mean the rule's formula."""
+"""The optimisers of ``torch.optim``, which update in place; each is set up to mean the rule's formula."""
 
 from collections.abc import Callable, Iterator
 from math import cos, inf, pi
@@ -53,7 +53,7 @@ def learning_rate(lr: LearningRate, step: int) -> float:
 
 
 def clip(gradients: Tensors, largest: float) -> Tensors:
-    """Scale the gradients where their common norm is larger, by the norm itself: ``clip_grad_norm_`` adds 1e-6 to it."""
+    """Scale the gradients where their common norm is larger. ``clip_grad_norm_`` would add 1e-6 to the norm."""
     if largest == inf:
         return gradients
     norm = torch.nn.utils.get_total_norm(gradients.values())

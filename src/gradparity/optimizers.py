@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError, unknown
 from gradparity.runtime import UpdateRule
-from gradparity.schedules import SCHEDULES, LearningRate
+from gradparity.schedules import SCHEDULES, LearningRate, settings_of
 
 Range = tuple[str, Callable[[Any], bool]]
 
@@ -216,22 +216,14 @@ def _require_known(name: str, given: Iterable[str]) -> None:
             raise unknown(f"hyperparameter of optimizer '{name}'", each, known)
 
 
-def hyperparameters_of(text: str) -> tuple[str, dict[str, Any]]:
-    """Read "adamw,weight_decay=0.1,clip_norm=1" as the command line has it: a rule's name and its hyperparameters.
+def worded(optimizer: str) -> tuple[str, dict[str, Any]]:
+    """Read "adamw,weight_decay=0.1,clip_norm=1": a rule's name, and hyperparameters for ``Backend.optimizer``.
 
-    Raises UsageError where that is not a rule and numbers; the learning rate has an option of its own.
+    Raises UsageError for anything else, and for a learning rate among them: that has a place of its own.
     """
-    name, *settings = text.split(",")
-    found: dict[str, Any] = {}
-    for setting in settings:
-        key, given, value = setting.partition("=")
-        try:
-            found[key] = value == "true" if value in ("true", "false") else float(value)
-        except ValueError:
-            received = f"'{setting}'" if given or setting else "nothing"
-            raise UsageError(f"--optimizer {name}: write name=number after a comma, got {received}") from None
-        if key == "lr":
-            raise UsageError(f"--optimizer {name}: the learning rate is --lr, got '{setting}'")
+    name, settings = settings_of("--optimizer", optimizer)
+    if "lr" in settings:
+        raise UsageError(f"--optimizer {name}: the learning rate is --lr, got '{optimizer}'")
     if name in RULES:
-        _require_known(name, found)
-    return name, found
+        _require_known(name, settings)
+    return name, settings

@@ -146,6 +146,17 @@ class RunsEpochs(Protocol):
 
 
 @runtime_checkable
+class Resumes(Protocol):
+    """What a step may offer besides: to go on from where another run stopped, for checkpoints."""
+
+    def start(self, params: Params, remembered: Params | None = None, steps: int = 0) -> Any:
+        """Return the state after so many steps, with what the optimiser remembered then."""
+
+    def remembered(self, state: Any) -> dict[str, Array]:
+        """Return what the optimiser remembers: "velocity.W", of W's shape, on every backend the same."""
+
+
+@runtime_checkable
 class CompilesInStages(Protocol):
     """What a step may offer besides: the work of its first call ahead of it, to be timed apart."""
 

@@ -14,6 +14,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    ScheduleName,
     Set,
 )
 
@@ -30,6 +31,7 @@ def check_command(
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
     ] = None,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
     page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
@@ -50,6 +52,7 @@ def check_command(
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
+    from gradparity.schedules import scheduled
     from gradparity.subjects import specs
 
     options.require_drawable(n, seed)
@@ -76,7 +79,14 @@ def check_command(
     training = None
     if steps is not None:
         training = training_parity(
-            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+            spec,
+            backends=report.backends,
+            steps=steps,
+            optimizer=optimizer,
+            lr=scheduled(schedule, lr, steps),
+            n=n,
+            seed=seed,
+            lanes=lanes,
         )
 
     from gradparity.drawing.terminal import console
