@@ -26,6 +26,7 @@ def check_command(
     n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
     seed: DrawSeed = 0,
+    order: Annotated[int, typer.Option("--order", help="2 compares Hessian-vector products as well.")] = 1,
     steps: Annotated[
         int | None,
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
@@ -63,6 +64,8 @@ def check_command(
     if draws is not None:
         if steps is not None or page is not None:
             raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
+        if order != 1:
+            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
         if settings:
             raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
@@ -73,7 +76,7 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
