@@ -168,6 +168,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
         """Their names."""
 
 
+@runtime_checkable
+class TellsOneClass(ModelSpec, Protocol):
+    """A spec that predicts one logit, above 0 for the examples of one class."""
+
+    @property
+    def positive(self) -> int:
+        """The label of that class."""
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Examples as they lie in memory, NumPy's or a library's own."""
