@@ -14,6 +14,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    ScheduleName,
     Set,
 )
 
@@ -35,6 +36,7 @@ def check_command(
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
     ] = None,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
     page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
@@ -63,6 +65,7 @@ def check_command(
     from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
+    from gradparity.schedules import scheduled
     from gradparity.subjects import plain, specs
 
     options.require_drawable(n, seed)
@@ -102,7 +105,14 @@ def check_command(
     training = None
     if steps is not None:
         training = training_parity(
-            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+            spec,
+            backends=report.backends,
+            steps=steps,
+            optimizer=optimizer,
+            lr=scheduled(schedule, lr, steps),
+            n=n,
+            seed=seed,
+            lanes=lanes,
         )
 
     raise typer.Exit(_shown(report, training, json, page))
