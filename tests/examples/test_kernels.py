@@ -41,7 +41,7 @@ def verdict(kernel: Kernel, text: str, folder: Path) -> str:
         return "agrees"
     # Triton chooses its interpreter when it is imported, which PyTorch's compiler may have done in this process.
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    command = [sys.executable, path]
+    command = [sys.executable, str(path)]
     ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False)
     return ran.stderr if ran.returncode else "agrees"
 
