@@ -15,13 +15,17 @@ from gradparity.parity.diagnosis.words import apart
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import distance, norm
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Row
+from gradparity.parity.rows import DIFFERENCES, Row
 from gradparity.subjects.arguments import Arrays
 
 OUTPUTS = 64
 """Entries of the outputs, each of which costs a backward pass."""
 ENTRIES = 10_000
 """Entries of the Jacobian."""
+ROOM = 4
+"""A row may err this many times more than the sum of all rows, where that may err at all."""
+FEW = 4
+"""A mistake in one of so many entries that are not zero is local."""
 UNKNOWN = "no known cause fits"
 
 Rule = Callable[[Arrays], Mapping[str, np.ndarray]]
@@ -32,10 +36,10 @@ class Entry(NamedTuple):
     """One entry of an output."""
 
     output: str
-    index: tuple[int, ...]
+    at: tuple[int, ...]
 
     def __str__(self) -> str:
-        return _at(f"y{self.output.removeprefix('output')}", self.index)
+        return _at(f"y{self.output.removeprefix('output')}", self.at)
 
 
 def is_small(upstream: Arrays, real: Arrays) -> bool:
@@ -49,7 +53,8 @@ def jacobian(rule: Rule, upstream: Arrays, real: Arrays) -> dict[str, Float[np.n
 
     What the rule leaves out is zero.
     """
-    rows = [rule(_one_hot(entry, upstream)) for entry in entries_of(upstream)]
+    with np.errstate(all="ignore"):  # a rule that gives infinity gives NaN where the upstream gradient is zero
+        rows = [rule(_one_hot(entry, upstream)) for entry in entries_of(upstream)]
     return {x: np.stack([np.asarray(row.get(x, np.zeros_like(a))) for row in rows]) for x, a in real.items()}
 
 
@@ -70,24 +75,41 @@ def with_jacobian(
     yours, right = (jacobian(rule, upstream, real) for rule in (own, truth))
     where = list(entries_of(upstream))
     rows = list(report.rows)
-    found = {x: _worst(x, yours[x], right[x], where) for x in real if not _agrees(yours[x], right[x])}
+    limits = {x: _limit(report, x) for x in real}
+    found = {x: _worst(x, yours[x], right[x], where) for x in real if not _error(yours[x], right[x]) <= limits[x]}
     for x, sentence in found.items():
         known = [i for i, row in enumerate(rows) if row.line == x and row.kind == "gradient" and not row.agrees]
         for i in known:
-            if UNKNOWN in rows[i].diagnosis:
+            if UNKNOWN in rows[i].diagnosis or _few(yours[x], right[x]):
                 rows[i] = replace(rows[i], diagnosis=f"{rows[i].diagnosis}; {sentence}")
         if not known:
-            error = distance(yours[x], right[x]) / (norm(right[x]) or 1.0)
             why = f"d['{x}'] is right for all outputs together and wrong for one alone: {sentence}"
-            rows.append(Row(x, "gradient", backend, witness, "float64", error, FLOAT64_LIMIT, diagnosis=why))
+            error = _error(yours[x], right[x])
+            rows.append(Row(x, "gradient", backend, witness, "float64", error, limits[x], diagnosis=why))
     agree = f"Jacobian: {len(where)} rows, one for each output alone, agree with those of {witness}"
     return replace(report, rows=tuple(rows), remarks=(*report.remarks, *([] if found else [agree])))
 
 
-def _agrees(yours: Float[np.ndarray, "outputs ..."], right: Float[np.ndarray, "outputs ..."]) -> bool:
-    """Whether each row is right to rounding, on the scale of the largest row."""
-    scale = max(map(norm, right), default=0.0) or 1.0
-    return max(map(distance, yours, right), default=0.0) <= FLOAT64_LIMIT * scale
+def _limit(report: Report, x: str) -> float:
+    """Return what x was allowed to err by against a machine, which may be more than rounding: a guard, or the user."""
+    known = (row.limit for row in report.rows if row.line == x and row.lane == "float64" and row.witness != DIFFERENCES)
+    limit = max(known, default=FLOAT64_LIMIT)
+    return limit if limit <= FLOAT64_LIMIT else ROOM * limit
+
+
+def _error(yours: Float[np.ndarray, "outputs ..."], right: Float[np.ndarray, "outputs ..."]) -> float:
+    """Return the largest error of a row, on the scale of the largest row."""
+    rows = [(np.asarray(own), np.asarray(true)) for own, true in zip(yours, right, strict=True)]
+    largest = max(norm(true) for _, true in rows)
+    return max(distance(own, true) for own, true in rows) / (largest or 1.0)
+
+
+def _few(yours: Float[np.ndarray, "outputs ..."], right: Float[np.ndarray, "outputs ..."]) -> bool:
+    """Whether most of the Jacobian is right, so that it tells more than the gradient that was made of all of it."""
+    if yours.shape != right.shape:
+        return False
+    wrong = np.abs(yours - right) > FLOAT64_LIMIT * np.max(np.abs(right), initial=0.0)
+    return bool(FEW * np.count_nonzero(wrong) <= np.count_nonzero(right))
 
 
 def _worst(x: str, yours: np.ndarray, right: np.ndarray, where: list[Entry]) -> str:
@@ -106,5 +128,5 @@ def _at(name: str, index: tuple[int, ...]) -> str:
 
 def _one_hot(entry: Entry, upstream: Arrays) -> Arrays:
     one = {output: np.zeros(g.shape) for output, g in upstream.items()}
-    one[entry.output][entry.index] = 1.0
+    one[entry.output][entry.at] = 1.0
     return one
