@@ -1,7 +1,7 @@
 """The options that read alike in every command, and what their words mean."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -52,6 +52,15 @@ def names_of(backends: str) -> list[str]:
     if not names:
         raise UsageError(f"--backends needs at least one name, got '{backends}': try --backends numpy,jax,torch")
     return names
+
+
+def refuse_given(context: Any, rule: str, *names: str) -> None:
+    """Raise UsageError, the option and then the rule, where one of these is given: it would change nothing."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is not None and source.name == "COMMANDLINE":
+            said = option.opts[0] if option.opts[0].startswith("-") else option.name.upper()
+            raise UsageError(f"{said} {rule}")
 
 
 def require_drawable(n: int, seed: int) -> None:

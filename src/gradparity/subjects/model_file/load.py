@@ -22,6 +22,11 @@ def is_file(argument: str) -> bool:
     return argument.endswith(".py") or ".py:" in argument
 
 
+def file_of(argument: str) -> Path | None:
+    """Return the file of a MODEL argument, and None for a built-in model's name."""
+    return Path(argument[: argument.rindex(".py") + 3]) if is_file(argument) else None
+
+
 def load(argument: str) -> UserModel:
     """Read a model from ``my_model.py``, or the one called ``Name`` from ``my_model.py:Name``.
 
