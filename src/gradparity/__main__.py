@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
         return _refuse(str(error))
     except typer.TyperException as error:
         return _refuse(error.format_message())
-    except SystemExit as error:  # of a user's model or another package's backend: no command ends so
+    except SystemExit as error:  # of a user's model or another package's backend: no command of ours ends so
         place = traceback.extract_tb(error.__traceback__)[-1]
         return _refuse(
             f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
