@@ -9,6 +9,7 @@ style, and takes complex numbers forward: a check measures the loss by complex s
 from types import ModuleType
 
 from array_api_compat import array_namespace
+from jaxtyping import Float
 
 from gradparity.protocol import Array
 
@@ -21,3 +22,8 @@ def namespace(array: Array) -> ModuleType:
 
 
 _BY_TYPE: dict[type, ModuleType] = {}
+
+
+def summed_over_rows(x: Float[Array, "*n width"]) -> Float[Array, " width"]:
+    """Sum over every axis but the last: what is shared by all rows receives from each."""
+    return x.reshape(-1, x.shape[-1]).sum(axis=0)

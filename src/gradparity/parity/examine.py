@@ -129,7 +129,8 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     if row.agrees:
         return row
     why = diagnose(evidence_on(problem, judge, written, row))
-    place = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", "")
+    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", ())
+    place = ", ".join(dict.fromkeys(places))
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
 

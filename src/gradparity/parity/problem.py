@@ -4,7 +4,7 @@ Whatever is checked becomes one: a model, a model file, a function and its backw
 poses them; everything in ``parity`` reads them and asks nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -32,8 +32,10 @@ class Written(NamedTuple):
     value_reads: Mapping[str, tuple[str, ...]]
     """Line -> the names that it was computed from."""
     gradient_reads: Mapping[str, tuple[str, ...]]
-    places: Mapping[str, str] = {}
-    """``c['name']`` or ``d['name']`` -> where it is written, as far as known."""
+    places: Mapping[str, Sequence[str]] = {}
+    """``c['name']`` or ``d['name']`` -> where it is written, share by share, as far as known."""
+    shares: Mapping[str, Sequence[np.ndarray]] = {}
+    """Gradient -> the values of which it was summed, one for each place."""
 
 
 class RuleRaisedError(Exception):

@@ -1,0 +1,50 @@
+"""Layer norm of each row: its deviations from their mean, by their size, times a gain, plus a bias.
+
+Source: J. Ba, J. Kiros, G. Hinton, Layer Normalization (2016), arXiv:1607.06450, equation 3.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Inexact
+
+from gradparity.operations.layer_norm import Convention
+from gradparity.protocol import Array
+from gradparity_manual.operations import namespace, summed_over_rows
+
+USUAL = Convention()
+
+
+def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = USUAL) -> Inexact[Array, "*n width"]:
+    """Normalise every row, and give each column its own gain and bias."""
+    xp = namespace(x)
+    c["centred"] = x - x.sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, width)
+    variance = (c["centred"] ** 2).sum(axis=-1, keepdims=True) / _count(x, size)  # (…, 1)
+    if size.epsilon_outside:
+        c["scale"] = 1 / (xp.sqrt(variance) + size.epsilon)  # (…, 1)
+    else:
+        c["scale"] = 1 / xp.sqrt(variance + size.epsilon)  # (…, 1)
+    c["out"] = c["centred"] * c["scale"] * p["gain"] + p["bias"]  # (…, width)
+    return c["out"]
+
+
+def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Convention = USUAL) -> Float[Array, "*n width"]:
+    """Add to the gradients of gain and bias; return what x receives."""
+    d.add("bias", summed_over_rows(d["out"]))  # (width,)
+    d.add("gain", summed_over_rows(d["out"] * c["centred"] * c["scale"]))  # (width,)
+    d["scale"] = (d["out"] * p["gain"] * c["centred"]).sum(axis=-1, keepdims=True)  # (…, 1)
+    d.add("centred", d["out"] * p["gain"] * c["scale"])  # (…, width)
+    d.add("centred", d["scale"] * _slope_of_scale(c, _count(x, size), size) * c["centred"])  # (…, width)
+    return d["centred"] - d["centred"].sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, width)
+
+
+def _count(x: Inexact[Array, "*n width"], size: Convention) -> int:
+    """What the sum of squares is divided by."""
+    return int(x.shape[-1]) - int(size.unbiased)
+
+
+def _slope_of_scale(c: Any, count: int, size: Convention) -> Float[Array, "*n 1"]:
+    """∂scale/∂centred, without the factor centred: σ² = Σ centred²/count has derivative 2 centred/count."""
+    if not size.epsilon_outside:
+        return -(c["scale"] ** 3) / count  # (…, 1)
+    sigma = 1 / c["scale"] - size.epsilon  # (…, 1)
+    return -(c["scale"] ** 2) / (count * sigma)  # (…, 1)

@@ -1,0 +1,26 @@
+"""RMS norm of each row: the row by its root mean square, times a gain.
+
+Source: B. Zhang, R. Sennrich, Root Mean Square Layer Normalization (2019), arXiv:1910.07467, equation 4.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Inexact
+
+from gradparity.protocol import Array
+from gradparity_manual.operations import namespace, summed_over_rows
+
+
+def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, epsilon: float = 1e-5) -> Inexact[Array, "*n width"]:
+    """Divide every row by its root mean square, and give each column its own gain."""
+    mean_of_squares = (x**2).sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, 1)
+    c["scale"] = 1 / namespace(x).sqrt(mean_of_squares + epsilon)  # (…, 1)
+    c["out"] = x * c["scale"] * p["gain"]  # (…, width)
+    return c["out"]
+
+
+def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any) -> Float[Array, "*n width"]:
+    """Add to the gradient of the gain; return what x receives: as what is scaled, and as part of the scale."""
+    d.add("gain", summed_over_rows(d["out"] * x * c["scale"]))  # (width,)
+    d["scale"] = (d["out"] * p["gain"] * x).sum(axis=-1, keepdims=True)  # (…, 1)
+    return d["out"] * p["gain"] * c["scale"] - d["scale"] * c["scale"] ** 3 / x.shape[-1] * x  # (…, width)

@@ -1,0 +1,75 @@
+"""Layer norm and RMS norm against PyTorch's own, and against the formula where PyTorch has no such convention."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradparity.operations.layer_norm import Convention
+from gradparity.recording import Gradients
+from gradparity_manual.operations import layer_norm, rms_norm
+
+torch = pytest.importorskip("torch")
+
+shapes = st.lists(st.integers(1, 4), min_size=1, max_size=2).flatmap(
+    lambda rows: st.integers(2, 5).map(lambda width: (*rows, width))
+)
+conventions = st.builds(
+    Convention,
+    epsilon=st.sampled_from([1e-5, 0.3]),
+    epsilon_outside=st.booleans(),
+    unbiased=st.booleans(),
+)
+
+
+def drawn(shape: tuple[int, ...]) -> tuple[dict[str, Any], Any]:
+    rng = np.random.default_rng(0)
+    names = {"x": shape, "gain": shape[-1:], "bias": shape[-1:]}
+    return {name: rng.normal(size=of) for name, of in names.items()}, rng.normal(size=shape)
+
+
+def agree(by_hand: dict[str, Any], leaves: dict[str, Any]) -> None:
+    for name, gradient in by_hand.items():
+        np.testing.assert_allclose(gradient, leaves[name].grad.numpy(), rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+@given(shapes, conventions)
+def test_layer_norm_is_right_in_every_convention(shape: tuple[int, ...], size: Convention) -> None:
+    given_arrays, upstream = drawn(shape)
+    c: dict[str, Any] = {}
+    out = layer_norm.forward(given_arrays, given_arrays["x"], c, size)
+    d = Gradients(out=upstream)
+    of_x = layer_norm.backward(given_arrays, given_arrays["x"], c, d, size)
+
+    leaves = {name: torch.tensor(a, requires_grad=True) for name, a in given_arrays.items()}
+    variance = leaves["x"].var(-1, keepdim=True, correction=int(size.unbiased))
+    sigma = variance.sqrt() + size.epsilon if size.epsilon_outside else (variance + size.epsilon).sqrt()
+    expected = (leaves["x"] - leaves["x"].mean(-1, keepdim=True)) / sigma * leaves["gain"] + leaves["bias"]
+    np.testing.assert_allclose(out, expected.detach(), rtol=1e-12)
+    expected.backward(torch.tensor(upstream))
+    agree({"x": of_x, "gain": d["gain"], "bias": d["bias"]}, leaves)
+
+
+@given(shapes)
+def test_the_usual_layer_norm_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
+    given_arrays, _ = drawn(shape)
+    p = {name: torch.tensor(a) for name, a in given_arrays.items()}
+    expected = torch.nn.functional.layer_norm(p["x"], shape[-1:], p["gain"], p["bias"])
+    np.testing.assert_allclose(layer_norm.forward(given_arrays, given_arrays["x"], {}), expected, rtol=1e-10)
+
+
+@given(shapes, st.sampled_from([1e-5, 0.3]))
+def test_rms_norm_is_that_of_pytorch(shape: tuple[int, ...], epsilon: float) -> None:
+    given_arrays, upstream = drawn(shape)
+    c: dict[str, Any] = {}
+    out = rms_norm.forward(given_arrays, given_arrays["x"], c, epsilon)
+    d = Gradients(out=upstream)
+    of_x = rms_norm.backward(given_arrays, given_arrays["x"], c, d)
+
+    leaves = {name: torch.tensor(a, requires_grad=True) for name, a in given_arrays.items()}
+    expected = torch.nn.functional.rms_norm(leaves["x"], shape[-1:], leaves["gain"], epsilon)
+    np.testing.assert_allclose(out, expected.detach(), rtol=1e-12)
+    expected.backward(torch.tensor(upstream))
+    agree({"x": of_x, "gain": d["gain"]}, leaves)
