@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.data import Dataset
+from gradparity.data import Dataset, with_inputs_for
 from gradparity.errors import UsageError
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params
 
@@ -61,6 +61,7 @@ def train(backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Setting
 
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
+    dataset = with_inputs_for(dataset, spec)
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
     step = model.train_step(backend.optimizer(settings.optimizer, lr=settings.lr))

@@ -85,7 +85,7 @@ def load_for(
     model: str, settings: list[str] | None, data: str, data_dir: Path | None, seed: int
 ) -> "tuple[RegisteredSpec, Dataset]":
     """Load a data set and fit the model to it; labels become one-hot targets where the model takes real ones."""
-    from gradparity.data import load, with_real_targets
+    from gradparity.data import load, with_inputs_for, with_real_targets
     from gradparity.models import require_model, spec_for_data
 
     require_model(model)
@@ -93,4 +93,4 @@ def load_for(
     spec = spec_for_data(model, dataset, settings or [])
     if spec.real_targets:
         dataset = with_real_targets(dataset)
-    return spec, dataset
+    return spec, with_inputs_for(dataset, spec)
