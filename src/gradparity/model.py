@@ -131,6 +131,14 @@ class BackendModel:
         found: Mapping[str, Operations] = self._compile(self.functions.operations, "eager")(params, batch)
         return found
 
+    def hessian_vector(self, params: Params, batch: Batch, v: Params) -> Mapping[str, Array]:
+        """Return H·v by parameter name, by the library's own autodiff; nothing where that is not told."""
+        if self.functions.hessian_vector is None:
+            return {}
+        program = self._compile(self.functions.hessian_vector)
+        found: Mapping[str, Array] = program(self._without_statistics(params), batch, self._without_statistics(v))
+        return found
+
     def train_step(self, optimizer: Any) -> "BackendStep":
         """Return a training step by a rule. Raises UsageError for anything else, and where statistics are not told."""
         if not isinstance(optimizer, UpdateRule):

@@ -34,6 +34,8 @@ class ModelFunctions(NamedTuple):
         None
     )
     """Given names, ``value_and_grad`` that returns these values of the same forward pass too: for statistics."""
+    hessian_vector: Callable[[Params, Batch, Params], dict[str, Array]] | None = None
+    """How the gradient changes along a direction v of the parameters, by the library's own autodiff."""
 
 
 class State(NamedTuple):
@@ -158,6 +160,14 @@ class KeepsPrograms(Protocol):
 
     def forget(self) -> None:
         """Free what is compiled so far, of any model: it is compiled anew when it is next called."""
+
+
+@runtime_checkable
+class DifferentiatesTwice(Protocol):
+    """What a model may offer besides: the derivative of its gradient, by its library's own autodiff."""
+
+    def hessian_vector(self, params: Params, batch: Batch, v: Params) -> Mapping[str, Array]:
+        """Return H·v by parameter name, where H is the Hessian of the loss; nothing where that is not told."""
 
 
 @runtime_checkable

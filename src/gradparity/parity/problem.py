@@ -39,6 +39,14 @@ class Written(NamedTuple):
     """Gradient -> the values of which it was summed, one for each place."""
 
 
+class Probes(NamedTuple):
+    """What was measured entry by entry: a witness that is as exact as it says."""
+
+    trace: Trace
+    accuracy: Mapping[str, float]
+    """Gradient -> the largest relative error that it may have."""
+
+
 class RuleRaisedError(Exception):
     """What is checked raised something: that is what is wrong with it. The message is the reason, in one line."""
 
@@ -79,10 +87,14 @@ class Problem:
     """What it is run on; empty where there is none."""
     measured: Mapping[str, LossMeasurement] = field(default_factory=dict)
     """What the loss itself says, without autodiff."""
+    probes: Callable[[], Probes] | None = None
+    """Measures every gradient entry by entry without a machine, where nothing else can tell why one is wrong."""
     seeds: frozenset[str] = frozenset({"loss"})
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Line -> where it is made, for a derivation that does not tell when it is run."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""

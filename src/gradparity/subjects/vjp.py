@@ -1,6 +1,7 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,8 +11,9 @@ from gradparity.errors import UsageError
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import FLOAT64_LIMIT
-from gradparity.parity.norms import relative_error
-from gradparity.parity.problem import Problem
+from gradparity.parity.norms import norm, relative_error
+from gradparity.parity.probes import probed
+from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
@@ -25,6 +27,7 @@ from gradparity.subjects.arguments import (
     read,
 )
 from gradparity.subjects.backward_rule import posed, reason
+from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
@@ -81,9 +84,10 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         truths,
         own_forward=False,
         measured=_measured(f, given, upstream, rng),
+        probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    report = examine(problem, seed)
+    report = examine(located(problem, vjp, given.names, f), seed)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 
@@ -197,3 +201,16 @@ def _measured(
         c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())
 
     return measure(forward, given.real, Batch(None, None), rng, {})
+
+
+def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, seed: int) -> Probes:
+    """Measure the gradient of every real argument entry by entry, as far as that is possible."""
+
+    def loss(change: Mapping[str, Array]) -> Array:
+        y = evaluate(f, given, {name: x + change[name] if name in change else x for name, x in given.real.items()})
+        return sum(np.sum(g * y[name]) for name, g in upstream.items())
+
+    found = probed(loss, given.real, np.random.default_rng(seed)).gradients
+    gradients = {name: each.gradient for name, each in found.items()}
+    accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
+    return Probes(Trace(values, {**upstream, **gradients}), accuracy)

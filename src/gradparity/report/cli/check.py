@@ -18,7 +18,7 @@ from gradparity.report.cli.options import (
     Set,
 )
 
-SWEPT = ("settings", "n", "steps", "optimizer", "lr", "page", "replay")
+SWEPT = ("settings", "n", "steps", "optimizer", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
 
 
@@ -31,7 +31,7 @@ class CheckCommand(TyperCommand):
         if ctx.params["draws"] is None:
             options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
         else:
-            rule = "has no use in a sweep, which draws settings and sizes and neither trains nor makes a page"
+            rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
             options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
         if ctx.params["steps"] is None:
             options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "lr")
@@ -47,6 +47,7 @@ def check_command(
     n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
     seed: DrawSeed = 0,
+    order: Annotated[int, typer.Option("--order", help="2 compares Hessian-vector products as well.")] = 1,
     steps: Annotated[
         int | None,
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
@@ -88,7 +89,7 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
