@@ -38,7 +38,7 @@ def content_hash(file: Path) -> str:
     """Return the SHA-256 of a Python file and of all beside it that it imports, which is read and not run."""
     finder = ModuleFinder([str(file.resolve().parent)])
     finder.run_script(str(file))
-    read = {module.__file__ for module in finder.modules.values() if module.__file__} | {str(file)}
+    read = {str(file), *filter(None, (getattr(module, "__file__", None) for module in finder.modules.values()))}
     hashes = sorted(hashlib.sha256(Path(each).read_bytes()).hexdigest() for each in read)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
