@@ -170,6 +170,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
         """Their names."""
 
 
+@runtime_checkable
+class TellsOneClass(ModelSpec, Protocol):
+    """A spec that predicts one logit, above 0 for the examples of one class."""
+
+    @property
+    def positive(self) -> int:
+        """The label of that class."""
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Examples as they lie in memory, NumPy's or a library's own."""
@@ -291,8 +300,8 @@ class Backend(Protocol):
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy the backend's array to NumPy, dtype kept; waits for it."""
 
-    def optimizer(self, name: str, **hyperparameters: float) -> Any:
-        """Return the optimiser ("sgd", "momentum", "adam"), for ``train_step``.
+    def optimizer(self, name: str, **hyperparameters: Any) -> Any:
+        """Return the optimiser of a name in ``gradparity.optimizers.RULES``, for ``train_step``.
 
         Raises UsageError for an unknown name or hyperparameter, and for one that is out of range.
         """

@@ -7,11 +7,17 @@ from typing import Any, Literal
 from gradparity.drawing import Sign
 from gradparity.protocol import Dtype
 
-Kind = Literal["value", "gradient", "whole gradient"]
+Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
-NAMED: dict[Kind, str] = {"value": "c['{}']", "gradient": "d['{}']", "whole gradient": "∂L/∂{}"}
-"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain."""
+NAMED: dict[Kind, str] = {
+    "value": "c['{}']",
+    "gradient": "d['{}']",
+    "whole gradient": "∂L/∂{}",
+    "Hessian-vector product": "(Hv)['{}']",
+}
+"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain, and how
+that changes when all parameters move along a direction v."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Row:
 
     place: str = ""
     """Where the line is written, as ``my_model.py:34``, as far as known."""
+    called: str = ""
+    """What its author calls it, where that is not as a derivation writes it."""
 
     @property
     def agrees(self) -> bool:
@@ -57,7 +65,7 @@ class Row:
     @property
     def name(self) -> str:
         """The line as the derivation writes it: c['z'], d['z'], ∂L/∂W."""
-        return NAMED[self.kind].format(self.line)
+        return self.called or NAMED[self.kind].format(self.line)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data, for JSON; an infinite error is None there."""
@@ -80,7 +88,7 @@ class Unchecked:
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
-    line = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
@@ -92,16 +100,32 @@ def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def consequences(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows of whole gradients that disagree where a line of the same backend is wrong by itself."""
+    """Return the rows that disagree only because a line of the same backend is wrong by itself.
+
+    They are those of whole gradients; and, where a rule is also asked in another way, "Rule in a second backward
+    pass", those of the lines that are wrong however it is asked.
+    """
     found = disagreements(rows)
-    wrong = {row.backend for row in found if row.kind != "whole gradient"}
-    return tuple(row for row in found if row.kind == "whole gradient" and row.backend in wrong)
+    alone = [row for row in found if row.kind != "whole gradient"]
+    backends = {row.backend for row in alone}
+    return tuple(
+        row
+        for row in found
+        if (row.backend in backends and row.kind == "whole gradient")
+        or any(_asked_otherwise(row, other) for other in alone)
+    )
+
+
+def _asked_otherwise(row: Row, as_it_is: Row) -> bool:
+    """Whether a row is of another way of asking for a line that is wrong as it is; of values, any speaks for all."""
+    same_line = row.line == as_it_is.line or row.kind == "value"
+    return row.kind == as_it_is.kind and same_line and row.backend.startswith(f"{as_it_is.backend} ")
 
 
 def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences.
 
-    What is wrong with a rule in the same way however it is asked is told once.
+    Gradients come in backward order: the culprit stands before what it may have spoilt.
     """
     found = disagreements(rows)
     follow = set(consequences(found))
@@ -109,14 +133,14 @@ def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
     for row in sorted(found, key=lambda row: row.lane != "float64"):
         if row not in follow:
             first.setdefault((row.backend, row.kind, row.line), row)
-    told = [row for row in found if row in first.values()]
-    return tuple(row for i, row in enumerate(told) if not any(_says_the_same(row, before) for before in told[:i]))
+    told = [row for row in found if row in set(first.values())]
 
+    def order(row: Row) -> tuple[int, bool, int]:
+        forward = row.kind == "value"
+        return backends.index(row.backend), not forward, told.index(row) * (1 if forward else -1)
 
-def _says_the_same(row: Row, before: Row) -> bool:
-    """Whether a rule that is wrong as it is was also asked in another way, "Rule in a second backward pass"."""
-    same = (row.kind, row.line, row.diagnosis) == (before.kind, before.line, before.diagnosis)
-    return same and bool(row.diagnosis) and row.backend.startswith(f"{before.backend} ")
+    backends = list(dict.fromkeys(row.backend for row in told))
+    return tuple(sorted(told, key=order))
 
 
 def smallest_visible_bugs(rows: Iterable[Row]) -> dict[tuple[Kind, str], float]:
