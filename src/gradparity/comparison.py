@@ -18,7 +18,7 @@ from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
 from gradparity.timing import Timings, time_in_turns
-from gradparity.training import Epoch, Settings, accuracy_on, train
+from gradparity.training import Epoch, Settings, accuracy_on, learning_rate, rule_of, train
 
 FOLLOWED = 100
 """Steps of training in which the backends' parameters are compared."""
@@ -162,7 +162,7 @@ def _follow(chosen: list[Backend], spec: ModelSpec, dataset: Dataset, settings: 
         backends=[b.name for b in chosen],
         steps=FOLLOWED,
         optimizer=settings.optimizer,
-        lr=settings.lr,
+        lr=learning_rate(dataset, settings),
         seed=settings.seed,
     )
 
@@ -170,7 +170,7 @@ def _follow(chosen: list[Backend], spec: ModelSpec, dataset: Dataset, settings: 
 def _epoch_error(backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings) -> float:
     """Return how far an epoch of some batches is from the steps that it is made of, in parameters and losses."""
     rng = np.random.default_rng(settings.seed)
-    step = backend.model(spec, "float64").train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
+    step = backend.model(spec, "float64").train_step(rule_of(backend, dataset, settings))
     params = spec.init(rng)
     order = rng.permutation(len(dataset.train))[: EPOCH_BATCHES * settings.batch_size - settings.batch_size // 2]
     trained, losses = step.epoch(step.start(params), step.load(dataset.train), order, settings.batch_size)
@@ -217,7 +217,7 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     params, batch = _first_step(spec, dataset, settings)
 
     def stepping(backend: Backend) -> Callable[[], Any]:
-        step = backend.model(spec, settings.dtype).train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
+        step = backend.model(spec, settings.dtype).train_step(rule_of(backend, dataset, settings))
         state = step.start(params)
         native = batch.map(backend.from_numpy)
 

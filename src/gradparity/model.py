@@ -59,8 +59,8 @@ class RuntimeBackend:
         """Copy the library's array to NumPy, dtype kept; waits for it."""
         return to_numpy(self.runtime, array)
 
-    def optimizer(self, name: str, **hyperparameters: float) -> UpdateRule:
-        """Return sgd(lr), momentum(lr, momentum=0.9) or adam(lr, beta1=0.9, beta2=0.999, eps=1e-8).
+    def optimizer(self, name: str, **hyperparameters: Any) -> UpdateRule:
+        """Return a rule of ``gradparity.optimizers`` by its name, with a rate and what its spec lets one set.
 
         Raises UsageError for an unknown name or hyperparameter, without lr, and for one that is out of range.
         """
@@ -197,7 +197,7 @@ class BackendModel:
 
     @cached_property
     def _trace(self) -> Program:
-        return self._compile(self.functions.trace or self._trace_of_ends)
+        return self._compile(self.functions.trace or self._trace_of_ends, "trace")
 
     def _trace_of_ends(self, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
         """The names that every model has: the loss, and the parameters."""

@@ -1,7 +1,7 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,10 +15,15 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    ScheduleName,
     Set,
 )
 
-SWEPT = ("settings", "n", "steps", "optimizer", "lr", "page", "replay", "order")
+if TYPE_CHECKING:
+    from gradparity.parity.report import Report
+    from gradparity.parity.training_parity import TrainingParity
+
+SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
 
 
@@ -34,7 +39,7 @@ class CheckCommand(TyperCommand):
             rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
             options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
         if ctx.params["steps"] is None:
-            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "lr")
+            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
         if ctx.params["replay"] is not None:
             options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
         return rest
@@ -53,6 +58,7 @@ def check_command(
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
     ] = None,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
     page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
@@ -66,14 +72,23 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
+    ] = None,
+    loss: Annotated[
+        str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
+    ] = "",
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
+    from gradparity.drawing.terminal import progress
     from gradparity.errors import UsageError
-    from gradparity.output import require_writable, write_json, write_text
+    from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
-    from gradparity.subjects import specs
+    from gradparity.schedules import scheduled
+    from gradparity.subjects import plain, specs
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -84,6 +99,17 @@ def check_command(
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
+    if plain.is_plain(model):
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay}
+        given = [option for option, value in others.items() if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
+        with progress() as doing:
+            doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
+            code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
+        raise typer.Exit(_shown(code, None, json, page))
+    if owners or loss:
+        raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     if replay is not None:
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
@@ -95,10 +121,23 @@ def check_command(
     training = None
     if steps is not None:
         training = training_parity(
-            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+            spec,
+            backends=report.backends,
+            steps=steps,
+            optimizer=optimizer,
+            lr=scheduled(schedule, lr, steps),
+            n=n,
+            seed=seed,
+            lanes=lanes,
         )
 
+    raise typer.Exit(_shown(report, training, json, page))
+
+
+def _shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+    """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
+    from gradparity.output import write_json, write_text
 
     console.print(report)
     if training is not None:
@@ -110,4 +149,4 @@ def check_command(
 
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
-    raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)
+    return 0 if report.agrees and (training is None or training.agrees) else 1
