@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from gradparity.parity import derivative
 from gradparity.parity.kinks import Kinks, Masks, masks, same
-from gradparity.protocol import Array, Batch, Params
-from gradparity.recording import TappedCache
+from gradparity.protocol import Array, Batch, Key, Params
+from gradparity.recording import TappedCache, name_of, part, stacked
 
 Forward: TypeAlias = Callable[[Params, Batch, Any], None]
 """The hand-written forward: writes each intermediate to the cache, and c["loss"]."""
@@ -65,7 +65,7 @@ class Loss:
         # Large steps may overflow: such a loss is not finite, and is left out.
         with np.errstate(all="ignore"):
             self.forward(p, self.batch, c)
-        return ForwardPass(c.data["loss"], c.data, c.read)
+        return ForwardPass(c.data["loss"], stacked(c.data), c.read)
 
     def along(self, name: str, v: Float[np.ndarray, "..."], here: ForwardPass, noise: float) -> Direction | None:
         """Measure one direction by central differences; None where even the smallest steps meet a kink.
@@ -111,9 +111,11 @@ class _Cache(TappedCache):
     """Adds each name's change as it is written, and remembers which names were read back."""
 
     def __init__(self, change: Mapping[str, Array]) -> None:
-        super().__init__(lambda name, value: value + change[name] if name in change else value)
+        super().__init__(
+            lambda key, value: value + part(change[name_of(key)], key) if name_of(key) in change else value
+        )
         self.read: set[str] = set()
 
-    def __getitem__(self, name: str) -> Array:
-        self.read.add(name)
-        return super().__getitem__(name)
+    def __getitem__(self, key: Key) -> Array:
+        self.read.add(name_of(key))
+        return super().__getitem__(key)
