@@ -133,7 +133,9 @@ class Recorder(UserDict[Key, Array]):
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
     ``name``. A name that the witness does not have is read as it was written. ``seed`` is readable from the start.
-    ``inspect`` is given each name and value before it is recorded, and may refuse it.
+    ``inspect`` is given each name and value before it is recorded, and may refuse it. ``follow`` is given each value
+    that is written whole, and the witness's: it may put that into the same array, for the local variables that hold
+    it, and returns what was written. ``shares[name]`` are the values that ``add`` was given, in order.
 
     Raises UsageError when a name is written twice, or read before it is written, or when an array is of another
     library than the witness's.
@@ -145,13 +147,15 @@ class Recorder(UserDict[Key, Array]):
         witness: Mapping[str, Array],
         seed: str | None = None,
         inspect: Callable[[str, Array], None] | None = None,
+        follow: Callable[[Array, Array], Array] = lambda value, _: value,
     ) -> None:
         super().__init__()
         self._symbol = symbol
         self._witness = witness
         self._seed = seed
         self._inspect = inspect
-        self._sums: set[Key] = set()
+        self._follow = follow
+        self.shares: dict[Key, list[Array]] = {}
         self._pending: tuple[str, ...] = ()
         self.reads: dict[str, tuple[str, ...]] = {}
 
@@ -171,18 +175,21 @@ class Recorder(UserDict[Key, Array]):
         if key in self:
             fix = self._about_sums(key) or "; a new value gets a new name, and += and -= write too"
             raise UsageError(f"{_place(self._symbol, key)} is written twice: a name is written once{fix}")
-        self._record(key, value, value)
+        self._record(key, value)
+        name = name_of(key)
+        self.data[key] = self._follow(value, part(self._witness[name], key)) if name in self._witness else value
 
     def add(self, key: Key, value: Array) -> None:
         """Add one use's share to what is written."""
-        if key in self and key not in self._sums:
+        if key in self and key not in self.shares:
             raise UsageError(
                 f"{_place(self._symbol, key)} is written and then added to: write every share with {self._adding(key)}"
             )
-        self._sums.add(key)
-        self._record(key, value, self.data[key] + value if key in self else value)
+        self._record(key, value)
+        self.shares.setdefault(key, []).append(value)
+        self.data[key] = self.data[key] + value if key in self else value
 
-    def _record(self, key: Key, value: Array, total: Array) -> None:
+    def _record(self, key: Key, value: Array) -> None:
         name = name_of(key)
         expected = library_of(self._witness.get(name, value))
         if library_of(value) not in (expected, "builtins"):
@@ -192,7 +199,6 @@ class Recorder(UserDict[Key, Array]):
             )
         if self._inspect is not None:
             self._inspect(name, value)
-        self.data[key] = total
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 

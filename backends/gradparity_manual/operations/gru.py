@@ -25,7 +25,7 @@ def forward(
     convention: Convention = USUAL,
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from the state ``start``; return the states of all times."""
-    xp = namespace(x)
+    xp = namespace(p["W_h"])
     hidden = start.shape[1]
     of_x, of_h = columns(convention.gates, hidden), columns(convention.gates_of_state, hidden)
     h = start
@@ -59,8 +59,11 @@ def backward(
     c: Any,
     d: Any,
     convention: Convention = USUAL,
-) -> None:
-    """Step back through time. A state goes into its own time's output, and by every path into the next step."""
+) -> Float[Array, "n hidden"]:
+    """Step back through time, for a state goes into its own time's output and, by every path, into the next step.
+
+    Returns what ``start`` receives.
+    """
     for t in reversed(range(x.shape[1])):
         before = c["h", t - 1] if t > 0 else start
         d.add(("h", t), d["out"][:, t])  # (n, hidden)
@@ -71,11 +74,18 @@ def backward(
         d["candidate", t] = d["n", t] * (1 - c["n", t] ** 2)  # (n, hidden)
         _through_the_reset(p, before, c, d, t, convention)
         _to_the_products(p, x, before, c, d, t, convention)
+        to_before = d["h", t] * kept + d["from_h", t] @ p["W_h"].T  # (n, hidden)
+        if not convention.reset_after:
+            to_before = to_before + d["gated", t] * c["r", t]  # (n, hidden)
         if t > 0:
-            d.add(("h", t - 1), d["h", t] * kept)  # (n, hidden)
-            d.add(("h", t - 1), d["from_h", t] @ p["W_h"].T)  # (n, hidden)
-            if not convention.reset_after:
-                d.add(("h", t - 1), d["gated", t] * c["r", t])  # (n, hidden)
+            d.add(("h", t - 1), to_before)
+    return to_before
+
+
+def share_of_input(p: Any, length: int, d: Any) -> Float[Array, "n length inputs"]:
+    """Return what x receives."""
+    shares = [d["from_x", t] @ p["W_x"].T for t in range(length)]  # (n, inputs) each
+    return namespace(shares[0]).stack(shares, axis=1)  # (n, length, inputs)
 
 
 def _through_the_reset(
@@ -99,7 +109,7 @@ def _to_the_products(
     t: int,
     convention: Convention,
 ) -> None:
-    xp = namespace(x)
+    xp = namespace(p["W_h"])
     r, u = c["r", t], c["u", t]
     into_x = {"r": d["r", t] * r * (1 - r), "u": d["u", t] * u * (1 - u), "n": d["candidate", t]}  # (n, hidden) each
     into_h = {**into_x, "n": d["candidate", t] * r}

@@ -22,7 +22,7 @@ def forward(
     order: str = "ifgo",
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from ``start``, a state and a cell; return the states of all times."""
-    xp = namespace(x)
+    xp = namespace(p["W_h"])
     h, cell = start
     at = columns(order, h.shape[1])
     for t in range(x.shape[1]):
@@ -45,9 +45,12 @@ def backward(
     c: Any,
     d: Any,
     order: str = "ifgo",
-) -> None:
-    """Step back through time. State and cell go into their own time's output and into the next step."""
-    xp = namespace(x)
+) -> tuple[Float[Array, "n hidden"], Float[Array, "n hidden"]]:
+    """Step back through time, for state and cell go into their own time's output and into the next step.
+
+    Returns what the two of ``start`` receive.
+    """
+    xp = namespace(p["W_h"])
     for t in reversed(range(x.shape[1])):
         h_before, cell_before = (c["h", t - 1], c["cell", t - 1]) if t > 0 else start
         i, f, g, o = c["i", t], c["f", t], c["g", t], c["o", t]
@@ -68,6 +71,14 @@ def backward(
         d.add("W_x", x[:, t].T @ d["z", t])  # (inputs, 4·hidden)
         d.add("W_h", h_before.T @ d["z", t])  # (hidden, 4·hidden)
         d.add("b", d["z", t].sum(axis=0))  # (4·hidden,)
+        to_h, to_cell = d["z", t] @ p["W_h"].T, d["cell", t] * f  # (n, hidden) each
         if t > 0:
-            d.add(("h", t - 1), d["z", t] @ p["W_h"].T)  # (n, hidden)
-            d.add(("cell", t - 1), d["cell", t] * f)  # (n, hidden)
+            d.add(("h", t - 1), to_h)
+            d.add(("cell", t - 1), to_cell)
+    return to_h, to_cell
+
+
+def share_of_input(p: Any, length: int, d: Any) -> Float[Array, "n length inputs"]:
+    """Return what x receives."""
+    shares = [d["z", t] @ p["W_x"].T for t in range(length)]  # (n, inputs) each
+    return namespace(shares[0]).stack(shares, axis=1)  # (n, length, inputs)

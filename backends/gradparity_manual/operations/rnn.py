@@ -15,7 +15,7 @@ def forward(
     p: Any, x: Inexact[Array, "n length inputs"], start: Inexact[Array, "n hidden"], c: Any
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from the state ``start``; return the states of all times."""
-    xp = namespace(x)
+    xp = namespace(p["W_h"])
     h = start
     for t in range(x.shape[1]):
         c["z", t] = x[:, t] @ p["W_x"] + h @ p["W_h"] + p["b"]  # (n, hidden)
@@ -25,8 +25,13 @@ def forward(
     return c["out"]
 
 
-def backward(p: Any, x: Float[Array, "n length inputs"], start: Float[Array, "n hidden"], c: Any, d: Any) -> None:
-    """Step back through time. A state goes into the output of its own time and into the next step."""
+def backward(
+    p: Any, x: Float[Array, "n length inputs"], start: Float[Array, "n hidden"], c: Any, d: Any
+) -> Float[Array, "n hidden"]:
+    """Step back through time, for a state goes into its own time's output and into the next step.
+
+    Returns what ``start`` receives.
+    """
     for t in reversed(range(x.shape[1])):
         before = c["h", t - 1] if t > 0 else start
         d.add(("h", t), d["out"][:, t])  # (n, hidden)
@@ -34,8 +39,10 @@ def backward(p: Any, x: Float[Array, "n length inputs"], start: Float[Array, "n 
         d.add("W_x", x[:, t].T @ d["z", t])  # (inputs, hidden)
         d.add("W_h", before.T @ d["z", t])  # (hidden, hidden)
         d.add("b", d["z", t].sum(axis=0))  # (hidden,)
+        to_before = d["z", t] @ p["W_h"].T  # (n, hidden)
         if t > 0:
-            d.add(("h", t - 1), d["z", t] @ p["W_h"].T)  # (n, hidden)
+            d.add(("h", t - 1), to_before)
+    return to_before
 
 
 def share_of_input(p: Any, length: int, d: Any) -> Float[Array, "n length inputs"]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from gradparity.parity import derivative
 from gradparity.parity.kinks import Kinks
-from gradparity.parity.norms import norm
+from gradparity.parity.norms import typical_size
 from gradparity.parity.perturbed import Forward, ForwardPass, Loss
 from gradparity.protocol import Batch
 
@@ -32,13 +32,13 @@ class Slopes:
     """The rounding error of the loss."""
 
     def can_move(self, name: str) -> bool:
-        """Whether the loss depends on this name: on a value, only where the forward reads it back from ``c``."""
-        return name in self.loss.params or (name in self.here.read and name != "loss")
+        """Whether the loss can be asked about this name: a change of a value may not reach the forward pass."""
+        return name in self.loss.movable(self.here)
 
     def at(self, name: str, place: tuple[int, ...]) -> Slope | None:
         """Measure one entry; None where the loss has a kink there, and so no derivative."""
         value = np.asarray(self.loss.params[name] if name in self.loss.params else self.here.values[name])
-        size = _size(value)
+        size = typical_size(value)
         direction = np.zeros(value.shape)
         direction[place] = size
         found = self.loss.along(name, direction, self.here, self.noise)
@@ -54,11 +54,6 @@ def slopes(
 ) -> Slopes:
     """Prepare the measurement: ``params`` and ``batch`` are NumPy, float64."""
     loss = Loss(forward, params, batch, kinks)
-    everywhere = {name: rng.normal(size=value.shape) * _size(value) for name, value in params.items()}
+    everywhere = {name: rng.normal(size=value.shape) * typical_size(value) for name, value in params.items()}
     noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
     return Slopes(loss, loss.run({}), noise)
-
-
-def _size(value: Float[np.ndarray, "..."]) -> float:
-    """The root mean square of an array, or 1 where that is zero."""
-    return norm(value) / np.sqrt(max(value.size, 1)) or 1.0

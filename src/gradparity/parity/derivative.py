@@ -1,6 +1,8 @@
 """The derivative at 0 of a function of one real variable, from its values alone, and how exact it is."""
 
+import warnings
 from collections.abc import Callable
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +17,14 @@ ROUNDING = 16
 """How many times the measured noise is still taken for rounding: it is measured from a few values only."""
 RESOLVED = 100
 """A remainder this many times larger than the noise tells its own size to about a percent."""
+KEPT = 10
+"""Steps at which f is measured on both sides."""
 FEWEST = 3
 """Steps that two extrapolations, or the fit of a slope, need."""
 FITTED = 4
 """Steps in the fit of a slope: the smallest ones, where the lowest power of h prevails."""
+COMPLEX_STEP = 2.0**-100
+"""Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 NOISE_POINTS = 9
 NOISE_SPACING = 2.0**-36
 """So close together that the function is a straight line there, and only rounding bends it."""
@@ -35,6 +41,54 @@ def noise(f: Callable[[float], float]) -> float:
         differences = np.diff(values, 4)
     sigma = norm(differences) / np.sqrt(70 * len(differences))
     return float(np.maximum(sigma, np.finfo(np.float64).eps * abs(values[0])))
+
+
+class Measured(NamedTuple):
+    """f'(0), and what it was measured from."""
+
+    derivative: float
+    accuracy: float
+    """The largest error that the derivative may have."""
+    steps: Float[np.ndarray, " steps"]
+    """The steps h, descending, within which no kink is crossed."""
+    change: Float[np.ndarray, " steps"]
+    """f(h) − f(0) at each step."""
+
+
+def measured(
+    f: Callable[[float], float], here: float, noise: float, steps: Float[np.ndarray, " steps"] = STEPS
+) -> Measured | None:
+    """Measure f'(0) by central differences; None where even the smallest steps meet a kink.
+
+    ``here`` is f(0). A kink that the caller knows of is where f is NaN; one that nobody knows of shows in how f bends
+    from step to step.
+    """
+    kept: list[tuple[float, float, float]] = []
+    for h in steps.tolist():
+        # Lazily: where the step above has met a kink, the one below is not run.
+        losses = list(takewhile(np.isfinite, (f(signed) for signed in (h, -h))))
+        if len(losses) != 2:
+            kept = []
+            continue
+        kept.append((h, *losses))
+        if len(kept) == KEPT:
+            break
+    taken, above, below = np.array(kept).reshape(-1, 3).T
+    free = slice(smooth_from(taken, above - 2 * here + below, noise), None)
+    if len(taken[free]) < FEWEST:
+        return None
+    return Measured(*central(taken[free], above[free], below[free], noise), taken[free], above[free] - here)
+
+
+def complex_step(f: Callable[[complex], complex]) -> float | None:
+    """Return Im f(ih) / h, exact to rounding for an analytic f; None where f does not take complex numbers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            value = f(1j * COMPLEX_STEP)
+        except Exception:  # whatever it raises: the same code has just run on real numbers
+            return None
+    return float(np.imag(value)) / COMPLEX_STEP
 
 
 def smooth_from(steps: Float[np.ndarray, " steps"], bend: Float[np.ndarray, " steps"], noise: float) -> int:

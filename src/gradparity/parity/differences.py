@@ -30,7 +30,7 @@ from jaxtyping import Float
 from gradparity.parity import derivative
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
-from gradparity.parity.norms import norm
+from gradparity.parity.norms import norm, typical_size
 from gradparity.parity.perturbed import Direction, Forward, ForwardPass, Loss
 from gradparity.protocol import Array, Batch
 
@@ -103,20 +103,19 @@ def measure(
 ) -> dict[str, LossMeasurement]:
     """Measure the loss along random directions of every parameter, and of every real intermediate but the loss.
 
-    ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if the forward reads it back from ``c``:
-    otherwise a change of it changes nothing. Complex steps are taken where ``kinks`` is empty and they agree with
-    central differences along every direction of every name; they do not where the forward refuses complex numbers or
+    ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if a change of it reaches the
+    forward pass. Complex steps are taken where ``kinks`` is empty and they agree with
+    central differences along every direction of the name; they do not where the forward refuses complex numbers or
     drops their imaginary part somewhere.
     """
     loss = Loss(forward, params, batch, kinks)
     here = loss.run({})
     everywhere = {name: _draw(rng, p) for name, p in params.items()}
     noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
-    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in _values(params, here).items()}
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
     if kinks:
         return measured
-    exact = {name: found for name, m in measured.items() if (found := _by_complex_step(loss, m))}
-    return exact if len(exact) == len(measured) else measured
+    return {name: _by_complex_step(loss, m) or m for name, m in measured.items()}
 
 
 def measure_jointly(
@@ -178,11 +177,6 @@ def agreement_with(measured: LossMeasurement, gradient: Float[np.ndarray, "..."]
     )
 
 
-def _values(params: Mapping[str, np.ndarray], here: ForwardPass) -> dict[str, np.ndarray]:
-    read = {name: np.asarray(value) for name, value in here.values.items() if name in here.read and name != "loss"}
-    return {**params, **{name: value for name, value in read.items() if value.dtype.kind == "f"}}
-
-
 def _measure(
     loss: Loss, name: str, value: Float[np.ndarray, "..."], here: ForwardPass, noise: float, rng: np.random.Generator
 ) -> LossMeasurement:
@@ -201,8 +195,7 @@ def _measure(
 
 def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """A normal direction, as large as the value (root mean square), or of size 1 where that is zero."""
-    size = norm(value) / np.sqrt(max(value.size, 1))
-    return np.asarray(rng.normal(size=value.shape) * (size or 1.0))
+    return np.asarray(rng.normal(size=value.shape) * typical_size(value))
 
 
 def _by_complex_step(loss: Loss, measured: LossMeasurement) -> LossMeasurement | None:

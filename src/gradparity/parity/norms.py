@@ -23,6 +23,11 @@ def norm(a: Shaped[np.ndarray, "..."]) -> float:
     return top * float(np.linalg.norm(flat / top))
 
 
+def typical_size(a: Shaped[np.ndarray, "..."]) -> float:
+    """Return the root mean square of the entries, or 1 where all are zero: how large a change of them should be."""
+    return norm(a) / float(np.sqrt(max(a.size, 1))) or 1.0
+
+
 def distance(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> float:
     """‖a − b‖₂ in float64; infinite where either holds a NaN or an infinity, or the shapes differ."""
     if a.shape != b.shape:

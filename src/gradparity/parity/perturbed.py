@@ -1,26 +1,20 @@
 """The loss of a hand-written forward as a function of changes of its names, and its derivative along one of them."""
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from gradparity.parity import derivative
-from gradparity.parity.kinks import Kinks, Masks, masks, same
+from gradparity.parity.kinks import Kinks, masks, same
 from gradparity.protocol import Array, Batch, Key, Params
 from gradparity.recording import TappedCache, name_of, part, stacked
 
 Forward: TypeAlias = Callable[[Params, Batch, Any], None]
 """The hand-written forward: writes each intermediate to the cache, and c["loss"]."""
-
-KEPT = 10
-"""Steps at which the loss is measured on both sides."""
-COMPLEX_STEP = 2.0**-100
-"""Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 
 
 class ForwardPass(NamedTuple):
@@ -60,62 +54,84 @@ class Loss:
 
     def run(self, change: Mapping[str, Array]) -> ForwardPass:
         """Run the forward with a change added to each of these names: an intermediate's as it is written to ``c``."""
+        c = self._written(change, self._made_anew if change.keys() - self.params.keys() else frozenset())
+        return ForwardPass(c.data["loss"], stacked(c.data), c.read)
+
+    def _written(self, change: Mapping[str, Array], made_anew: Collection[str]) -> "_Cache":
         p = {name: value + change[name] if name in change else value for name, value in self.params.items()}
-        c = _Cache(change)
+        c = _Cache(change, made_anew)
         # Large steps may overflow: such a loss is not finite, and is left out.
         with np.errstate(all="ignore"):
             self.forward(p, self.batch, c)
-        return ForwardPass(c.data["loss"], stacked(c.data), c.read)
+        return c
+
+    def movable(self, here: ForwardPass) -> dict[str, Float[np.ndarray, "..."]]:
+        """Return each parameter, and each real intermediate whose change reaches what the forward pass goes on with."""
+        reached = {name: np.asarray(here.values[name]) for name in here.values if name in here.read | self._made_anew}
+        real = {name: value for name, value in reached.items() if value.dtype.kind == "f" and name != "loss"}
+        return {**self.params, **real}
+
+    @cached_property
+    def _made_anew(self) -> frozenset[str]:
+        """The intermediates whose array is made by each run, and holds nothing but that name."""
+        given = [*self.params.values(), self.batch.x, self.batch.y, *self.batch.extras.values()]
+        runs = [self._written({}, ()).data for _ in range(2)]
+        others = [*given, *runs[1].values()]
+        return frozenset(
+            name
+            for name, value in runs[0].items()
+            if isinstance(name, str)  # what a loop writes is read back from ``c``
+            and isinstance(value, np.ndarray)
+            and not any(np.may_share_memory(value, other) for other in others)
+            and not any(np.may_share_memory(value, other) for key, other in runs[0].items() if key != name)
+        )
 
     def along(self, name: str, v: Float[np.ndarray, "..."], here: ForwardPass, noise: float) -> Direction | None:
         """Measure one direction by central differences; None where even the smallest steps meet a kink.
 
         A declared kink shows in the masks; one that nobody declared, in how the loss bends from step to step.
         """
+        beside = self.beside(here)
+        found = derivative.measured(lambda t: float(beside({name: t * v})), float(here.loss), noise)
+        return None if found is None else Direction(v, *found)
+
+    def beside(self, here: ForwardPass) -> Callable[[Mapping[str, Array]], Array]:
+        """Return the loss as a function of changes of its names; NaN where a change crosses a declared kink."""
         centre = masks(self.kinks, here.values)
-        kept: list[tuple[float, float, float]] = []
-        for h in derivative.STEPS.tolist():
-            # Lazily: where the step above has met a kink, the one below is not run.
-            sides = (self._loss_beside(centre, {name: signed * v}) for signed in (h, -h))
-            losses = list(takewhile(np.isfinite, sides))
-            if len(losses) != 2:
-                kept = []
-                continue
-            kept.append((h, *losses))
-            if len(kept) == KEPT:
-                break
-        steps, above_all, below_all = np.array(kept).reshape(-1, 3).T
-        free = slice(derivative.smooth_from(steps, above_all - 2 * float(here.loss) + below_all, noise), None)
-        if len(steps[free]) < derivative.FEWEST:
-            return None
-        slope, accuracy = derivative.central(steps[free], above_all[free], below_all[free], noise)
-        return Direction(v, slope, accuracy, steps[free], above_all[free] - float(here.loss))
+
+        def loss(change: Mapping[str, Array]) -> Array:
+            run = self.run(change)
+            return run.loss if same(centre, masks(self.kinks, run.values)) else np.nan
+
+        return loss
 
     def complex_step(self, name: str, v: Float[np.ndarray, "..."]) -> float | None:
         """Return Im L(name + ih·v) / h; None where the forward does not take complex numbers."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            try:
-                loss = self.run({name: 1j * COMPLEX_STEP * v}).loss
-            except Exception:  # whatever it raises: the same code has just run on real numbers
-                return None
-        return float(np.imag(loss)) / COMPLEX_STEP
-
-    def _loss_beside(self, centre: Masks, change: Mapping[str, Array]) -> float:
-        """Return the loss after a change; NaN where that crosses a kink."""
-        run = self.run(change)
-        return float(run.loss) if same(centre, masks(self.kinks, run.values)) else np.nan
+        return derivative.complex_step(lambda t: complex(self.run({name: t * v}).loss))
 
 
 class _Cache(TappedCache):
-    """Adds each name's change as it is written, and remembers which names were read back."""
+    """Adds each name's change as it is written, and remembers which names were read back.
 
-    def __init__(self, change: Mapping[str, Array]) -> None:
-        super().__init__(
-            lambda key, value: value + part(change[name_of(key)], key) if name_of(key) in change else value
-        )
+    What is ``made_anew`` is changed where it lies, so that a variable of the forward's own holds the change as well.
+    """
+
+    def __init__(self, change: Mapping[str, Array], made_anew: Collection[str]) -> None:
+        super().__init__(self._changed)
+        self._change = change
+        self._made_anew = made_anew
         self.read: set[str] = set()
 
     def __getitem__(self, key: Key) -> Array:
         self.read.add(name_of(key))
         return super().__getitem__(key)
+
+    def _changed(self, key: Key, value: Array) -> Array:
+        name = name_of(key)
+        if name not in self._change:
+            return value
+        change = part(self._change[name], key)
+        if name in self._made_anew and change.dtype == value.dtype:
+            value += change
+            return value
+        return value + change

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.parity import derivative
-from gradparity.parity.norms import norm
+from gradparity.parity.norms import norm, typical_size
 from gradparity.parity.perturbed import Loss
 from gradparity.parity.problem import Problem
 from gradparity.protocol import Array, Batch, HandDerivation, Params
@@ -65,7 +65,7 @@ class _Line(NamedTuple):
 def _other(name: str, gradient: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if name == "loss":
         return np.asarray(gradient)
-    size = norm(gradient) / np.sqrt(max(gradient.size, 1)) or 1.0
+    size = typical_size(np.asarray(gradient))
     return np.asarray(rng.normal(size=gradient.shape) * size)
 
 
@@ -125,7 +125,7 @@ class _Along:
         self._name = name
         self._fed = {other: value for other, value in problem.first.values.items() if other in known}
         self._value = np.asarray(problem.params[name] if name in problem.params else problem.first.values[name])
-        size = norm(self._value) / np.sqrt(max(self._value.size, 1)) or 1.0
+        size = typical_size(self._value)
         self._v = np.asarray(rng.normal(size=self._value.shape) * size)
 
     def fits(self, gradient: Array, upstream: Mapping[str, Array]) -> bool:

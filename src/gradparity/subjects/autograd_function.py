@@ -17,23 +17,28 @@ from gradparity.protocol import Array
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
+from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
 
 SECOND = 0.75
 """The second use is on this much of the arguments, so that what was saved for one use is wrong for the other."""
 
 
-def check_autograd_function(function: Any, reference: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
+def check_autograd_function(
+    function: Any, reference: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1
+) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
     In float64: as it is; with each argument alone needing a gradient (``ctx.needs_input_grad``); on arrays that are
     not contiguous; in a second backward pass; used twice in one graph; with each of several outputs used alone. In
     float32 the limit is measured: how far one unit in the last place of the arguments and of the upstream gradient
-    moves the float64 result. Real arrays are checked, other arguments are passed as they are. Raises UsageError
+    moves the float64 result. With ``order=2`` the derivative of its backward as well, which a backward that leaves
+    the graph gets wrong. Real arrays are checked, other arguments are passed as they are. Raises UsageError
     without PyTorch and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
     ``function`` raises is a disagreement.
     """
     if find_spec("torch") is None:
         raise UsageError("check_autograd_function needs PyTorch, which is not installed: run  pip install torch")
+    require_order(order)
     given = replace(read(reference, arguments), library="torch")
     rng = np.random.default_rng(seed)
     upstream = draw_upstream(evaluate_twice(reference, given), rng)
@@ -45,7 +50,11 @@ def check_autograd_function(function: Any, reference: Callable[..., Any], *argum
     ]
     ways.append(_used_twice(name, apply, reference, given, rng))
     ways.append(posed_in_float32(name, "torch", by_torch, apply, reference, given, upstream, rng))
-    return examine_ways(ways, seed)
+    report = examine_ways(ways, seed)
+    if order == 1:
+        return report
+    rule = gradients_by_torch(apply, given)
+    return and_twice(report, "torch", partial(posed_twice, name, by_torch, rule, reference, given, upstream, rng))
 
 
 def _way(

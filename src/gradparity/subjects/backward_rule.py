@@ -9,7 +9,7 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.parity.budget import DRAWS, ULP, Budgets, budgets_of, nudged
 from gradparity.parity.differences import LossMeasurement
-from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, representable
+from gradparity.parity.problem import Probes, Problem, RuleRaisedError, Subject, Written, representable
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.arguments import Arguments, Arrays
 
@@ -29,6 +29,7 @@ def posed(
     lane: Dtype = "float64",
     budgets: Budgets | None = None,
     measured: Mapping[str, LossMeasurement] | None = None,
+    probes: Callable[[], Probes] | None = None,
     remarks: Sequence[str] | None = None,
 ) -> Problem:
     """Pose one way of asking for a rule's gradients. What ``run`` raises is what is wrong with the rule.
@@ -56,6 +57,7 @@ def posed(
         subjects=(Subject(subject, beside=beside),),
         lanes=(lane,),
         measured=measured or {},
+        probes=probes,
         seeds=frozenset(upstream),
         spelling={**MISSING, **dict(_spellings(given, upstream))},
         remarks=given.notes if remarks is None else tuple(remarks),

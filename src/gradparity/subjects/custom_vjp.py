@@ -17,6 +17,7 @@ from gradparity.protocol import Trace
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
 from gradparity.subjects.machines import by_jax, evaluate_twice
+from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -25,12 +26,13 @@ APART = 1e-3
 
 
 def check_custom_vjp(
-    function: Callable[..., Any], reference: Callable[..., Any], *arguments: Any, seed: int = 0
+    function: Callable[..., Any], reference: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1
 ) -> Report:
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
     In float64 as it is, under ``jax.jit`` and under ``jax.vmap``; and in float32, where the limit is measured: how far
-    one unit in the last place of the arguments and of the upstream gradient moves the float64 result. All but the first
+    one unit in the last place of the arguments and of the upstream gradient moves the float64 result. With ``order=2``
+    the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first
     are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they are. Raises
     UsageError without JAX and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
     ``function`` raises is a disagreement.
@@ -39,6 +41,7 @@ def check_custom_vjp(
         raise UsageError("check_custom_vjp needs JAX, which is not installed: run  pip install 'gradparity[jax]'")
     import jax
 
+    require_order(order)
     given = replace(read(reference, arguments), library="jax")
     rng = np.random.default_rng(seed)
     upstream = draw_upstream(evaluate_twice(reference, given), rng)
@@ -51,7 +54,11 @@ def check_custom_vjp(
 
     ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
     ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
-    return examine_ways(ways, seed)
+    report = examine_ways(ways, seed)
+    if order == 1:
+        return report
+    rule = gradients_by_jax(function, given)
+    return and_twice(report, "jax", partial(posed_twice, name, compiled, rule, reference, given, upstream, rng))
 
 
 def _under_vmap(

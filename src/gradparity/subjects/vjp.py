@@ -1,6 +1,7 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,9 +11,11 @@ from gradparity.errors import UsageError
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import FLOAT64_LIMIT
-from gradparity.parity.norms import relative_error
+from gradparity.parity.norms import norm, relative_error
+from gradparity.parity.probes import probed
+from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
-from gradparity.protocol import Batch, Trace
+from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
@@ -33,11 +36,22 @@ from gradparity.subjects.machines import (
     require_unchanged,
     to_library,
 )
+from gradparity.subjects.second_derivative import (
+    GRADIENTS,
+    and_twice,
+    posed_by_differences,
+    posed_twice,
+    real_leaves,
+    require_order,
+    truth_of,
+    upstream_of_gradients,
+    with_upstream,
+)
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
 
 
-def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
+def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
     Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
@@ -46,9 +60,12 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
     whose arrays the arguments are; ``f`` should be written for that library, or in array-API style for all of them.
 
     JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
-    along random directions always are. Real arrays are checked, other arguments are passed as they are.
+    along random directions always are. With ``order=2`` the derivative of ``vjp`` is compared with that of the rule
+    which a machine makes of ``f``: differentiated by the arguments' library, for NumPy's arrays by differences.
+    Real arrays are checked, other arguments are passed as they are.
     Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
     """
+    require_order(order)
     given = read(f, arguments)
     rng = np.random.default_rng(seed)
     values = evaluate_twice(f, given)
@@ -66,9 +83,36 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         truths,
         own_forward=False,
         measured=_measured(f, given, upstream, rng),
+        probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    return examine(problem, seed)
+    report = examine(problem, seed)
+    return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
+
+
+def _twice(
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
+) -> Problem:
+    name = name_of(vjp)
+
+    def rule(*arguments: Any) -> dict[str, Array]:
+        found = zip(given.names, _per_argument(vjp, given, vjp(*arguments)), strict=True)
+        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
+        real = real_leaves(given, arguments[:-1])
+        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
+
+    if given.library != "numpy":
+        return posed_twice(name, WITNESSES[given.library], rule, f, given, upstream, rng)
+    both, upstream = with_upstream(f, given, upstream), upstream_of_gradients(given, rng)
+    reasons = ["neither JAX nor PyTorch is installed"]
+    for library in filter(find_spec, WITNESSES):
+        try:
+            truth = truth_of(WITNESSES[library], GRADIENTS[library](f, given), both, upstream)
+        except UsageError as error:
+            reasons.append(str(error))
+            continue
+        return posed_by_differences(name, truth, both, upstream, _measured(rule, both, upstream, rng))
+    raise UsageError(reasons[-1])
 
 
 def _by_hand(
@@ -156,3 +200,16 @@ def _measured(
         c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())
 
     return measure(forward, given.real, Batch(None, None), rng, {})
+
+
+def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, seed: int) -> Probes:
+    """Measure the gradient of every real argument entry by entry, as far as that is possible."""
+
+    def loss(change: Mapping[str, Array]) -> Array:
+        y = evaluate(f, given, {name: x + change[name] if name in change else x for name, x in given.real.items()})
+        return sum(np.sum(g * y[name]) for name, g in upstream.items())
+
+    found = probed(loss, given.real, np.random.default_rng(seed)).gradients
+    gradients = {name: each.gradient for name, each in found.items()}
+    accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
+    return Probes(Trace(values, {**upstream, **gradients}), accuracy)

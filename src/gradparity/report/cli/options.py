@@ -31,7 +31,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
 ]
-Data = Annotated[str, typer.Option("--data", help="digits, mnist, fashion_mnist, synthetic, or a .npz or .csv file.")]
+Data = Annotated[
+    str, typer.Option("--data", help="digits, mnist, fashion_mnist, text, synthetic, or a .npz, .csv or .txt file.")
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.")
 ]
