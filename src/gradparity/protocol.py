@@ -292,8 +292,8 @@ class Backend(Protocol):
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy the backend's array to NumPy, dtype kept; waits for it."""
 
-    def optimizer(self, name: str, **hyperparameters: float) -> Any:
-        """Return the optimiser ("sgd", "momentum", "adam"), for ``train_step``.
+    def optimizer(self, name: str, **hyperparameters: Any) -> Any:
+        """Return the optimiser of a name in ``gradparity.optimizers.RULES``, for ``train_step``.
 
         Raises UsageError for an unknown name or hyperparameter, and for one that is out of range.
         """

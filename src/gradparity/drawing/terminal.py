@@ -55,16 +55,19 @@ def said(text: str, style: str = "") -> Text:
     return Text(visible(text), style=style)
 
 
-def progress(counted: bool = False) -> Progress:
-    """Return a progress display on standard error: on a terminal only, and gone when it ends."""
-    errors = Console(stderr=True)
+def progress(counted: bool = False, beside_output: bool = False) -> Progress:
+    """Return a progress display on standard error: on a terminal only, and gone when it ends.
+
+    Where a command prints line by line as it goes, ``beside_output``, it stands below them on standard output.
+    """
+    screen = Console(stderr=not beside_output)
     doing = TextColumn("{task.description}", markup=False)
     shown = (doing, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(
         *(shown if counted else (SpinnerColumn(), doing, TimeElapsedColumn())),
-        console=errors,
+        console=screen,
         transient=True,
-        disable=not errors.is_terminal,
+        disable=not screen.is_terminal,
     )
 
 

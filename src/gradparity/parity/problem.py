@@ -92,6 +92,8 @@ class Problem:
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Line -> where it is made, for a derivation that does not tell when it is run."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""

@@ -23,6 +23,7 @@ TITLES: dict[Kind, str] = {
     "value": "Values, in forward order",
     "gradient": "Gradients, in backward order: each line alone, fed the witness's numbers",
     "whole gradient": "Whole gradients: the backend's own chain from the loss to the parameter",
+    "Hessian-vector product": "Hessian-vector products: how a whole gradient changes along a random direction v",
 }
 PARTS: dict[Dtype, tuple[str, str]] = {
     "float64": ("error", "float64 relative error"),

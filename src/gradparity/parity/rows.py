@@ -7,11 +7,17 @@ from typing import Any, Literal
 from gradparity.drawing import Sign
 from gradparity.protocol import Dtype
 
-Kind = Literal["value", "gradient", "whole gradient"]
+Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
-NAMED: dict[Kind, str] = {"value": "c['{}']", "gradient": "d['{}']", "whole gradient": "∂L/∂{}"}
-"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain."""
+NAMED: dict[Kind, str] = {
+    "value": "c['{}']",
+    "gradient": "d['{}']",
+    "whole gradient": "∂L/∂{}",
+    "Hessian-vector product": "(Hv)['{}']",
+}
+"""How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain, and how
+that changes when all parameters move along a direction v."""
 
 
 @dataclass(frozen=True)

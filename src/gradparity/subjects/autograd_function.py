@@ -16,6 +16,7 @@ from gradparity.parity.report import Report
 from gradparity.protocol import Array
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
+from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
 
@@ -50,7 +51,7 @@ def check_autograd_function(
     ]
     ways.append(_used_twice(name, apply, reference, given, rng))
     ways.append(posed_in_float32(name, "torch", by_torch, apply, reference, given, upstream, rng))
-    report = examine_ways(ways, seed)
+    report = examine_ways([located(way, function.backward, given.names, function.forward) for way in ways], seed)
     if order == 1:
         return report
     rule = gradients_by_torch(apply, given)

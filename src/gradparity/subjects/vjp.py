@@ -27,6 +27,7 @@ from gradparity.subjects.arguments import (
     read,
 )
 from gradparity.subjects.backward_rule import posed, reason
+from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
@@ -86,7 +87,7 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    report = examine(problem, seed)
+    report = examine(located(problem, vjp, given.names, f), seed)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 

@@ -14,6 +14,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    ScheduleName,
     Set,
 )
 
@@ -25,11 +26,13 @@ def check_command(
     n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
     seed: DrawSeed = 0,
+    order: Annotated[int, typer.Option("--order", help="2 compares Hessian-vector products as well.")] = 1,
     steps: Annotated[
         int | None,
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
     ] = None,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
     page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
@@ -50,6 +53,7 @@ def check_command(
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
+    from gradparity.schedules import scheduled
     from gradparity.subjects import specs
 
     options.require_drawable(n, seed)
@@ -60,6 +64,8 @@ def check_command(
     if draws is not None:
         if steps is not None or page is not None:
             raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
+        if order != 1:
+            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
         if settings:
             raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
@@ -70,13 +76,20 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
     if steps is not None:
         training = training_parity(
-            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+            spec,
+            backends=report.backends,
+            steps=steps,
+            optimizer=optimizer,
+            lr=scheduled(schedule, lr, steps),
+            n=n,
+            seed=seed,
+            lanes=lanes,
         )
 
     from gradparity.drawing.terminal import console
