@@ -7,18 +7,17 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from gradparity.models import GRU
-from gradparity.protocol import Batch, Params, Tap
+from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_torch import recurrent
 from gradparity_torch.recurrent import NO_EXTRAS
 
 
 def predict(
-    spec: GRU, params: Params, x: Int[Tensor, "n length"], tap: Tap, extras: Mapping[str, Tensor] = NO_EXTRAS
-) -> Float[Tensor, "n length vocabulary"]:
+    spec: GRU, params: Params, x: Int[Array, "n length"], tap: Tap, extras: Mapping[str, Array] = NO_EXTRAS
+) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
     gates_of_state = spec.convention.gates_of_state
     h = recurrent.start("h0", params, x, extras)
@@ -37,6 +36,6 @@ def predict(
     return recurrent.logits(params, states, tap)
 
 
-def loss(spec: GRU, params: Params, batch: Batch, tap: Tap) -> Float[Tensor, ""]:
+def loss(spec: GRU, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     """Return the cross-entropy of every next token, reduced as the spec says."""
     return recurrent.loss(spec.reduction, predict(spec, params, batch.x, tap, batch.extras), batch.y, tap)

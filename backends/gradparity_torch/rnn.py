@@ -4,17 +4,16 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from gradparity.models import RNN
-from gradparity.protocol import Batch, Params, Tap
+from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_torch import recurrent
 from gradparity_torch.recurrent import NO_EXTRAS
 
 
 def predict(
-    spec: RNN, params: Params, x: Int[Tensor, "n length"], tap: Tap, extras: Mapping[str, Tensor] = NO_EXTRAS
-) -> Float[Tensor, "n length vocabulary"]:
+    spec: RNN, params: Params, x: Int[Array, "n length"], tap: Tap, extras: Mapping[str, Array] = NO_EXTRAS
+) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
     h = recurrent.start("h0", params, x, extras)
     states = []
@@ -25,6 +24,6 @@ def predict(
     return recurrent.logits(params, states, tap)
 
 
-def loss(spec: RNN, params: Params, batch: Batch, tap: Tap) -> Float[Tensor, ""]:
+def loss(spec: RNN, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     """Return the cross-entropy of every next token, reduced as the spec says."""
     return recurrent.loss(spec.reduction, predict(spec, params, batch.x, tap, batch.extras), batch.y, tap)

@@ -171,6 +171,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
         """Their names."""
 
 
+@runtime_checkable
+class PredictsNextTokens(ModelSpec, Protocol):
+    """A spec whose x and y are tokens (n, length), y those that follow: it is trained on a text."""
+
+    @property
+    def next_tokens(self) -> bool:
+        """True."""
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Examples as they lie in memory, NumPy's or a library's own."""

@@ -73,7 +73,7 @@ def backward(
         d["n", t] = d["h", t] * (1 - kept)  # (n, hidden)
         d["candidate", t] = d["n", t] * (1 - c["n", t] ** 2)  # (n, hidden)
         _through_the_reset(p, before, c, d, t, convention)
-        _to_the_products(p, x, before, c, d, t, convention)
+        _to_the_products(x, before, c, d, t, convention)
         to_before = d["h", t] * kept + d["from_h", t] @ p["W_h"].T  # (n, hidden)
         if not convention.reset_after:
             to_before = to_before + d["gated", t] * c["r", t]  # (n, hidden)
@@ -101,7 +101,6 @@ def _through_the_reset(
 
 
 def _to_the_products(
-    p: Any,  # noqa: ARG001
     x: Float[Array, "n length inputs"],
     before: Float[Array, "n hidden"],
     c: Any,
@@ -109,7 +108,7 @@ def _to_the_products(
     t: int,
     convention: Convention,
 ) -> None:
-    xp = namespace(p["W_h"])
+    xp = namespace(before)
     r, u = c["r", t], c["u", t]
     into_x = {"r": d["r", t] * r * (1 - r), "u": d["u", t] * u * (1 - u), "n": d["candidate", t]}  # (n, hidden) each
     into_h = {**into_x, "n": d["candidate", t] * r}

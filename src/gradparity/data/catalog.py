@@ -19,7 +19,7 @@ DATASETS = {
 }
 """Name -> one-line description."""
 
-FILES = {".npz": npz.load, ".csv": csv_file.load, ".txt": lambda path, _: text.load(path)}
+FILES = {".npz": npz.load, ".csv": csv_file.load, ".txt": text.load}
 """Suffix of a user's file -> loader."""
 
 

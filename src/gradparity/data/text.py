@@ -21,7 +21,7 @@ def embedded() -> str:
     return "\n".join(topics[name] for name in sorted(topics))
 
 
-def load(path: Path, window: int = WINDOW) -> Dataset:
+def load(path: Path, seed: int = 0) -> Dataset:  # noqa: ARG001 - a text is split where it stands, not shuffled
     """Load a user's file in UTF-8. Raises UsageError where it is no text, and as ``windows`` does."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -31,7 +31,7 @@ def load(path: Path, window: int = WINDOW) -> Dataset:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
     if "\0" in text:
         raise UsageError(f"'{path}' is no text: it holds a character NUL at {text.index(chr(0))}")
-    return windows(path.name, text, window)
+    return windows(path.name, text)
 
 
 def windows(name: str, text: str, window: int = WINDOW) -> Dataset:

@@ -5,7 +5,7 @@ vocabulary), and the cross-entropy of each next token.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,7 @@ LARGEST = 9
 """Of a random size: what a loop writes is compiled step by step."""
 
 
+@runtime_checkable
 class Recurrent(Protocol):
     """The settings that all of them have."""
 

@@ -47,7 +47,8 @@ def test_attention_is_derived_as_machines_do(
 
 def test_causal_attention_is_that_of_pytorch() -> None:
     q, k, v = np.random.default_rng(0).normal(size=(3, 2, 3, 5, 4))
-    expected = torch.nn.functional.scaled_dot_product_attention(*map(torch.from_numpy, (q, k, v)), is_causal=True)
+    tensors = (torch.from_numpy(q), torch.from_numpy(k), torch.from_numpy(v))
+    expected = torch.nn.functional.scaled_dot_product_attention(*tensors, is_causal=True)
     np.testing.assert_allclose(attention.forward(q, k, v, attention.causal(5, q), {}), expected, rtol=1e-10)
 
 
