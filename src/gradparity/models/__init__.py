@@ -27,6 +27,8 @@ from gradparity.protocol import ModelSpec, PredictsNextTokens
 
 if TYPE_CHECKING:
     from gradparity.models.gru import GRU as GRU
+    from gradparity.models.linear_regression import LinearRegression as LinearRegression
+    from gradparity.models.logistic_regression import LogisticRegression as LogisticRegression
     from gradparity.models.lstm import LSTM as LSTM
     from gradparity.models.mlp import MLP as MLP
     from gradparity.models.rnn import RNN as RNN
