@@ -31,13 +31,13 @@ def token_inputs(rng: np.random.Generator, n: int, length: int, vocabulary: int)
     return unbalanced_labels(rng, n * length, vocabulary).reshape(n, length)
 
 
-def distinct_sizes(rng: np.random.Generator, count: int) -> list[int]:
+def distinct_sizes(rng: np.random.Generator, count: int, largest: int = LARGEST) -> list[int]:
     """Draw so many sizes, all different, for equal ones would hide swapped axes; the last is at least 3.
 
     The last one counts a spec's examples.
     """
     while True:
-        exponents = rng.uniform(np.log2(SMALLEST), np.log2(LARGEST + 1), size=count)
+        exponents = rng.uniform(np.log2(SMALLEST), np.log2(largest + 1), size=count)
         sizes = [int(size) for size in 2**exponents]
         if len(set(sizes)) == count and sizes[-1] >= 3:
             return sizes

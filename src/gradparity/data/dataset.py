@@ -22,6 +22,8 @@ class Dataset:
     """The number of classes, labelled from 0; None for real targets."""
     image_shape: tuple[int, int] | None
     """(height, width) where each row of x is a flattened image."""
+    vocabulary: str = ""
+    """The characters of a text, each at its token: x and y are then tokens (n, window), y those that follow."""
 
     def __post_init__(self) -> None:
         """Make the arrays read-only here; whose they were may still change them."""

@@ -33,7 +33,7 @@ def compare_command(
     model: ModelName = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,
-    data: Data = "digits",
+    data: Data = None,
     data_dir: DataDir = None,
     epochs: EpochCount = 8,
     batch_size: BatchSize = 64,

@@ -31,7 +31,14 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
 ]
-Data = Annotated[str, typer.Option("--data", help="digits, mnist, fashion_mnist, synthetic, or a .npz or .csv file.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="digits, mnist, fashion_mnist, text, synthetic, or a .npz, .csv or .txt file; without it digits, or text "
+        "for a model of the next characters.",
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.")
 ]
@@ -97,14 +104,13 @@ def dtype_of(name: str) -> "Dtype":
 
 
 def load_for(
-    model: str, settings: list[str] | None, data: str, data_dir: Path | None, seed: int
+    model: str, settings: list[str] | None, data: str | None, data_dir: Path | None, seed: int
 ) -> "tuple[RegisteredSpec, Dataset]":
     """Load a data set and fit the model to it; labels become one-hot targets where the model takes real ones."""
     from gradparity.data import load, with_inputs_for, with_real_targets
-    from gradparity.models import require_model, spec_for_data
+    from gradparity.models import data_of, spec_for_data
 
-    require_model(model)
-    dataset = load(data, data_dir=data_dir, seed=seed)
+    dataset = load(data or data_of(model), data_dir=data_dir, seed=seed)
     spec = spec_for_data(model, dataset, settings or [])
     if spec.real_targets:
         dataset = with_real_targets(dataset)
