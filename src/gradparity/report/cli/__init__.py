@@ -14,6 +14,7 @@ from gradparity.report.cli.check import check_command
 from gradparity.report.cli.compare import compare_command
 from gradparity.report.cli.explain import explain_command
 from gradparity.report.cli.lists import backends, data, models
+from gradparity.report.cli.trace import trace_command
 from gradparity.report.cli.train import train_command
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ def _options(
     pass
 
 
-for command in (compare_command, check_command, explain_command, train_command, models, backends, data):
+for command in (compare_command, check_command, explain_command, train_command, trace_command, models, backends, data):
     app.command(command.__name__.removesuffix("_command"))(command)
 app.add_typer(exercise.app, name="exercise")
 

@@ -1,7 +1,7 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from gradparity.report.cli.options import (
     ScheduleName,
     Set,
 )
+
+if TYPE_CHECKING:
+    from gradparity.parity.report import Report
+    from gradparity.protocol import ModelSpec
 
 
 def check_command(
@@ -46,6 +50,12 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", metavar="FILE", help="Check the trace that another program wrote, as gradparity trace does."
+        ),
+    ] = None,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
@@ -62,12 +72,9 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        if steps is not None or page is not None:
-            raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
-        if order != 1:
-            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
-        if settings:
-            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
+        asked = {"--steps": steps, "--report": page, "--set": settings, "--against": against}
+        for option in [name for name, value in asked.items() if value] + ["--order"] * (order != 1):
+            raise UsageError(f"a sweep only compares gradients of models it draws: leave out {option} or --draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
@@ -76,7 +83,10 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+    if against is None:
+        report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+    else:
+        report = _against(against, spec, n, seed, alone=(backends, steps) == (None, None) and order == 1)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
@@ -105,3 +115,12 @@ def check_command(
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
     raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)
+
+
+def _against(path: Path, spec: "ModelSpec", n: int, seed: int, alone: bool) -> "Report":
+    from gradparity.errors import UsageError
+    from gradparity.subjects import traced
+
+    if not alone:
+        raise UsageError("--against checks what a file holds: leave out --backends, --steps and --order")
+    return traced.against(path, spec, n=n, seed=seed)

@@ -76,7 +76,7 @@ def test_without_steps_nothing_is_trained(gradparity, tmp_path: Path) -> None:  
     ("arguments", "says"),
     [
         (["--steps", "0"], "--steps must be at least 1, got 0"),
-        (["--steps", "5", "--draws", "3"], "a sweep neither trains nor makes a page"),
+        (["--steps", "5", "--draws", "3"], "a sweep only compares gradients of models it draws: leave out --steps"),
         (["--report", "no/such/folder/out.html"], "the folder of the output .* does not exist"),
         (["--steps", "50", "--lr", "1e300", "--dtype", "float64"], r"training diverges.* at step \d+: lower --lr"),
         (["--steps", "5", "--optimizer", "sdg"], "unknown optimizer 'sdg'.*did you mean 'sgd'"),
