@@ -64,6 +64,8 @@ class Trace:
     """The intermediates, in the order in which the forward pass named them."""
     gradients: dict[str, np.ndarray]
     """dL/d(name) of every intermediate and every parameter."""
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    """The largest ‖error‖₂ that a gradient may have which is measured; one that is computed is not named."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
     @property
     def prediction_extras(self) -> tuple[str, ...]:
         """Their names."""
+
+
+@runtime_checkable
+class TellsOneClass(ModelSpec, Protocol):
+    """A spec that predicts one logit, above 0 for the examples of one class."""
+
+    @property
+    def positive(self) -> int:
+        """The label of that class."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,18 @@ from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset
 from gradparity.errors import UsageError
-from gradparity.protocol import Backend, Batch, Dtype, Examples, KeepsStatistics, Model, ModelSpec, Params, TrainStep
+from gradparity.protocol import (
+    Backend,
+    Batch,
+    Dtype,
+    Examples,
+    KeepsStatistics,
+    Model,
+    ModelSpec,
+    Params,
+    TellsOneClass,
+    TrainStep,
+)
 from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
 
@@ -170,12 +181,14 @@ def _to_numpy(backend: Backend, named: Params) -> dict[str, np.ndarray]:
 def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> float | None:
     """Return the share of examples whose largest output is at their label; None for real targets.
 
-    One-hot targets count as labels.
+    One-hot targets count as labels. Where the model tells one class from the others, its logit's sign is what counts.
     """
     labels = labels_of(batch.y)
     if labels is None:
         return None
     outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
+    if isinstance(model.spec, TellsOneClass):
+        return float(np.mean((outputs[:, 0] > 0) == (labels == model.spec.positive)))
     return float(np.mean(outputs.argmax(axis=1) == labels))
 
 

@@ -1,10 +1,12 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradparity.errors import UsageError
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
     Backends,
@@ -20,7 +22,7 @@ from gradparity.report.cli.options import (
 
 if TYPE_CHECKING:
     from gradparity.parity.report import Report
-    from gradparity.protocol import ModelSpec
+    from gradparity.parity.training_parity import TrainingParity
 
 
 def check_command(
@@ -56,15 +58,22 @@ def check_command(
             "--against", metavar="FILE", help="Check the trace that another program wrote, as gradparity trace does."
         ),
     ] = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
+    ] = None,
+    loss: Annotated[
+        str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
+    ] = "",
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
-    from gradparity.errors import UsageError
-    from gradparity.output import require_writable, write_json, write_text
+    from gradparity.drawing.terminal import progress
+    from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
-    from gradparity.subjects import specs
+    from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -72,12 +81,19 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        asked = {"--steps": steps, "--report": page, "--set": settings, "--against": against}
-        for option in [name for name, value in asked.items() if value] + ["--order"] * (order != 1):
-            raise UsageError(f"a sweep only compares gradients of models it draws: leave out {option} or --draws")
+        others = {"--steps": steps, "--report": page, "--set": settings, "--against": against, "--order": order - 1}
+        _require_none(others, "a sweep only compares gradients of models it draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
+    if plain.is_plain(model):
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay, "--against": against}
+        _require_none(others, f"{model} is plain code, which is checked as it stands")
+        with progress() as doing:
+            doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
+            code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
+        raise typer.Exit(_shown(code, None, json, page))
+    _require_none({"--names": owners, "--loss": loss}, f"{model} is a model, which is no plain code")
     if replay is not None:
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
@@ -86,7 +102,10 @@ def check_command(
     if against is None:
         report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
     else:
-        report = _against(against, spec, n, seed, alone=(backends, steps) == (None, None) and order == 1)
+        _require_none(
+            {"--backends": backends, "--steps": steps, "--order": order - 1}, f"{against} is all that is checked"
+        )
+        report = traced.against(against, spec, n=n, seed=seed)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
@@ -102,7 +121,13 @@ def check_command(
             lanes=lanes,
         )
 
+    raise typer.Exit(_shown(report, training, json, page))
+
+
+def _shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+    """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
+    from gradparity.output import write_json, write_text
 
     console.print(report)
     if training is not None:
@@ -114,13 +139,11 @@ def check_command(
 
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
-    raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)
+    return 0 if report.agrees and (training is None or training.agrees) else 1
 
 
-def _against(path: Path, spec: "ModelSpec", n: int, seed: int, alone: bool) -> "Report":
-    from gradparity.errors import UsageError
-    from gradparity.subjects import traced
-
-    if not alone:
-        raise UsageError("--against checks what a file holds: leave out --backends, --steps and --order")
-    return traced.against(path, spec, n=n, seed=seed)
+def _require_none(asked: Mapping[str, object], why: str) -> None:
+    """Raise UsageError where an option was given that means nothing here."""
+    for option, value in asked.items():
+        if value:
+            raise UsageError(f"{why}: leave out {option}")
