@@ -61,18 +61,23 @@ def availability(name: str) -> Availability:
 
 
 def witnesses_among(chosen: Sequence[Backend]) -> list[Backend]:
-    """Return those that differentiate by machine; where none does, one that is installed. Raises UsageError."""
+    """Return what ``machines_among`` does. Raises UsageError where there is none."""
+    machines = machines_among(chosen)
+    if not machines:
+        raise UsageError(
+            "training is compared with a backend that differentiates by machine, and none is installed: run  "
+            "pip install 'gradparity[jax]'  or  pip install 'gradparity[torch]'; gradparity check needs none"
+        )
+    return machines
+
+
+def machines_among(chosen: Sequence[Backend]) -> list[Backend]:
+    """Return those that differentiate by machine; where none does, one that is installed, if any is."""
     machines = [b for b in chosen if b.differentiation == "machine"]
     if machines:
         return machines
     loaded = [availability(name).backend for name in names()]
-    others = [b for b in loaded if b is not None and b.differentiation == "machine"]
-    if not others:
-        raise UsageError(
-            "a check needs a backend that differentiates by machine, and none is installed: "
-            "run  pip install 'gradparity[jax]'  or  pip install 'gradparity[torch]'"
-        )
-    return others[:1]
+    return [b for b in loaded if b is not None and b.differentiation == "machine"][:1]
 
 
 def installed() -> list[str]:

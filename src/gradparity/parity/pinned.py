@@ -58,7 +58,7 @@ def pinned(
         name: np.asarray(gradient + (moved[name] - own[name])) if name in own else gradient
         for name, gradient in truth.gradients.items()
     }
-    return Trace(truth.values, gradients)
+    return replace(truth, gradients=gradients)
 
 
 def _gradients(

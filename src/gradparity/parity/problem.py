@@ -5,7 +5,7 @@ poses them; everything in ``parity`` reads them and asks nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -154,7 +154,7 @@ def in_order(trace: Trace, spec: ModelSpec) -> Trace:
     names = [line.name for line in spec.derivation if line.name in trace.gradients]
     declared = (*spec.param_shapes, *trace.values)
     names += [name for name in declared if name in trace.gradients and name not in names]
-    return Trace(trace.values, {name: trace.gradients[name] for name in names})
+    return replace(trace, gradients={name: trace.gradients[name] for name in names})
 
 
 def of_params(trace: Trace, params: Params) -> dict[str, np.ndarray]:

@@ -105,7 +105,7 @@ def test_what_is_no_whole_file_is_refused(trace: Path, tmp_path: Path) -> None:
         ("", "", []),
         ("(k == y[i])) / n", "(k == y[i]))", ["d['logits']"]),
         ("db[k] += d", "db[k] = d", ["d['b']"]),
-        ("z = b[k]", "z = 0", ["c['logits']"]),
+        ("z = b[k]", "z = -b[k]", ["c['logits']"]),
     ],
 )
 def test_a_program_in_c_is_checked_line_by_line(tmp_path: Path, right: str, wrong: str, finds: list[str]) -> None:
