@@ -57,8 +57,7 @@ def rows_of(problem: Problem) -> list[Row]:
 
 def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[Row]:
     """Run a subject's own chain once in a lane, and its lines beside each witness."""
-    known = problem.truths.get(subject.name) if lane == "float64" else None
-    chain = known or (subject.chain(lane) if subject.chain else None)
+    chain = subject.chain(lane) if subject.chain else None
     written = None
     for witness, truth in problem.truths.items():
         if witness == subject.name:

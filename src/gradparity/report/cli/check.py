@@ -1,12 +1,11 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from gradparity.errors import UsageError
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
     Backends,
@@ -23,6 +22,32 @@ from gradparity.report.cli.options import (
 if TYPE_CHECKING:
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+
+SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
+REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
+TRACED = ("backends", "dtype", "steps", "order", "draws", "replay")
+
+
+class CheckCommand(TyperCommand):
+    """``gradparity check``, which refuses an option that would change nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments. Raises UsageError for an option without the one it belongs to."""
+        rest = super().parse_args(ctx, args)
+        if ctx.params["draws"] is None:
+            options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
+        else:
+            rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
+            options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
+        if ctx.params["steps"] is None:
+            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
+        if ctx.params["replay"] is not None:
+            options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
+        if ctx.params["against"] is not None:
+            options.refuse_given(
+                ctx, "has no use with --against, which checks what a file holds: leave it out", *TRACED
+            )
+        return rest
 
 
 def check_command(
@@ -53,10 +78,7 @@ def check_command(
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
     against: Annotated[
-        Path | None,
-        typer.Option(
-            "--against", metavar="FILE", help="Check the trace that another program wrote, as gradparity trace does."
-        ),
+        Path | None, typer.Option("--against", metavar="FILE", help="Check a trace that another program wrote.")
     ] = None,
     owners: Annotated[
         list[str] | None,
@@ -69,6 +91,7 @@ def check_command(
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
     from gradparity.drawing.terminal import progress
+    from gradparity.errors import UsageError
     from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
@@ -81,31 +104,30 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        others = {"--steps": steps, "--report": page, "--set": settings, "--against": against, "--order": order - 1}
-        _require_none(others, "a sweep only compares gradients of models it draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
     if plain.is_plain(model):
         others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay, "--against": against}
-        _require_none(others, f"{model} is plain code, which is checked as it stands")
+        given = [option for option, value in others.items() if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
         with progress() as doing:
             doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
             code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
         raise typer.Exit(_shown(code, None, json, page))
-    _require_none({"--names": owners, "--loss": loss}, f"{model} is a model, which is no plain code")
+    if owners or loss:
+        raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     if replay is not None:
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    if against is None:
-        report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
-    else:
-        _require_none(
-            {"--backends": backends, "--steps": steps, "--order": order - 1}, f"{against} is all that is checked"
-        )
-        report = traced.against(against, spec, n=n, seed=seed)
+    report = (
+        specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+        if against is None
+        else traced.against(against, spec, n=n, seed=seed)
+    )
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
@@ -140,10 +162,3 @@ def _shown(report: "Report", training: "TrainingParity | None", json: Path | Non
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
     return 0 if report.agrees and (training is None or training.agrees) else 1
-
-
-def _require_none(asked: Mapping[str, object], why: str) -> None:
-    """Raise UsageError where an option was given that means nothing here."""
-    for option, value in asked.items():
-        if value:
-            raise UsageError(f"{why}: leave out {option}")
