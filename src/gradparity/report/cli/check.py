@@ -44,9 +44,7 @@ class CheckCommand(TyperCommand):
         if ctx.params["replay"] is not None:
             options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
         if ctx.params["against"] is not None:
-            options.refuse_given(
-                ctx, "has no use with --against, which checks what a file holds: leave it out", *TRACED
-            )
+            options.refuse_given(ctx, "has no use with --against, which checks a file: leave it out", *TRACED)
         return rest
 
 

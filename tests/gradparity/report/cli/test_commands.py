@@ -157,7 +157,7 @@ BAD = [
     (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
     (
         ["check", "--order", "2", "--draws", "3"],
-        "a sweep only compares gradients of models it draws: leave out --order",
+        "--order has no use in a sweep",
     ),
     (["check", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["train", "--lr", "nan"], "--lr must be finite and above 0, got nan"),
