@@ -57,8 +57,7 @@ def rows_of(problem: Problem) -> list[Row]:
 
 def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[Row]:
     """Run a subject's own chain once in a lane, and its lines beside each witness."""
-    known = problem.truths.get(subject.name) if lane == "float64" else None
-    chain = known or (subject.chain(lane) if subject.chain else None)
+    chain = subject.chain(lane) if subject.chain else None
     written = None
     for witness, truth in problem.truths.items():
         if witness == subject.name:
@@ -190,7 +189,7 @@ def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
     probes = problem.probes()
     if row.line not in probes.accuracy:
         return replace(row, place=problem.places.get(row.line, ""))
-    judge = Judge(row.backend, row.witness, row.lane, probes.trace, {})
+    judge = Judge(row.backend, row.witness, "float64", probes.trace, {})
     exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
     return replace(_diagnosed(problem, judge, written, exact), limit=row.limit)
 

@@ -99,7 +99,7 @@ def pose(
         n=len(batch.x),
         truths=seen.truths,
         budgets=seen.budgets(params, batch, rng) if "float32" in lanes else {},
-        subjects=tuple(subject(b, spec, params, batch, kinks) for b in chosen),
+        subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
         hand=None if by_hand is None else by_hand.derivation,
@@ -129,11 +129,17 @@ def _line_of(hand: HandDerivation, symbol: str) -> str:
     return calling_line(hand.forward if symbol == "c" else hand.backward)
 
 
-def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
-    """Return a backend's model as what is checked."""
+def subject(
+    backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any, known: Trace | None
+) -> Subject:
+    """Return a backend's model as what is checked; ``known`` is its trace in float64, where it is a witness."""
 
     def chain(lane: Dtype) -> Trace:
-        return own_chain(backend.model(spec, lane), params, batch, kinks)
+        model = backend.model(spec, lane)
+        if lane == "float64":
+            trace = known or own_chain(model, params, batch, kinks)
+            return with_training_gradients(backend, model, trace, params, batch)
+        return own_chain(model, params, batch, kinks)
 
     def beside(lane: Dtype, truth: Trace) -> Any:
         hand = backend.model(spec, lane).derivation
@@ -154,6 +160,14 @@ def own_chain(model: Model, params: Params, batch: Batch, kinks: Any) -> Trace:
         return trace
     values = {name: value for name, value in trace.values.items() if name in kinks}
     return Trace(values, of_params(trace, params))
+
+
+def with_training_gradients(backend: Backend, model: Model, trace: Trace, params: Params, batch: Batch) -> Trace:
+    """Put what training takes, the answer of ``value_and_grad``, in the place of what the trace tells of it."""
+    loss, gradients = model.value_and_grad(params, batch)
+    told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
+    kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
+    return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
 
 
 @contextmanager
