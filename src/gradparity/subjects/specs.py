@@ -12,6 +12,7 @@ from gradparity import registry
 from gradparity.errors import UsageError, unknown
 from gradparity.parity.beside import run_beside
 from gradparity.parity.budget import error_budgets
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import measure, measure_jointly
 from gradparity.parity.examine import examine
 from gradparity.parity.kinks import kinks_of
@@ -20,6 +21,7 @@ from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
+from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
@@ -118,7 +120,19 @@ def pose(
         batch=batch,
         measured=measured,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rule=_rule(spec, hand, chosen, params, batch),
     )
+
+
+def _rule(
+    spec: ModelSpec, hand: HandDerivation | None, chosen: Sequence[Backend], params: Params, batch: Batch
+) -> Rule | None:
+    """Return a model file's backward pass as what may be edited and run again on NumPy's arrays."""
+    if hand is None or not isinstance(spec, UserModel):
+        return None
+    numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
+    run = partial(run_beside, hand, numpy, "float64", params, batch)
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
 
 
 def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
