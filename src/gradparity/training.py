@@ -13,7 +13,7 @@ import numpy as np
 
 from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
-from gradparity.data import Dataset
+from gradparity.data import Dataset, with_inputs_for
 from gradparity.errors import UsageError
 from gradparity.protocol import (
     Backend,
@@ -90,6 +90,7 @@ def train(
 
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
+    dataset = with_inputs_for(dataset, spec)
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
     step = model.train_step(rule_of(backend, dataset, settings))

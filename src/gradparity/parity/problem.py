@@ -11,10 +11,12 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from gradparity.parity.budget import Budgets
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
+from gradparity.runtime import read_only
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
 
@@ -94,6 +96,8 @@ class Problem:
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Line -> where it is made, for a derivation that does not tell when it is run."""
+    rule: Rule | None = None
+    """The backward rule's own code, where it can be edited and run again to find what its author meant."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""
@@ -139,8 +143,8 @@ def draw(
 
 
 def representable(a: np.ndarray) -> np.ndarray:
-    """Round to float32 and back, so that both lanes see the same numbers."""
-    return a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a
+    """Round to float32 and back, so that both lanes see the same numbers, which nobody may change."""
+    return read_only(a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a)
 
 
 def given_in(batch: Batch) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError, unknown
 from gradparity.parity.beside import run_beside
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
@@ -18,6 +19,7 @@ from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
+from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
@@ -91,6 +93,7 @@ def pose(
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
     by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    hand = None if by_hand is None else by_hand.derivation
     seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
     return Problem(
         name=spec.name,
@@ -99,15 +102,27 @@ def pose(
         n=len(batch.x),
         truths=seen.truths,
         budgets=seen.budgets(params, batch, rng) if "float32" in lanes else {},
-        subjects=tuple(subject(b, spec, params, batch, kinks) for b in chosen),
+        subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
-        hand=None if by_hand is None else by_hand.derivation,
+        hand=hand,
         batch=batch,
         measured=seen.measured,
         remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rule=_rule(spec, hand, chosen, params, batch),
     )
+
+
+def _rule(
+    spec: ModelSpec, hand: HandDerivation | None, chosen: Sequence[Backend], params: Params, batch: Batch
+) -> Rule | None:
+    """Return a model file's backward pass as what may be edited and run again on NumPy's arrays."""
+    if hand is None or not isinstance(spec, UserModel):
+        return None
+    numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
+    run = partial(run_beside, hand, numpy, "float64", params, batch)
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
 
 
 def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
@@ -129,11 +144,17 @@ def _line_of(hand: HandDerivation, symbol: str) -> str:
     return calling_line(hand.forward if symbol == "c" else hand.backward)
 
 
-def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
-    """Return a backend's model as what is checked."""
+def subject(
+    backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any, known: Trace | None
+) -> Subject:
+    """Return a backend's model as what is checked; ``known`` is its trace in float64, where it is a witness."""
 
     def chain(lane: Dtype) -> Trace:
-        return own_chain(backend.model(spec, lane), params, batch, kinks)
+        model = backend.model(spec, lane)
+        if lane == "float64":
+            trace = known or own_chain(model, params, batch, kinks)
+            return with_training_gradients(backend, model, trace, params, batch)
+        return own_chain(model, params, batch, kinks)
 
     def beside(lane: Dtype, truth: Trace) -> Any:
         hand = backend.model(spec, lane).derivation
@@ -154,6 +175,14 @@ def own_chain(model: Model, params: Params, batch: Batch, kinks: Any) -> Trace:
         return trace
     values = {name: value for name, value in trace.values.items() if name in kinks}
     return Trace(values, of_params(trace, params))
+
+
+def with_training_gradients(backend: Backend, model: Model, trace: Trace, params: Params, batch: Batch) -> Trace:
+    """Put what training takes, the answer of ``value_and_grad``, in the place of what the trace tells of it."""
+    loss, gradients = model.value_and_grad(params, batch)
+    told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
+    kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
+    return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
 
 
 @contextmanager
