@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
-from gradparity.parity.judge import Judge
+from gradparity.parity.judge import TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
@@ -19,9 +19,6 @@ from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
 from gradparity.parity.rule import no_rules
 from gradparity.protocol import Dtype, Trace
-
-TOO_LOOSE = 0.5
-"""A limit above this would let a gradient pass that is half of what it should be."""
 
 
 def examine(problem: Problem, seed: int) -> Report:
@@ -63,7 +60,7 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
     for witness, truth in problem.truths.items():
         if witness == subject.name:
             continue
-        judge = Judge(subject.name, witness, lane, truth, problem.budgets)
+        judge = Judge(subject.name, witness, lane, truth, problem.budgets, problem.rtol)
         if subject.beside is not None:
             try:
                 written = subject.beside(lane, truth)
@@ -164,13 +161,23 @@ def _against_differences(
     for kind, gradients in judged.items():
         for name, gradient in gradients.items():
             if name in problem.measured and problem.measured[name].directions:
-                yield _difference_row(subject.name, kind, problem.measured[name], gradient)
+                yield _difference_row(subject.name, kind, problem.measured[name], gradient, problem.rtol)
 
 
-def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray) -> Row:
+def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray, rtol: float) -> Row:
     found, shape = agreement_with(measured, gradient), measured.directions[0].v.shape
     note = "" if gradient.shape == shape else f"shape {gradient.shape}, should be {shape}"
-    return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)
+    return Row(
+        measured.name,
+        kind,
+        subject,
+        DIFFERENCES,
+        "float64",
+        found.error,
+        max(found.limit, rtol),
+        note,
+        slope=found.slope,
+    )
 
 
 def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from gradparity import registry
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.beside import run_beside
 from gradparity.parity.budget import error_budgets
 from gradparity.parity.differences import measure, measure_jointly
 from gradparity.parity.examine import examine
+from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, in_order, of_params
 from gradparity.parity.report import Report
@@ -34,18 +35,20 @@ def check(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
 ) -> Report:
     """Compare every named value and gradient of a model, derived by hand and by machine, at random parameters.
 
     ``model`` is a spec, the name of a built-in model, a file (``my_model.py`` or ``my_model.py:Name``), or a module,
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
-    and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn.
+    and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn. A relative
+    error below ``rtol`` agrees whatever the limit is.
     Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
     """
     spec = spec_of(model)
     with in_words(spec):
-        return examine(pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes), seed)
+        return examine(pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol), seed)
 
 
 def spec_of(model: Any, settings: Sequence[str] = ()) -> ModelSpec:
@@ -71,6 +74,7 @@ def pose(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     differences: bool = True,
 ) -> Problem:
     """Draw parameters and examples, trace the witnesses there, and measure what rounding does.
@@ -78,7 +82,9 @@ def pose(
     Without ``differences`` the loss itself is not asked. Raises UsageError as ``check`` does.
     """
     names = registry.installed() if backends is None else backends
-    _require_some(names, lanes)
+    require_some("backends", names, registry.names())
+    require_some("lanes", lanes, LANES)
+    require_rtol(rtol)
     rng = np.random.default_rng(seed)
     params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
     if isinstance(spec, UserModel):
@@ -108,16 +114,8 @@ def pose(
         batch=batch,
         measured=measured,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rtol=rtol,
     )
-
-
-def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
-    for what, given, known in (("backends", names, registry.names), ("lanes", lanes, lambda: LANES)):
-        if isinstance(given, str) or not given:
-            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known())}")
-    for lane in lanes:
-        if lane not in LANES:
-            raise unknown("lane", str(lane), LANES)
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:

@@ -1,18 +1,22 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.drawing.words import listing
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.differences import LossMeasurement, measure
-from gradparity.parity.examine import examine
+from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
+from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
-from gradparity.protocol import Batch, Trace
+from gradparity.protocol import Array, Batch, Dtype, Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
@@ -22,86 +26,175 @@ from gradparity.subjects.arguments import (
     leaves_of,
     name_of,
     read,
+    require_callable,
 )
-from gradparity.subjects.backward_rule import posed, reason
+from gradparity.subjects.backward_rule import none_note, posed, posed_in_float32, reason
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
+    changed_in_place,
     evaluate,
     evaluate_twice,
     in_float64,
-    require_unchanged,
     to_library,
 )
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
 
 
-def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0) -> Report:
+def check_vjp(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Dtype] = ("float64",),
+    constant: Collection[str] | None = None,
+    rtol: float = 0.0,
+) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
     Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
     is arranged like the latter, with None for an output of whole numbers. ``vjp`` returns one gradient per argument,
-    arranged like it, None for what has none. Both run in float64 on arrays of the library
-    whose arrays the arguments are; ``f`` should be written for that library, or in array-API style for all of them.
+    arranged like it, None for what has none. Both run on arrays of the library whose arrays the arguments are; ``f``
+    should be written for that library, or in array-API style for all of them. What ``f`` or ``vjp`` change in place
+    they change in copies, and a remark says so.
 
-    JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
-    along random directions always are. Real arrays are checked, other arguments are passed as they are.
+    JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; in float64, differences of
+    ``f`` along random directions always are. Real arrays are checked, other arguments are passed as they are.
+    ``lanes`` may ask for "float32" too, ``constant`` names the arguments without a gradient (by default those for
+    which ``vjp`` returns None), and a relative error below ``rtol`` agrees whatever the limit is.
     Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
     """
-    given = read(f, arguments)
-    rng = np.random.default_rng(seed)
-    values = evaluate_twice(f, given)
-    upstream = draw_upstream(values, rng)
-    gradients, notes = _by_hand(f, vjp, given, upstream)
-    given = given.with_real_floats([name for name in gradients if name not in given.real])
-    notes = [*given.notes, *notes]
-    truths = dict(_witnesses(f, given, values, upstream, notes))
-    problem = posed(
+    require_some("lanes", lanes, LANES)
+    require_callable("f", f, arguments)
+    require_callable("vjp", vjp, arguments, "dy")
+    given = read(f, arguments, constant)
+    values, changes = evaluate_twice(f, given)
+    upstream = draw_upstream(values, np.random.default_rng(seed))
+    rule = _by_hand(f, vjp, given, upstream)
+    given, notes = _asked_for(given, rule, name_of(vjp))
+    notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
+    problem = partial(_posed, f, vjp, given, values, upstream, seed, rtol)
+    ways = [problem(notes)] if "float64" in lanes else []
+    if "float32" in lanes:
+        ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
+    return examine_ways(ways, seed)
+
+
+def _posed(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    values: Arrays,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
+    notes: Sequence[str] = (),
+) -> Problem:
+    def run(given: Arguments, upstream: Arrays) -> Trace:
+        return Trace({}, _by_hand(f, vjp, given, upstream).gradients)
+
+    remarks = list(notes)
+    truths = dict(_witnesses(f, given, values, upstream, remarks))
+    return posed(
         name_of(f),
         name_of(vjp),
-        lambda: Trace(values, gradients),
+        run,
         given,
         upstream,
-        truths,
+        {witness: partial(WITNESSES[witness], f) for witness in truths},
+        truths=truths,
         own_forward=False,
-        measured=_measured(f, given, upstream, rng),
-        remarks=notes,
+        measured=_measured(f, given, upstream, np.random.default_rng(seed)),
+        remarks=remarks,
+        rtol=rtol,
+        code=(f, vjp),
+        again=partial(_posed, f, vjp, given, values, upstream, seed, rtol),
     )
-    return examine(problem, seed)
+
+
+def _in_float32(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    values: Arrays,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
+) -> Iterator[Problem]:
+    """Pose the rule in float32 beside the first machine that can judge. Raises UsageError where there is none."""
+
+    def run(given: Arguments, upstream: Arrays) -> Trace:
+        return Trace({}, _by_hand(f, vjp, given, upstream, "float32").gradients)
+
+    notes: list[str] = []
+    witness = next((name for name, _ in _witnesses(f, given, values, upstream, notes)), None)
+    if witness is None:
+        raise UsageError(f"lanes: float32 needs JAX or PyTorch as a witness: {'; '.join(notes) or 'none is installed'}")
+    by = (witness, partial(WITNESSES[witness], f))
+    rng = np.random.default_rng(seed)
+    yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
+
+
+class _Returned(NamedTuple):
+    """What a rule gives, by path."""
+
+    gradients: Arrays
+    """A Python float for which it gives something is there."""
+    none: list[str]
+    """For what it gives None."""
+    changes: list[str]
+    """What it changes in place, in words."""
 
 
 def _by_hand(
-    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
-) -> tuple[Arrays, list[str]]:
-    """Return the gradients that the rule gives, by path, and what is to be said besides.
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, dtype: Dtype = "float64"
+) -> _Returned:
+    with in_float64() if dtype == "float64" else nullcontext():
+        convert = to_library(given)
 
-    An array for which it gives None is absent; a Python float for which it gives something is there.
-    """
-    with in_float64():
-        native = to_library(given)
-        xs = {path: native(x) for path, x in given.real.items()}
+        def native(a: np.ndarray) -> Array:
+            return convert(a.astype(dtype) if a.dtype.kind == "f" else a)
+
+        y = f(*given.filled({}, native))
+        xs = {path: native(x) for path, x in given.floats.items()}
         dy = {path: native(g) for path, g in upstream.items()}
-        y = f(*given.filled(xs, native))
         returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
-        require_unchanged(name_of(vjp), given.real, xs, "float64")
-    notes = [
-        f"{name_of(vjp)} changes the upstream gradient of {path} in place: a caller that still needs it gets another"
-        for path, g in upstream.items()
-        if not np.array_equal(as_numpy(dy[path]), g)
-    ]
+    changes = [*changed_in_place(given.floats, xs)] if dtype == "float64" else []
+    changes += [f"the upstream gradient of {y}" for y in changed_in_place(upstream, dy)] if dtype == "float64" else []
     gradients: Arrays = {}
+    none: list[str] = []
     for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
         known = leaves_of(name, value)
-        for path, leaf in ({} if gradient is None else leaves_of(name, gradient)).items():
-            if leaf is not None and path not in known:
+        for path, leaf in (dict.fromkeys(known) if gradient is None else leaves_of(name, gradient)).items():
+            if path not in known and leaf is not None:
                 raise UsageError(
                     f"{name_of(vjp)} returns a gradient of {path}, and there is no such argument: arrange the gradient "
                     f"of {name} like {name} itself, {', '.join(known)}"
                 )
-            if leaf is not None and (path in given.real or isinstance(known[path], float)):
+            if leaf is None:
+                none.append(path)
+            elif path in given.real or (isinstance(known[path], float) and path not in given.constant):
                 gradients[path] = as_numpy(leaf)
-    return gradients, notes
+    return _Returned(gradients, none, changes)
+
+
+def _asked_for(given: Arguments, rule: _Returned, name: str) -> tuple[Arguments, list[str]]:
+    """Return the arguments whose gradient is checked, and what is to be said besides.
+
+    A rule that returns None says that there is none: believed, unless the user said which arguments are constant.
+    """
+    given = given.with_real_floats([path for path in rule.gradients if path not in given.real])
+    notes = [
+        *given.notes,
+        *(f"{name} changes {what} in place: a caller that still needs it finds other numbers" for what in rule.changes),
+    ]
+    without = [path for path in rule.none if path in given.real]
+    if not without or given.stated:
+        return given, notes
+    if len(without) == len(given.real):
+        raise UsageError(f"{name} must return a gradient of {listing(without)}, got None for each")
+    return given.without(without), [*notes, none_note(name, without)]
 
 
 def _per_argument(vjp: Callable[..., Any], given: Arguments, returned: Any) -> Sequence[Any]:
