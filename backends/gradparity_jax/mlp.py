@@ -1,6 +1,7 @@
 """The multilayer perceptron as a JAX user writes it: ``jax.grad`` derives the backward pass."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +9,17 @@ import optax
 from jaxtyping import Float
 
 from gradparity.models import MLP
+from gradparity.operations import entrywise
 from gradparity.protocol import Array, Batch, Params, Tap
 
 ACTIVATION: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,  # its derivative at 0 is 0; that of jnp.maximum(z, 0) is 1/2
+    "leaky_relu": lambda z: jnp.where(z > 0, z, entrywise.LEAK * z),  # that of jax.nn has derivative 1 at 0
     "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid,
+    "silu": jax.nn.silu,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "gelu_tanh": jax.nn.gelu,
     "identity": lambda z: z,
 }
 LOSS_PER_EXAMPLE: dict[str, Callable[[Array, Array], Array]] = {

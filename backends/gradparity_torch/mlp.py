@@ -1,6 +1,7 @@
 """The multilayer perceptron as a PyTorch user writes it; gradparity.models.MLP states the conventions."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -8,12 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from gradparity.models import MLP
+from gradparity.operations import entrywise
 from gradparity.protocol import Array, Batch, Params, Tap
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
+    "leaky_relu": partial(F.leaky_relu, negative_slope=entrywise.LEAK),
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "identity": lambda z: z,
 }
 

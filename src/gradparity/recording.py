@@ -91,7 +91,9 @@ class Recorder(UserDict[str, Array]):
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
     ``name``. A name that the witness does not have is read as it was written. ``seed`` is readable from the start.
-    ``inspect`` is given each name and value before it is recorded, and may refuse it.
+    ``inspect`` is given each name and value before it is recorded, and may refuse it. ``follow`` is given each value
+    that is written whole, and the witness's: it may put that into the same array, for the local variables that hold
+    it, and returns what was written. ``shares[name]`` are the values that ``add`` was given, in order.
 
     Raises UsageError when a name is written twice, or read before it is written, or when an array is of another
     library than the witness's.
@@ -103,13 +105,15 @@ class Recorder(UserDict[str, Array]):
         witness: Mapping[str, Array],
         seed: str | None = None,
         inspect: Callable[[str, Array], None] | None = None,
+        follow: Callable[[Array, Array], Array] = lambda value, _: value,
     ) -> None:
         super().__init__()
         self._symbol = symbol
         self._witness = witness
         self._seed = seed
         self._inspect = inspect
-        self._sums: set[str] = set()
+        self._follow = follow
+        self.shares: dict[str, list[Array]] = {}
         self._pending: tuple[str, ...] = ()
         self.reads: dict[str, tuple[str, ...]] = {}
 
@@ -126,19 +130,21 @@ class Recorder(UserDict[str, Array]):
         if name in self:
             fix = self._about_sums(name) or "; a new value gets a new name, and += and -= write too"
             raise UsageError(f"{self._symbol}['{name}'] is written twice: a name is written once{fix}")
-        self._record(name, value, value)
+        self._record(name, value)
+        self.data[name] = self._follow(value, self._witness[name]) if name in self._witness else value
 
     def add(self, name: str, value: Array) -> None:
         """Add one use's share to what is written."""
-        if name in self and name not in self._sums:
+        if name in self and name not in self.shares:
             raise UsageError(
                 f"{self._symbol}['{name}'] is written and then added to: "
                 f"write every share with {self._symbol}.add('{name}', value)"
             )
-        self._sums.add(name)
-        self._record(name, value, self.data[name] + value if name in self else value)
+        self._record(name, value)
+        self.shares.setdefault(name, []).append(value)
+        self.data[name] = self.data[name] + value if name in self else value
 
-    def _record(self, name: str, value: Array, total: Array) -> None:
+    def _record(self, name: str, value: Array) -> None:
         expected = library_of(self._witness.get(name, value))
         if library_of(value) not in (expected, "builtins"):
             raise UsageError(
@@ -147,7 +153,6 @@ class Recorder(UserDict[str, Array]):
             )
         if self._inspect is not None:
             self._inspect(name, value)
-        self.data[name] = total
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 

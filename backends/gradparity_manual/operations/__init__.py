@@ -6,12 +6,14 @@ gradient of its input it returns, for the model to write under the input's name.
 style, and takes complex numbers forward: a check measures the loss by complex steps.
 """
 
+import importlib
 from types import ModuleType
 
 from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from gradparity.protocol import Array
+from gradparity.recording import library_of
 
 
 def namespace(array: Array) -> ModuleType:
@@ -22,6 +24,19 @@ def namespace(array: Array) -> ModuleType:
 
 
 _BY_TYPE: dict[type, ModuleType] = {}
+
+
+def special(array: Array) -> ModuleType:
+    """Return the module in which an array's library has ``erf``, which the array API lacks."""
+    return importlib.import_module(_SPECIAL[library_of(array)])
+
+
+_SPECIAL = {
+    "numpy": "scipy.special",
+    "jax": "jax.scipy.special",
+    "torch": "torch.special",
+    "autograd": "autograd.scipy.special",
+}
 
 
 def summed_over_rows(x: Float[Array, "*n width"]) -> Float[Array, " width"]:

@@ -1,12 +1,17 @@
-"""Functions that act on each entry alone, φ, and their local derivatives φ'(z), which may be written with a = φ(z)."""
+"""Functions that act on each entry alone, φ, and their local derivatives φ'(z), which may be written with a = φ(z).
 
+Source of GELU and SiLU: D. Hendrycks and K. Gimpel (2016), arXiv:1606.08415.
+"""
+
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxtyping import Float, Inexact
 
+from gradparity.operations.entrywise import CUBIC, LEAK
 from gradparity.protocol import Array
-from gradparity_manual.operations import namespace
+from gradparity_manual.operations import namespace, special
 
 
 def forward(phi: str, z: Inexact[Array, "*shape"], c: Any) -> Inexact[Array, "*shape"]:
@@ -69,9 +74,68 @@ def identity_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) ->
     return namespace(z).ones_like(z)
 
 
+def leaky_relu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """z above 0, LEAK · z below."""
+    return namespace(z).where(z > 0, z, LEAK * z)
+
+
+def leaky_relu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """1 above 0; LEAK below, and at the kink z = 0."""
+    above = namespace(z).astype(z > 0, z.dtype)
+    return above + LEAK * (1 - above)
+
+
+def silu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """z σ(z)."""
+    return z * sigmoid(z)
+
+
+def silu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """σ(z) + a (1 − σ(z)): the product rule, and σ' = σ (1 − σ)."""
+    s = sigmoid(z)
+    return s + a * (1 - s)
+
+
+def gelu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """z Φ(z), where Φ is the distribution of a standard normal number."""
+    return z * normal_distribution(z)
+
+
+def gelu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """Φ(z) + z Φ'(z): Φ' is the normal density."""
+    density = namespace(z).exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return normal_distribution(z) + z * density
+
+
+def normal_distribution(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """Φ(z)."""
+    return (1 + special(z).erf(z / math.sqrt(2))) / 2
+
+
+def gelu_tanh(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """z (1 + T(z)) / 2, where T(z) = tanh(√(2/π) (z + CUBIC z³)) stands for 2Φ(z) − 1."""
+    return z * (1 + namespace(z).tanh(cubic(z))) / 2
+
+
+def gelu_tanh_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+    """(1 + T + z (1 − T²) · slope of what T is the tanh of) / 2."""
+    t = namespace(z).tanh(cubic(z))
+    slope = math.sqrt(2 / math.pi) * (1 + 3 * CUBIC * z * z)
+    return (1 + t + z * (1 - t * t) * slope) / 2
+
+
+def cubic(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """√(2/π) (z + CUBIC z³)."""
+    return math.sqrt(2 / math.pi) * (z + CUBIC * z * z * z)
+
+
 FUNCTIONS = {
     "relu": Entrywise(relu, relu_derivative),
+    "leaky_relu": Entrywise(leaky_relu, leaky_relu_derivative),
     "tanh": Entrywise(tanh, tanh_derivative),
     "sigmoid": Entrywise(sigmoid, sigmoid_derivative),
+    "silu": Entrywise(silu, silu_derivative),
+    "gelu": Entrywise(gelu, gelu_derivative),
+    "gelu_tanh": Entrywise(gelu_tanh, gelu_tanh_derivative),
     "identity": Entrywise(identity, identity_derivative),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from gradparity.exercise.catalog import Exercise
 from gradparity.exercise.problem import given
 from gradparity.exercise.process import Wrong
 from gradparity.exercise.symptom import symptom
+from gradparity.parity.beside import FollowLocals
 from gradparity.parity.examine import evidence_on, judged_lines
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
 from gradparity.parity.norms import relative_error
@@ -74,7 +76,10 @@ def _answer(learner: UserModel, problem: Problem) -> _Answer:
     def note(name: str, _: Array) -> None:
         found.places.setdefault(name, calling_line(learner.hand.backward))
 
-    d = Recorder("d", problem.first.gradients, seed="loss", inspect=note)
+    x, y, extras = problem.batch
+    used = [*problem.params.values(), *problem.first.gradients.values(), *c.values(), x, y, *extras.values()]
+    follow = FollowLocals([ref(array) for array in used if isinstance(array, np.ndarray)])
+    d = Recorder("d", problem.first.gradients, seed="loss", inspect=note, follow=follow)
     try:
         learner.hand.backward(problem.params, problem.batch, c, d)
     except UsageError as error:

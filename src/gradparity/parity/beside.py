@@ -1,6 +1,8 @@
 """A hand derivation run beside a witness: each line gets the witness's numbers, so errors do not cascade."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -29,34 +31,77 @@ def run_beside(
 
     p = {name: native(value) for name, value in params.items()}
     own_batch = batch.map(native)
-    places: dict[str, str] = {}
+    places: dict[str, list[str]] = {}
 
     def note(symbol: str) -> Callable[[str, Array], None]:
         def inspect(name: str, _: Array) -> None:
             if locate is not None:
-                places[f"{symbol}['{name}']"] = locate(symbol)
+                places.setdefault(f"{symbol}['{name}']", []).append(locate(symbol))
 
         return inspect
 
-    c = Recorder("c", _Converted(truth.values, native), inspect=note("c"))
-    d = Recorder("d", _Converted(truth.gradients, native), seed="loss", inspect=note("d"))
+    given = [ref(array) for array in (*p.values(), own_batch.x, own_batch.y, *own_batch.extras.values())]
+    values, gradients = _Converted(truth.values, native, given), _Converted(truth.gradients, native, given)
+    c = Recorder("c", values, inspect=note("c"))
+    d = Recorder("d", gradients, seed="loss", inspect=note("d"), follow=FollowLocals(given))
     hand.forward(p, own_batch, c)
     hand.backward(p, own_batch, c, d)
-    values, gradients = (
-        {name: backend.to_numpy(value) for name, value in recorder.written().items()} for recorder in (c, d)
+    return Written(
+        {name: backend.to_numpy(value) for name, value in c.written().items()},
+        {name: backend.to_numpy(value) for name, value in d.written().items()},
+        c.reads,
+        d.reads,
+        places,
+        {name: [backend.to_numpy(share) for share in shares] for name, shares in d.shares.items()},
     )
-    return Written(values, gradients, c.reads, d.reads, places)
+
+
+class FollowLocals:
+    """Puts the witness's gradient into the array that was written to ``d``, where it lies.
+
+    A derivation that goes on with its local variable, ``d["y"] = dy; d["V"] = h.T @ dy``, is so fed the right number
+    as if it read ``d["y"]`` back. An array that may be a part of what was ``given`` stays as it is, and whatever is
+    not NumPy's: JAX's arrays cannot be changed.
+    """
+
+    def __init__(self, given: list[ref[Any]]) -> None:
+        self._given = given
+        self._written: list[tuple[Array, Array]] = []
+        """Arrays and what they held: one array may be written under two names."""
+
+    def __call__(self, value: Array, right: Array) -> Array:
+        """Return what the array held when it was written."""
+        before = next((held for array, held in self._written if array is value), None)
+        if before is not None:
+            return before
+        if not isinstance(value, np.ndarray) or not value.flags.writeable or value.shape != right.shape:
+            return value
+        others = (each() for each in self._given)
+        if any(isinstance(other, np.ndarray) and np.may_share_memory(value, other) for other in others):
+            return value
+        held = value.copy()
+        self._written.append((value, held))
+        value[...] = right
+        return held
 
 
 class _Converted(Mapping[str, Array]):
-    """A witness's arrays, each copied to another library when it is read: a large model's do not all lie twice."""
+    """A witness's arrays, each copied to another library when it is read: a large model's do not all lie twice.
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], native: Callable[[np.ndarray], Array]) -> None:
+    A copy is then among what was ``given``, as long as somebody holds it.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, np.ndarray], native: Callable[[np.ndarray], Array], given: list[ref[Any]]
+    ) -> None:
         self._arrays = arrays
         self._native = native
+        self._given = given
 
     def __getitem__(self, name: str) -> Array:
-        return self._native(self._arrays[name])
+        array = self._native(self._arrays[name])
+        self._given.append(ref(array))
+        return array
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
-from gradparity.parity.judge import TOO_LOOSE, Judge
+from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
@@ -126,7 +126,8 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     if row.agrees:
         return row
     why = diagnose(evidence_on(problem, judge, written, row))
-    place = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", "")
+    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", ())
+    place = ", ".join(dict.fromkeys(places))
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
 
@@ -161,7 +162,8 @@ def _against_differences(
     for kind, gradients in judged.items():
         for name, gradient in gradients.items():
             if name in problem.measured and problem.measured[name].directions:
-                yield _difference_row(subject.name, kind, problem.measured[name], gradient, problem.rtol)
+                row = _difference_row(subject.name, kind, problem.measured[name], gradient, problem.rtol)
+                yield row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row)
 
 
 def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray, rtol: float) -> Row:
@@ -178,6 +180,19 @@ def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradien
         note,
         slope=found.slope,
     )
+
+
+def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
+    """Say why a line that only differences have judged is wrong: by its gradient, measured entry by entry."""
+    if problem.probes is None or problem.truths:
+        return row
+    probes = problem.probes()
+    if row.line not in probes.accuracy:
+        return row
+    judge = Judge(row.backend, row.witness, row.lane, probes.trace, {})
+    exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
+    diagnosis = _diagnosed(problem, judge, written, exact).diagnosis
+    return replace(row, note=problem.spelled(row.note), diagnosis=diagnosis)
 
 
 def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:

@@ -4,7 +4,7 @@ Whatever is checked becomes one: a model, a model file, a function and its backw
 poses them; everything in ``parity`` reads them and asks nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -35,8 +35,18 @@ class Written(NamedTuple):
     value_reads: Mapping[str, tuple[str, ...]]
     """Line -> the names that it was computed from."""
     gradient_reads: Mapping[str, tuple[str, ...]]
-    places: Mapping[str, str] = {}
-    """``c['name']`` or ``d['name']`` -> where it is written, as far as known."""
+    places: Mapping[str, Sequence[str]] = {}
+    """``c['name']`` or ``d['name']`` -> where it is written, share by share, as far as known."""
+    shares: Mapping[str, Sequence[np.ndarray]] = {}
+    """Gradient -> the values of which it was summed, one for each place."""
+
+
+class Probes(NamedTuple):
+    """What was measured entry by entry: a witness that is as exact as it says."""
+
+    trace: Trace
+    accuracy: Mapping[str, float]
+    """Gradient -> the largest relative error that it may have."""
 
 
 class RuleRaisedError(Exception):
@@ -81,6 +91,8 @@ class Problem:
     """What it is run on; empty where there is none."""
     measured: Mapping[str, LossMeasurement] = field(default_factory=dict)
     """What the loss itself says, without autodiff."""
+    probes: Callable[[], Probes] | None = None
+    """Measures every gradient entry by entry without a machine, where nothing else can tell why one is wrong."""
     seeds: frozenset[str] = frozenset({"loss"})
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""
     spelling: Mapping[str, str] = field(default_factory=dict)

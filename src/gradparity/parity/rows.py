@@ -92,16 +92,32 @@ def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def consequences(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows of whole gradients that disagree where a line of the same backend is wrong by itself."""
+    """Return the rows that disagree only because a line of the same backend is wrong by itself.
+
+    They are those of whole gradients; and, where a rule is also asked in another way, "Rule in a second backward
+    pass", those of the lines that are wrong however it is asked.
+    """
     found = disagreements(rows)
-    wrong = {row.backend for row in found if row.kind != "whole gradient"}
-    return tuple(row for row in found if row.kind == "whole gradient" and row.backend in wrong)
+    alone = [row for row in found if row.kind != "whole gradient"]
+    backends = {row.backend for row in alone}
+    return tuple(
+        row
+        for row in found
+        if (row.backend in backends and row.kind == "whole gradient")
+        or any(_asked_otherwise(row, other) for other in alone)
+    )
+
+
+def _asked_otherwise(row: Row, as_it_is: Row) -> bool:
+    """Whether a row is of another way of asking for a line that is wrong as it is; of values, any speaks for all."""
+    same_line = row.line == as_it_is.line or row.kind == "value"
+    return row.kind == as_it_is.kind and same_line and row.backend.startswith(f"{as_it_is.backend} ")
 
 
 def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Return a row for each wrong line of each backend, in float64 where that shows it, without the consequences.
 
-    What is wrong with a rule in the same way however it is asked is told once.
+    Gradients come in backward order: the culprit stands before what it may have spoilt.
     """
     found = disagreements(rows)
     follow = set(consequences(found))
@@ -109,14 +125,14 @@ def findings(rows: Iterable[Row]) -> tuple[Row, ...]:
     for row in sorted(found, key=lambda row: row.lane != "float64"):
         if row not in follow:
             first.setdefault((row.backend, row.kind, row.line), row)
-    told = [row for row in found if row in first.values()]
-    return tuple(row for i, row in enumerate(told) if not any(_says_the_same(row, before) for before in told[:i]))
+    told = [row for row in found if row in set(first.values())]
 
+    def order(row: Row) -> tuple[int, bool, int]:
+        forward = row.kind == "value"
+        return backends.index(row.backend), not forward, told.index(row) * (1 if forward else -1)
 
-def _says_the_same(row: Row, before: Row) -> bool:
-    """Whether a rule that is wrong as it is was also asked in another way, "Rule in a second backward pass"."""
-    same = (row.kind, row.line, row.diagnosis) == (before.kind, before.line, before.diagnosis)
-    return same and bool(row.diagnosis) and row.backend.startswith(f"{before.backend} ")
+    backends = list(dict.fromkeys(row.backend for row in told))
+    return tuple(sorted(told, key=order))
 
 
 def smallest_visible_bugs(rows: Iterable[Row]) -> dict[tuple[Kind, str], float]:

@@ -17,6 +17,7 @@ from gradparity.protocol import Array, Dtype
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read, require_callable
 from gradparity.subjects.backward_rule import Differentiate, none_note, posed, posed_in_float32
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
+from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
 
 SECOND = 0.75
 """The second use is on this much of the arguments, so that what was saved for one use is wrong for the other."""
@@ -36,20 +37,25 @@ def check_autograd_function(
     ways: Sequence[str] = WAYS,
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
+    order: int = 1,
 ) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
     In float64, in each of ``ways``: "plain", as it is; "alone", with each argument alone needing a gradient
     (``ctx.needs_input_grad``); "non-contiguous"; "repeated", in a second backward pass; "twice", used twice in one
     graph; "unused", with each of several outputs used alone. In float32 the limit is measured: how far one unit in the
-    last place of the arguments and of the upstream gradient moves the float64 result. Real arrays are checked, other
-    arguments are passed as they are. ``constant`` names those without a gradient: by default, where tensors are passed
-    of which some require a gradient, the others, else those for which ``function`` returns None. A relative error below
-    ``rtol`` agrees whatever the limit is. Raises UsageError without PyTorch and for arguments or outputs that cannot be
-    checked, and what ``reference`` raises; what ``function`` raises is a disagreement.
+    last place of the arguments and of the upstream gradient moves the float64 result. With ``order=2`` the derivative
+    of its backward as well, which a backward that leaves the graph gets wrong.
+
+    Real arrays are checked, other arguments are passed as they are. ``constant`` names those without a gradient: by
+    default, where tensors are passed of which some require a gradient, the others, else those for which ``function``
+    returns None. A relative error below ``rtol`` agrees whatever the limit is. Raises UsageError without PyTorch and
+    for arguments or outputs that cannot be checked, and what ``reference`` raises; what ``function`` raises is a
+    disagreement.
     """
     if find_spec("torch") is None:
         raise UsageError("check_autograd_function needs PyTorch, which is not installed: run  pip install torch")
+    require_order(order)
     require_some("lanes", lanes, LANES)
     require_some("ways", ways, WAYS)
     _require_function(function)
@@ -91,7 +97,11 @@ def check_autograd_function(
         problems.append(
             posed_in_float32(name, name, partial(apply, dtype="float32"), given, upstream, witness, rng, rtol=rtol)
         )
-    return examine_ways(problems, seed)
+    report = examine_ways(problems, seed)
+    if order == 1:
+        return report
+    rule = gradients_by_torch(function.apply, given)
+    return and_twice(report, "torch", partial(posed_twice, name, by_torch, rule, reference, given, upstream, rng))
 
 
 Uses: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -10,7 +10,7 @@ from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
 from gradparity.parity.budget import DRAWS, ULP, Budgets, budgets_of, nudged
 from gradparity.parity.differences import LossMeasurement
-from gradparity.parity.problem import Changed, Problem, RuleRaisedError, Subject, Written, representable
+from gradparity.parity.problem import Changed, Probes, Problem, RuleRaisedError, Subject, Written, representable
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.arguments import Arguments, Arrays
 
@@ -35,6 +35,7 @@ def posed(
     lane: Dtype = "float64",
     budgets: Budgets | None = None,
     measured: Mapping[str, LossMeasurement] | None = None,
+    probes: Callable[[], Probes] | None = None,
     remarks: Sequence[str] | None = None,
     rtol: float = 0.0,
     code: tuple[Callable[..., Any], ...] = (),
@@ -73,6 +74,7 @@ def posed(
         subjects=(Subject(subject, beside=beside, changed=elsewhere(run)),),
         lanes=(lane,),
         measured=measured or {},
+        probes=probes,
         seeds=frozenset(upstream),
         spelling={**MISSING, **dict(_spellings(given, upstream))},
         remarks=given.notes if remarks is None else tuple(remarks),

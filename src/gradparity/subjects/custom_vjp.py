@@ -28,6 +28,7 @@ from gradparity.subjects.arguments import (
 )
 from gradparity.subjects.backward_rule import changed, none_note, posed, posed_in_float32
 from gradparity.subjects.machines import by_jax, evaluate_twice
+from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -49,12 +50,14 @@ def check_custom_vjp(
     ways: Sequence[str] = WAYS,
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
+    order: int = 1,
 ) -> Report:
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
     In float64, in each of ``ways``: "plain", as it is, and under "jit" and "vmap"; and in float32, where the limit is
     measured: how far one unit in the last place of the arguments and of the upstream gradient moves the float64 result.
-    All but the first are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they
+    With ``order=2`` the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the
+    first are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they
     are. ``constant`` names those without a gradient, by default those for which the rule returns None. A relative error
     below ``rtol`` agrees whatever the limit is. Raises UsageError without JAX and for arguments or outputs that cannot
     be checked, and what ``reference`` raises; what ``function`` raises is a disagreement.
@@ -63,6 +66,7 @@ def check_custom_vjp(
         raise UsageError("check_custom_vjp needs JAX, which is not installed: run  pip install 'gradparity[jax]'")
     import jax
 
+    require_order(order)
     require_some("lanes", lanes, LANES)
     require_some("ways", ways, WAYS)
     require_callable("function", function, arguments)
@@ -101,7 +105,11 @@ def check_custom_vjp(
     problems = [way(which) for which in by_way if which in ways] if "float64" in lanes else []
     if "float32" in lanes:
         problems.append(_in_float32(name, compiled, function, reference, given, values, upstream, rng, rtol))
-    return examine_ways(problems, seed)
+    report = examine_ways(problems, seed)
+    if order == 1:
+        return report
+    rule = gradients_by_jax(function, given)
+    return and_twice(report, "jax", partial(posed_twice, name, compiled, rule, reference, given, upstream, rng))
 
 
 def _in_float32(

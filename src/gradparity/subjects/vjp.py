@@ -1,42 +1,48 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from gradparity.drawing.words import listing
 from gradparity.errors import UsageError, require_some
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
-from gradparity.parity.norms import relative_error
-from gradparity.parity.problem import LANES, Problem
+from gradparity.parity.norms import norm, relative_error
+from gradparity.parity.probes import probed
+from gradparity.parity.problem import LANES, Probes, Problem
 from gradparity.parity.report import Report
 from gradparity.protocol import Array, Batch, Dtype, Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
-    arranged_like,
-    as_numpy,
     draw_upstream,
     leaves_of,
     name_of,
     read,
     require_callable,
 )
-from gradparity.subjects.backward_rule import none_note, posed, posed_in_float32, reason
+from gradparity.subjects.backward_rule import posed, posed_in_float32, reason
+from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
-    changed_in_place,
     evaluate,
     evaluate_twice,
-    in_float64,
-    to_library,
+)
+from gradparity.subjects.second_derivative import (
+    GRADIENTS,
+    and_twice,
+    posed_by_differences,
+    posed_twice,
+    real_leaves,
+    require_order,
+    truth_of,
+    upstream_of_gradients,
+    with_upstream,
 )
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
@@ -50,6 +56,7 @@ def check_vjp(
     lanes: Sequence[Dtype] = ("float64",),
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
+    order: int = 1,
 ) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
@@ -62,23 +69,28 @@ def check_vjp(
     JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; in float64, differences of
     ``f`` along random directions always are. Real arrays are checked, other arguments are passed as they are.
     ``lanes`` may ask for "float32" too, ``constant`` names the arguments without a gradient (by default those for
-    which ``vjp`` returns None), and a relative error below ``rtol`` agrees whatever the limit is.
+    which ``vjp`` returns None), and a relative error below ``rtol`` agrees whatever the limit is. With ``order=2`` the
+    derivative of ``vjp`` is compared with that of the rule which a machine makes of ``f``: differentiated by the
+    arguments' library, for NumPy's arrays by differences.
     Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
     """
+    require_order(order)
     require_some("lanes", lanes, LANES)
     require_callable("f", f, arguments)
     require_callable("vjp", vjp, arguments, "dy")
     given = read(f, arguments, constant)
     values, changes = evaluate_twice(f, given)
     upstream = draw_upstream(values, np.random.default_rng(seed))
-    rule = _by_hand(f, vjp, given, upstream)
-    given, notes = _asked_for(given, rule, name_of(vjp))
+    rule = by_hand(f, vjp, given, upstream)
+    given, notes = asked_for(given, rule, name_of(vjp))
     notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
     problem = partial(_posed, f, vjp, given, values, upstream, seed, rtol)
     ways = [problem(notes)] if "float64" in lanes else []
     if "float32" in lanes:
         ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
-    return examine_ways(ways, seed)
+    report = examine_ways(ways, seed)
+    rng = np.random.default_rng(seed)
+    return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 
 def _posed(
@@ -92,7 +104,7 @@ def _posed(
     notes: Sequence[str] = (),
 ) -> Problem:
     def run(given: Arguments, upstream: Arrays) -> Trace:
-        return Trace({}, _by_hand(f, vjp, given, upstream).gradients)
+        return Trace({}, by_hand(f, vjp, given, upstream).gradients)
 
     remarks = list(notes)
     truths = dict(_witnesses(f, given, values, upstream, remarks))
@@ -106,6 +118,7 @@ def _posed(
         truths=truths,
         own_forward=False,
         measured=_measured(f, given, upstream, np.random.default_rng(seed)),
+        probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=remarks,
         rtol=rtol,
         code=(f, vjp),
@@ -125,7 +138,7 @@ def _in_float32(
     """Pose the rule in float32 beside the first machine that can judge. Raises UsageError where there is none."""
 
     def run(given: Arguments, upstream: Arrays) -> Trace:
-        return Trace({}, _by_hand(f, vjp, given, upstream, "float32").gradients)
+        return Trace({}, by_hand(f, vjp, given, upstream, "float32").gradients)
 
     notes: list[str] = []
     witness = next((name for name, _ in _witnesses(f, given, values, upstream, notes)), None)
@@ -136,78 +149,29 @@ def _in_float32(
     yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
 
 
-class _Returned(NamedTuple):
-    """What a rule gives, by path."""
+def _twice(
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
+) -> Problem:
+    name = name_of(vjp)
 
-    gradients: Arrays
-    """A Python float for which it gives something is there."""
-    none: list[str]
-    """For what it gives None."""
-    changes: list[str]
-    """What it changes in place, in words."""
+    def rule(*arguments: Any) -> dict[str, Array]:
+        found = zip(given.names, per_argument(vjp, given, vjp(*arguments)), strict=True)
+        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
+        real = real_leaves(given, arguments[:-1])
+        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
 
-
-def _by_hand(
-    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, dtype: Dtype = "float64"
-) -> _Returned:
-    with in_float64() if dtype == "float64" else nullcontext():
-        convert = to_library(given)
-
-        def native(a: np.ndarray) -> Array:
-            return convert(a.astype(dtype) if a.dtype.kind == "f" else a)
-
-        y = f(*given.filled({}, native))
-        xs = {path: native(x) for path, x in given.floats.items()}
-        dy = {path: native(g) for path, g in upstream.items()}
-        returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
-    changes = [*changed_in_place(given.floats, xs)] if dtype == "float64" else []
-    changes += [f"the upstream gradient of {y}" for y in changed_in_place(upstream, dy)] if dtype == "float64" else []
-    gradients: Arrays = {}
-    none: list[str] = []
-    for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
-        known = leaves_of(name, value)
-        for path, leaf in (dict.fromkeys(known) if gradient is None else leaves_of(name, gradient)).items():
-            if path not in known and leaf is not None:
-                raise UsageError(
-                    f"{name_of(vjp)} returns a gradient of {path}, and there is no such argument: arrange the gradient "
-                    f"of {name} like {name} itself, {', '.join(known)}"
-                )
-            if leaf is None:
-                none.append(path)
-            elif path in given.real or (isinstance(known[path], float) and path not in given.constant):
-                gradients[path] = as_numpy(leaf)
-    return _Returned(gradients, none, changes)
-
-
-def _asked_for(given: Arguments, rule: _Returned, name: str) -> tuple[Arguments, list[str]]:
-    """Return the arguments whose gradient is checked, and what is to be said besides.
-
-    A rule that returns None says that there is none: believed, unless the user said which arguments are constant.
-    """
-    given = given.with_real_floats([path for path in rule.gradients if path not in given.real])
-    notes = [
-        *given.notes,
-        *(f"{name} changes {what} in place: a caller that still needs it finds other numbers" for what in rule.changes),
-    ]
-    without = [path for path in rule.none if path in given.real]
-    if not without or given.stated:
-        return given, notes
-    if len(without) == len(given.real):
-        raise UsageError(f"{name} must return a gradient of {listing(without)}, got None for each")
-    return given.without(without), [*notes, none_note(name, without)]
-
-
-def _per_argument(vjp: Callable[..., Any], given: Arguments, returned: Any) -> Sequence[Any]:
-    """Return one gradient, or a tree of them, for each argument. Raises UsageError for another number."""
-    one_tree = len(given.names) == 1 and isinstance(given.values[0], tuple | list)
-    alone = one_tree and not (isinstance(returned, tuple) and len(returned) == 1)
-    gradients = returned if isinstance(returned, tuple | list) and not alone else (returned,)
-    if len(gradients) != len(given.names):
-        raise UsageError(
-            f"{name_of(vjp)} must return one gradient per argument, ({', '.join(f'd{name}' for name in given.names)}), "
-            f"got {len(gradients)}: return None for an argument without a gradient"
-        )
-    return gradients
+    if given.library != "numpy":
+        return posed_twice(name, WITNESSES[given.library], rule, f, given, upstream, rng)
+    both, upstream = with_upstream(f, given, upstream), upstream_of_gradients(given, rng)
+    reasons = ["neither JAX nor PyTorch is installed"]
+    for library in filter(find_spec, WITNESSES):
+        try:
+            truth = truth_of(WITNESSES[library], GRADIENTS[library](f, given), both, upstream)
+        except UsageError as error:
+            reasons.append(str(error))
+            continue
+        return posed_by_differences(name, truth, both, upstream, _measured(rule, both, upstream, rng))
+    raise UsageError(reasons[-1])
 
 
 def _witnesses(
@@ -249,3 +213,16 @@ def _measured(
         c["loss"] = sum(np.sum(g * y[name]) for name, g in upstream.items())
 
     return measure(forward, given.real, Batch(None, None), rng, {})
+
+
+def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, seed: int) -> Probes:
+    """Measure the gradient of every real argument entry by entry, as far as that is possible."""
+
+    def loss(change: Mapping[str, Array]) -> Array:
+        y = evaluate(f, given, {name: x + change[name] if name in change else x for name, x in given.real.items()})
+        return sum(np.sum(g * y[name]) for name, g in upstream.items())
+
+    found = probed(loss, given.real, np.random.default_rng(seed)).gradients
+    gradients = {name: each.gradient for name, each in found.items()}
+    accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
+    return Probes(Trace(values, {**upstream, **gradients}), accuracy)

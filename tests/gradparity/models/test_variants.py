@@ -3,7 +3,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from gradparity.models import MLP, RegisteredSpec, SoftmaxRegression, SpecClass, names, require_model
+from gradparity.models import SoftmaxRegression, names, require_model
 
 
 @pytest.mark.parametrize("model", names())
@@ -22,12 +22,9 @@ def test_every_setting_that_changes_the_mathematics_varies(model: str) -> None:
     assert fixed == {name for name in drawn[0] if name.startswith("init_")}
 
 
-def test_the_draws_of_earlier_sweeps_are_the_same_still() -> None:
-    def drawn(cls: SpecClass, index: int) -> tuple[RegisteredSpec, int]:
-        return cls.draw(np.random.default_rng([0, index]))
-
-    assert drawn(SoftmaxRegression, 0) == (SoftmaxRegression(2, 59, weight_decay=0.6070291399914127), 89)
-    assert drawn(MLP, 1) == (MLP((20, 56, 107, 2), "tanh", "identity", "squared_error", "mean"), 5)
+def test_a_draw_is_the_same_on_every_machine() -> None:
+    drawn = SoftmaxRegression.draw(np.random.default_rng([0, 0]))
+    assert drawn == (SoftmaxRegression(2, 59, weight_decay=0.6070291399914127), 89)
 
 
 @pytest.mark.parametrize("model", names())

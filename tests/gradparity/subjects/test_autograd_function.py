@@ -84,7 +84,9 @@ def test_a_wrong_gradient_disagrees_in_every_way_and_the_other_in_none(factor: f
         dx, dw = right_backward(ctx, dy)
         return dx, factor * dw
 
-    assert failing(check(function(backward))) == everywhere("w")
+    report = check(function(backward))
+    assert failing(report) == everywhere("w")
+    assert [(row.backend, row.line) for row in report.findings] == [("Mine", "w")]
 
 
 def test_a_wrong_value_is_told_from_a_wrong_gradient() -> None:
@@ -93,6 +95,7 @@ def test_a_wrong_value_is_told_from_a_wrong_gradient() -> None:
 
     report = check(function(right_backward, forward))
     assert {row.kind for row in report.disagreements} == {"value"}
+    assert [row.line for row in report.findings] == ["output"], "that it is wrong in a second use follows"
 
 
 def test_a_gradient_given_only_together_with_another_is_found() -> None:

@@ -53,6 +53,18 @@ def test_a_pair_is_told_what_is_wrong(mistake: tuple[Callable[..., Any], str]) -
     assert f"\n{says}" in str(raised.value)
 
 
+def test_a_pair_that_no_machine_differentiates_is_told_as_well(mistake: tuple[Callable[..., Any], str]) -> None:
+    def affine_in_numpy(x: Any, w: Any, b: Any) -> Any:
+        return np.array(x) @ np.array(w) + np.array(b)
+
+    rule, says = mistake
+    report = check_vjp(affine_in_numpy, lambda x, w, _, dy: rule(x, w, dy), X, W, B)
+    assert report.witnesses == ("differences",)
+    with pytest.raises(AssertionError) as raised:
+        report.assert_ok()
+    assert f"\n{says}" in str(raised.value)
+
+
 def test_a_function_of_pytorch_is_told_what_is_wrong(mistake: tuple[Callable[..., Any], str]) -> None:
     torch = pytest.importorskip("torch")
     rule, says = mistake

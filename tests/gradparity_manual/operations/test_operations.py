@@ -10,9 +10,8 @@ from hypothesis.extra.numpy import arrays
 import gradparity_manual.operations as hand
 from gradparity import operations
 from gradparity.recording import Gradients, View
-from gradparity_manual.operations import affine, cross_entropy, embedding, entrywise, squares
+from gradparity_manual.operations import cross_entropy, embedding, squares
 from gradparity_manual.operations.cross_entropy import log_sum_exp, one_hot, softmax
-from gradparity_manual.operations.entrywise import FUNCTIONS
 
 tables = arrays(
     np.float64,
@@ -61,36 +60,6 @@ def test_one_hot_has_the_shape_and_dtype_of_its_model() -> None:
     assert hot.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@given(z=st.floats(-20, 20).filter(lambda z: abs(z) > 2 * STEP))
-def test_the_local_derivative_is_the_slope(name: str, z: float) -> None:
-    phi = FUNCTIONS[name]
-    at = np.array([z])
-    slope = (phi.function(at + STEP) - phi.function(at - STEP)) / (2 * STEP)
-    np.testing.assert_allclose(phi.derivative(at, phi.function(at)), slope, atol=1e-8)
-
-
-def test_an_entrywise_function_multiplies_entry_by_entry() -> None:
-    z, d = np.array([-1.0, 2.0]), {"a1": np.array([3.0, 4.0])}
-    c: dict[str, np.ndarray] = {}
-    at = {"out": "a1"}
-    assert entrywise.forward("relu", z, View(c, at)).tolist() == [0.0, 2.0]
-    assert entrywise.backward("relu", z, View(c, at), View(d, at)).tolist() == [0.0, 4.0]
-
-
-def test_relu_has_derivative_zero_at_the_kink() -> None:
-    relu = FUNCTIONS["relu"]
-    assert relu.derivative(np.array([0.0]), np.array([0.0])) == 0
-    assert relu.function(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.0, np.inf]
-
-
-@pytest.mark.parametrize("z", [-1e4, 1e4])
-def test_sigmoid_and_tanh_saturate_without_overflow(z: float) -> None:
-    limit = 1.0 if z > 0 else 0.0
-    assert FUNCTIONS["sigmoid"].function(np.array([z])) == limit
-    assert FUNCTIONS["tanh"].function(np.array([z])) == 2 * limit - 1
-
-
 def slope(loss: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
     """The gradient of a number by central differences, entry by entry."""
     found = np.empty_like(at)
@@ -99,21 +68,6 @@ def slope(loss: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
         step[index] = STEP
         found[index] = (loss(at + step) - loss(at - step)) / (2 * STEP)
     return found
-
-
-def test_an_affine_map_gives_each_of_what_it_reads_its_share() -> None:
-    rng = np.random.default_rng(0)
-    x, upstream = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
-    p = {"W": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}
-    d = Gradients(out=upstream)
-    affine.backward(x, d)
-
-    def loss(**changed: np.ndarray) -> float:
-        return float((affine.forward({**p, **changed}, changed.get("x", x), {}) * upstream).sum())
-
-    np.testing.assert_allclose(d["W"], slope(lambda a: loss(W=a), p["W"]), atol=1e-8)
-    np.testing.assert_allclose(d["b"], slope(lambda a: loss(b=a), p["b"]), atol=1e-8)
-    np.testing.assert_allclose(affine.share_of_input(p, d), slope(lambda a: loss(x=a), x), atol=1e-8)
 
 
 def test_a_row_of_a_table_receives_the_sum_over_the_places_of_its_token() -> None:
@@ -140,16 +94,6 @@ def test_a_penalty_adds_to_a_gradient_that_is_there() -> None:
     assert squares.penalty(p, 0.5, View({}, {"out": "penalty"})) == 0.25 * 5
     squares.penalty_backward(p, 0.5, View(d, {"out": "penalty"}))
     assert d["W"].tolist() == [10.5, 9.0]
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_a_diagnosis_tries_is_what_the_derivation_computes(name: str) -> None:
-    z = np.linspace(-2, 2, 7)
-    declared, by_hand = operations.entrywise.FUNCTIONS[name], FUNCTIONS[name]
-    a = by_hand.function(z)
-    np.testing.assert_allclose(declared.value(z), a, rtol=1e-12)
-    of = z if "{z}" in declared.derivative_latex else a
-    np.testing.assert_allclose(declared.derivative(of), by_hand.derivative(z, a), rtol=1e-12)
 
 
 def test_an_operation_is_derived_by_hand_in_the_file_of_its_name() -> None:

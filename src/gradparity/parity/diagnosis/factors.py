@@ -90,7 +90,7 @@ def _roots(e: Evidence) -> list[Factor]:
 def _sizes(e: Evidence) -> dict[int, tuple[str, str, str]]:
     """Each count above 1: what it is called, where it is seen, and the mean that divides by it."""
     sizes = {e.n: ("n", f"n = {e.n}", "the mean's 1/n")}
-    shapes = {"it": e.expected.shape} | {read: e.terms[read].shape for read in e.reads if read in e.terms}
+    shapes = {"it": e.expected.shape} | {term: a.shape for term, a in e.terms.items()}
     for owner, shape in shapes.items():
         for size, what in _lengths(shape):
             sizes.setdefault(size, (str(size), f"{owner} has {size} {what}", "a mean over them"))
