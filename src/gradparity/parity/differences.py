@@ -64,6 +64,8 @@ class LossMeasurement:
     """Directions that met a kink and were drawn again."""
     noise: float
     """The rounding error of the loss."""
+    single: bool = False
+    """Whether the loss computes in float32 inside."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,16 @@ def measure(
     loss = Loss(forward, params, batch, kinks)
     here = loss.run({})
     everywhere = {name: _draw(rng, p) for name, p in params.items()}
-    noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
-    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
+
+    def along(t: float) -> float:
+        return float(loss.run({name: t * v for name, v in everywhere.items()}).loss)
+
+    def by_noise(noise: float) -> dict[str, LossMeasurement]:
+        return {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
+
+    measured = by_noise(derivative.noise(along))
+    if not any(m.directions for m in measured.values()) and (single := derivative.single_noise(along)):
+        return {name: replace(m, single=True) for name, m in by_noise(single).items()}
     if kinks:
         return measured
     return {name: _by_complex_step(loss, m) or m for name, m in measured.items()}

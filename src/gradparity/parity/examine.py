@@ -6,6 +6,7 @@ implementation: the error against the float64 truth must stay within a budget me
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, starmap
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
+from gradparity.parity.reasons import excused, single_remark
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
 from gradparity.parity.rule import no_rules
@@ -29,7 +31,10 @@ def examine(problem: Problem, seed: int) -> Report:
 def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
     """Judge several problems that ask the same in different ways, and put their rows into one report."""
     posed = list(problems)
-    rows = [row for problem in posed for row in rows_of(problem)]
+    judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
+    rows = [row for each in judged for row in each.rows]
+    single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}
+    reasons = [*starmap(single_remark, single.items()), *(said for each in judged for said in each.guards)]
     witnesses = dict.fromkeys(witness for problem in posed for witness in problem.truths)
     if any(row.witness == DIFFERENCES for row in rows) or any(problem.measured for problem in posed):
         witnesses[DIFFERENCES] = None
@@ -40,7 +45,7 @@ def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
         backends=tuple(dict.fromkeys(subject.name for problem in posed for subject in problem.subjects)),
         witnesses=tuple(witnesses),
         rows=tuple(rows),
-        remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows, seed))),
+        remarks=tuple(dict.fromkeys(chain(reasons, *(_remarks(problem, rows, seed) for problem in posed)))),
         unchecked=tuple(each for problem in posed for each in _unchecked(problem, rows)),
     )
 
@@ -236,6 +241,8 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
     methods = sorted({m.method for m in measured.values()})
     if methods:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    if any(m.single for m in measured.values()):
+        yield f"{problem.name} computes in float32 inside: differences of it show no smaller mistake than their limit"
     slopes = [row.slope for row in rows if row.slope is not None]
     if slopes:
         yield f"Taylor test: remainders fall as h^{min(slopes):.2f} or faster; 2 is right, 1 is wrong"

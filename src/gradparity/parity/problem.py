@@ -106,6 +106,8 @@ class Problem:
     """Witness -> what its truth is at other numbers."""
     code: tuple[Callable[..., Any], ...] = ()
     """The user's functions: first what is differentiated, then its rule."""
+    values: Callable[[], Named] = dict
+    """What is differentiated, run once more in float64."""
     again: "Callable[[], Problem] | None" = None
     """Poses the same once more, for when a number in the user's code has been changed."""
 

@@ -192,7 +192,7 @@ def require_callable(what: str, function: Any, arguments: Sequence[Any], last: s
         raise UsageError(f"{what} must be a function, got {type(function).__name__}")
     count = len(arguments) + bool(last)
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # a function written in C need not have a signature
         return
     try:

@@ -39,6 +39,7 @@ def posed(
     remarks: Sequence[str] | None = None,
     rtol: float = 0.0,
     code: tuple[Callable[..., Any], ...] = (),
+    values: Callable[[], Arrays] = dict,
     again: Callable[[], Problem] | None = None,
 ) -> Problem:
     """Pose one way of asking for a rule's gradients. What ``run`` raises is what is wrong with the rule.
@@ -81,6 +82,7 @@ def posed(
         rtol=rtol,
         changed={witness: elsewhere(by) for witness, by in witnesses.items()},
         code=code,
+        values=values,
         again=again,
     )
 

@@ -27,7 +27,7 @@ from gradparity.subjects.arguments import (
     require_callable,
 )
 from gradparity.subjects.backward_rule import changed, none_note, posed, posed_in_float32
-from gradparity.subjects.machines import by_jax, evaluate_twice
+from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 
 COPIES = 3
@@ -99,6 +99,7 @@ def check_custom_vjp(
             remarks=[*given.notes, *notes],
             rtol=rtol,
             code=(reference, function),
+            values=partial(evaluate, reference, given, given.real),
             again=lambda: way(which, known=False),
         )
 

@@ -84,7 +84,7 @@ def check_vjp(
     rule = by_hand(f, vjp, given, upstream)
     given, notes = asked_for(given, rule, name_of(vjp))
     notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
-    problem = partial(_posed, f, vjp, given, values, upstream, seed, rtol)
+    problem = partial(_posed, f, vjp, given, upstream, seed, rtol)
     ways = [problem(notes)] if "float64" in lanes else []
     if "float32" in lanes:
         ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
@@ -97,7 +97,6 @@ def _posed(
     f: Callable[..., Any],
     vjp: Callable[..., Any],
     given: Arguments,
-    values: Arrays,
     upstream: Arrays,
     seed: int,
     rtol: float,
@@ -107,6 +106,7 @@ def _posed(
         return Trace({}, by_hand(f, vjp, given, upstream).gradients)
 
     remarks = list(notes)
+    values = evaluate(f, given, given.real)
     truths = dict(_witnesses(f, given, values, upstream, remarks))
     return posed(
         name_of(f),
@@ -122,7 +122,8 @@ def _posed(
         remarks=remarks,
         rtol=rtol,
         code=(f, vjp),
-        again=partial(_posed, f, vjp, given, values, upstream, seed, rtol),
+        values=partial(evaluate, f, given, given.real),
+        again=partial(_posed, f, vjp, given, upstream, seed, rtol),
     )
 
 
