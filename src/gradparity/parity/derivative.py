@@ -26,8 +26,8 @@ FITTED = 4
 COMPLEX_STEP = 2.0**-100
 """Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 NOISE_POINTS = 9
-SINGLE_SPACINGS = 2.0**-20, 2.0**-17
-CLEAR = 3
+SINGLE_SPACINGS = 2.0**-21, 2.0**-17
+CLEAR = 6
 """Two estimates of one noise differ by less than this factor."""
 NOISE_SPACING = 2.0**-36
 """So close together that the function is a straight line there, and only rounding bends it."""

@@ -117,12 +117,11 @@ def measure(
     def along(t: float) -> float:
         return float(loss.run({name: t * v for name, v in everywhere.items()}).loss)
 
-    def by_noise(noise: float) -> dict[str, LossMeasurement]:
-        return {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
-
-    measured = by_noise(derivative.noise(along))
-    if not any(m.directions for m in measured.values()) and (single := derivative.single_noise(along)):
-        return {name: replace(m, single=True) for name, m in by_noise(single).items()}
+    single = derivative.single_noise(along)
+    noise = single or derivative.noise(along)
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
+    if single:
+        return {name: replace(m, single=True) for name, m in measured.items()}
     if kinks:
         return measured
     return {name: _by_complex_step(loss, m) or m for name, m in measured.items()}

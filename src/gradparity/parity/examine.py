@@ -10,6 +10,7 @@ from itertools import chain, starmap
 
 import numpy as np
 
+from gradparity.drawing.words import listing
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
@@ -99,7 +100,9 @@ def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
 
 def judged_lines(problem: Problem, judge: Judge, written: Written) -> list[Row]:
     """Compare the lines of a hand derivation with the witness's."""
-    gradients = [name for name in judge.truth.gradients if name not in problem.seeds or name in written.gradients]
+    stray = written.gradients.keys() - judge.truth.gradients.keys()  # perhaps meant to be what is missing
+    need_not = problem.seeds | (frozenset() if stray else problem.optional)
+    gradients = [name for name in judge.truth.gradients if name not in need_not or name in written.gradients]
     rows = judge.rows("gradient", written.gradients, gradients, written.gradient_reads)
     if written.values is None:
         return rows
@@ -241,6 +244,11 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
     methods = sorted({m.method for m in measured.values()})
     if methods:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    by_hand = {subject.name for subject in problem.subjects if subject.beside}
+    told = {row.line for row in rows if row.kind == "gradient" and row.backend in by_hand}
+    left_out = [f"d['{name}']" for name in problem.optional - told if rows and name in problem.first.gradients]
+    if left_out:
+        yield f"backward never writes {listing(sorted(left_out))}: the lines that go on from there are compared"
     if any(m.single for m in measured.values()):
         yield f"{problem.name} computes in float32 inside: differences of it show no smaller mistake than their limit"
     slopes = [row.slope for row in rows if row.slope is not None]

@@ -95,6 +95,8 @@ class Problem:
     """Measures every gradient entry by entry without a machine, where nothing else can tell why one is wrong."""
     seeds: frozenset[str] = frozenset({"loss"})
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""
+    optional: frozenset[str] = frozenset()
+    """Names whose gradient a derivation need not write: a loss fused into one line keeps what has none of its own."""
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     remarks: tuple[str, ...] = ()

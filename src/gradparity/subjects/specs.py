@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def pose(
         )
     truths = {name: in_order(model.trace(params, batch), spec) for name, model in witnesses.items()}
     traces = {name: model.trace for name, model in witnesses.items()}
-    return Problem(
+    problem = Problem(
         name=spec.name,
         params=params,
         given=given_in(batch),
@@ -116,6 +117,24 @@ def pose(
         unchecked=tuple(_without_hand(spec, chosen)),
         rtol=rtol,
     )
+    if not isinstance(spec, UserModel):
+        return problem
+    again = partial(
+        pose, spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol, differences=differences
+    )
+    return replace(
+        problem,
+        optional=frozenset(problem.first.values if truths else ()) - {"loss"},
+        code=(spec.hand.forward, spec.hand.backward),
+        values=lambda: _values(spec, params, batch),
+        again=again,
+    )
+
+
+def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarray]:
+    c: dict[str, Any] = {}
+    spec.hand.forward(params, batch, c)
+    return {name: np.asarray(value) for name, value in c.items()}
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:

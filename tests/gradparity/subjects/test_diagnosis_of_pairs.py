@@ -58,7 +58,7 @@ def test_a_pair_that_no_machine_differentiates_is_told_as_well(mistake: tuple[Ca
         return np.array(x) @ np.array(w) + np.array(b)
 
     rule, says = mistake
-    report = check_vjp(affine_in_numpy, lambda x, w, _, dy: rule(x, w, dy), X, W, B)
+    report = check_vjp(affine_in_numpy, lambda x, w, _, dy: rule(x, w, dy), X, W, B, constant=[])
     assert report.witnesses == ("differences",)
     with pytest.raises(AssertionError) as raised:
         report.assert_ok()
