@@ -38,14 +38,24 @@ def functions(spec: ModelSpec) -> ModelFunctions:
     def loss(params: Params, batch: Batch) -> Array:
         return named_loss(params, batch, _identity)
 
+    value_and_grad = jax.value_and_grad(loss)
     return ModelFunctions(
-        value_and_grad=jax.value_and_grad(loss),
+        value_and_grad=value_and_grad,
         loss=loss,
         predict=predict,
         trace=partial(_trace, named_loss),
         operations=partial(operations, named_loss),
         observing=partial(_observing, named_loss),
+        hessian_vector=partial(hessian_vector, value_and_grad),
     )
+
+
+def hessian_vector(
+    value_and_grad: Callable[[Params, Batch], tuple[Array, dict[str, Array]]], params: Params, batch: Batch, v: Params
+) -> dict[str, Array]:
+    """Return how a gradient changes along v, whoever derived it: forward mode over it."""
+    _, along = jax.jvp(lambda p: value_and_grad(p, batch)[1], (params,), (v,))
+    return dict(along)
 
 
 def _observing(tapped_loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], Any]:

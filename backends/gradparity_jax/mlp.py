@@ -44,4 +44,4 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     output = predict(spec, params, batch.x, tap)
     with jax.named_scope("loss"):
         per_example = LOSS_PER_EXAMPLE[spec.loss](output, batch.y)
-        return tap("loss", spec.loss_factor(len(batch.x)) * jnp.sum(per_example))
+        return tap("loss", jnp.sum(per_example) / spec.loss_divisor(len(batch.x)))

@@ -10,17 +10,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from gradparity.errors import unknown
 from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
 from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
+from gradparity_jax import update_rules
 
-RULES: dict[str, Callable[[Any], Any]] = {
-    "sgd": lambda rule: optax.sgd(rule.lr),
-    "momentum": lambda rule: optax.sgd(rule.lr, momentum=rule.momentum),
-    "adam": lambda rule: optax.adam(rule.lr, b1=rule.beta1, b2=rule.beta2, eps=rule.eps),
-}
+COMPILED_SOON = {"xla_backend_optimization_level": 0}
+"""Halves the time that XLA takes for a long program."""
 
 
 class JaxRuntime:
@@ -33,11 +29,12 @@ class JaxRuntime:
 
         def of_own(*arguments: Any) -> Any:
             result = function(*[map_arrays(partial(_cast, dtype=dtype), argument) for argument in arguments])
-            return _in_order(result) if how == "program" else result
+            return _in_order(result) if how in ("program", "trace") else result
 
         if how == "eager":
             return _Program(of_own, dtype)
-        return _Program(jax.jit(of_own, donate_argnums=0 if how == "step" else ()), dtype)
+        donated, options = 0 if how == "step" else (), COMPILED_SOON if how == "trace" else None
+        return _Program(jax.jit(of_own, donate_argnums=donated, compiler_options=options), dtype)
 
     def from_numpy(self, array: np.ndarray) -> Array:
         """Copy a NumPy array into JAX's own, dtype kept."""
@@ -53,27 +50,8 @@ class JaxRuntime:
         jax.clear_caches()  # type: ignore[no-untyped-call]
 
     def optimizer(self, rule: UpdateRule) -> Optimizer:
-        """Return optax's rule, on parameters of which each matrix lies transposed: W as (outputs, inputs).
-
-        XLA then computes the gradient as dWᵀ = dZᵀX, (outputs, n)·(n, inputs), where its CPU code for dW = XᵀdZ is
-        several times slower for few outputs. The model still sees W: the compiler folds the transposes into the
-        products.
-        """
-        if rule.name not in RULES:
-            raise unknown("optimizer of JAX", rule.name, RULES)
-        transform = RULES[rule.name](rule)
-
-        def start(params: dict[str, Array]) -> tuple[dict[str, Array], Any]:
-            kept = _transposed(params)
-            return kept, transform.init(kept)
-
-        def update(
-            kept: dict[str, Array], gradients: dict[str, Array], memory: Any, _: Any
-        ) -> tuple[dict[str, Array], Any]:
-            updates, memory = transform.update(_transposed(gradients), memory, kept)
-            return optax.apply_updates(kept, updates), memory
-
-        return Optimizer(start, update, _transposed)
+        """Return optax's rule, on parameters of which each matrix lies transposed (``update_rules``)."""
+        return update_rules.optimizer(rule)
 
     def load(self, examples: Examples, dtype: Dtype) -> Examples:
         """Put the examples on the device: uint8 images as they are, real numbers in the dtype, whole ones as int32.
@@ -186,7 +164,3 @@ def _gathered(loaded: Batch, divisor: Array, index: Array, dtype: Dtype) -> Batc
     # about half of the pixels differently from NumPy. Behind the barrier it cannot see that it is one number.
     divisor = jax.lax.optimization_barrier(jnp.broadcast_to(divisor, x.shape))  # type: ignore[no-untyped-call]
     return batch._replace(x=x / divisor)
-
-
-def _transposed(params: dict[str, Array]) -> dict[str, Array]:
-    return {name: value.T for name, value in params.items()}

@@ -21,15 +21,15 @@ def predict(
 
 
 def loss(spec: SoftmaxRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the mean cross-entropy over the batch, plus the penalty λ/2 Σ W² where λ > 0."""
+    """Return the cross-entropy of the batch, a mean or a sum, plus the penalty on W where λ > 0."""
     logits = predict(spec, params, batch.x, tap)
     name = "cross_entropy" if spec.weight_decay else "loss"
     with jax.named_scope(name):
         per_example = optax.softmax_cross_entropy_with_integer_labels(logits, batch.y)
-        cross_entropy = tap(name, per_example.mean())
+        cross_entropy = tap(name, per_example.mean() if spec.reduction == "mean" else per_example.sum())
     if not spec.weight_decay:
         return cross_entropy
     with jax.named_scope("penalty"):
-        penalty = tap("penalty", spec.weight_decay / 2 * jnp.sum(params["W"] ** 2))
+        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * jnp.sum(params["W"] ** 2))
     with jax.named_scope("loss"):
         return tap("loss", cross_entropy + penalty)

@@ -4,7 +4,11 @@ Each model is one file of plain functions in array-API style, so the same deriva
 (backend ``numpy``), on JAX arrays (``jax-manual``) and on PyTorch tensors without autograd (``torch-manual``).
 """
 
+from functools import partial
+
 from gradparity.model import RuntimeBackend
+from gradparity.protocol import ModelSpec
+from gradparity.runtime import ModelFunctions
 from gradparity_manual import derivation
 from gradparity_manual.runtime import NumpyRuntime
 
@@ -14,9 +18,14 @@ backend = RuntimeBackend("numpy", "hand", derivation.functions, NumpyRuntime())
 def __getattr__(name: str) -> RuntimeBackend:
     """Make the backends ``on_jax`` and ``on_torch`` when they are asked for: neither library is loaded before."""
     if name == "on_jax":
+        from gradparity_jax.autodiff import hessian_vector
         from gradparity_jax.runtime import JaxRuntime
 
-        return RuntimeBackend("jax-manual", "hand", derivation.functions, JaxRuntime())
+        def functions(spec: ModelSpec) -> ModelFunctions:
+            by_hand = derivation.functions(spec)
+            return by_hand._replace(hessian_vector=partial(hessian_vector, by_hand.value_and_grad))
+
+        return RuntimeBackend("jax-manual", "hand", functions, JaxRuntime())
     if name == "on_torch":
         from gradparity_torch.runtime import TorchRuntime
 

@@ -28,14 +28,14 @@ def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
     """Write every layer and the loss to c."""
     output = predict(spec, p, batch.x, c)
     per_example = cross_entropy.forward if spec.loss == "cross_entropy" else squares.error
-    c["loss"] = spec.loss_factor(batch.x.shape[0]) * per_example(output, batch.y).sum()
+    c["loss"] = per_example(output, batch.y).sum() / spec.loss_divisor(batch.x.shape[0])
 
 
 def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     per_output = cross_entropy.backward if spec.loss == "cross_entropy" else squares.error_backward
     output = f"a{spec.depth}"
-    d[output] = d["loss"] * spec.loss_factor(batch.x.shape[0]) * per_output(c[output], batch.y)
+    d[output] = d["loss"] / spec.loss_divisor(batch.x.shape[0]) * per_output(c[output], batch.y)
 
     activations = spec.activations
     for layer in range(spec.depth, 0, -1):

@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Float, Inexact
 
 from gradparity.models import SoftmaxRegression
+from gradparity.operations import reductions
 from gradparity.protocol import Array, Batch, Params
 from gradparity.recording import View
 from gradparity_manual.operations import affine, cross_entropy, squares
@@ -29,24 +30,26 @@ def predict(
 
 def forward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any) -> None:
     """Write the logits and the loss to c; with weight decay, the loss's two terms as well."""
+    n = batch.x.shape[0]
     logits = predict(spec, p, batch.x, c)
-    data_loss = cross_entropy.forward(logits, batch.y).mean()
+    data_loss = cross_entropy.forward(logits, batch.y).sum() / reductions.divisor(spec.reduction, n)
     if spec.weight_decay == 0:
         c["loss"] = data_loss
         return
     c["cross_entropy"] = data_loss
-    squares.penalty(p, spec.weight_decay, View(c, PENALTY))
+    squares.penalty(p, ["W"], spec.penalty_factor(n), View(c, PENALTY))
     c["loss"] = c["cross_entropy"] + c["penalty"]
 
 
 def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
+    n = batch.x.shape[0]
     data_term = "loss"
     if spec.weight_decay > 0:
         data_term = "cross_entropy"
         d["cross_entropy"] = d["loss"]
         d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.weight_decay, View(d, PENALTY))
-    n = batch.x.shape[0]
-    d["logits"] = d[data_term] / n * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
+        squares.penalty_backward(p, ["W"], spec.penalty_factor(n), View(d, PENALTY))
+    each = d[data_term] / reductions.divisor(spec.reduction, n)
+    d["logits"] = each * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
     affine.backward(batch.x, View(d, LOGITS))

@@ -1,71 +1,112 @@
-"""Optimisers written out: what a step does with the gradients. Parameters and memory are updated in place."""
+"""Optimisers written out: what a step does with the gradients. Parameters and memory are updated in place.
+
+Each rule is one function from (rule, p, g, memory of p, η, t) to what is taken from p; t counts steps from 1.
+"""
 
 from collections.abc import Callable
+from math import cos, inf, pi
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradparity.errors import unknown
-from gradparity.optimizers import SGD, Adam, Momentum
+from gradparity.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from gradparity.runtime import Optimizer, UpdateRule
+from gradparity.schedules import Cosine, LearningRate, StepDecay
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 
 
-def sgd(rule: SGD) -> Optimizer:
-    """p ← p − lr·g."""
-
-    def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:  # noqa: ARG001
-        for name, p in params.items():
-            p -= rule.lr * gradients[name]
-        return params, memory
-
-    return Optimizer(lambda params: (params, {}), update)
-
-
-def momentum(rule: Momentum) -> Optimizer:
-    """v ← μv + g, p ← p − lr·v."""
-
-    def start(params: Arrays) -> tuple[Arrays, Arrays]:
-        return params, {name: np.zeros_like(p) for name, p in params.items()}
-
-    def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:  # noqa: ARG001
-        for name, p in params.items():
-            velocity = memory[name]
-            velocity *= rule.momentum
-            velocity += gradients[name]
-            p -= rule.lr * velocity
-        return params, memory
-
-    return Optimizer(start, update)
+def sgd(rule: SGD, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
+    """v ← μv + g, and lr·v; with Nesterov lr·(g + μv); with the rate inside v ← μv + lr·g, and v."""
+    if rule.weight_decay:
+        g = g + rule.weight_decay * p
+    if not rule.momentum:
+        return np.asarray(lr * g)
+    inside, outside = (lr, 1.0) if rule.lr_in_velocity else (1.0, lr)
+    share = g if inside == 1.0 else inside * g
+    velocity = memory["velocity"]
+    velocity *= rule.momentum
+    velocity += share
+    return np.asarray(outside * (share + rule.momentum * velocity if rule.nesterov else velocity))
 
 
-def adam(rule: Adam) -> Optimizer:
-    """m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − lr·m̂ / (√v̂ + ε), m̂ and v̂ corrected for their start at zero."""
-    lr, beta1, beta2, eps = rule.lr, rule.beta1, rule.beta2, rule.eps
-
-    def start(params: Arrays) -> tuple[Arrays, Arrays]:
-        return params, {f"{moment}.{name}": np.zeros_like(p) for name, p in params.items() for moment in ("m", "v")}
-
-    def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:
-        t = step + 1
-        for name, p in params.items():
-            g, m, v = gradients[name], memory[f"m.{name}"], memory[f"v.{name}"]
-            m *= beta1
-            m += (1 - beta1) * g
-            v *= beta2
-            v += (1 - beta2) * g * g
-            p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
-        return params, memory
-
-    return Optimizer(start, update)
+def adagrad(rule: Adagrad, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
+    """s ← s + g², and lr·g / (√s + ε); an entry that never had a gradient stays where it is."""
+    squares = memory["squares"]
+    squares += g * g
+    root = np.sqrt(squares) + rule.eps
+    return np.asarray(np.divide(lr * g, root, out=np.zeros_like(g), where=root > 0))
 
 
-RULES: dict[str, Callable[[Any], Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
+def rmsprop(rule: RMSprop, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
+    """v ← ρv + (1−ρ)g², and lr·g / (√v + ε)."""
+    v = memory["v"]
+    v *= rule.decay
+    v += (1 - rule.decay) * g * g
+    return np.asarray(lr * g / (np.sqrt(v) + rule.eps))
+
+
+def adam(rule: Adam | AdamW, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
+    """m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², and lr·m̂ / (√v̂ + ε), m̂ and v̂ corrected for their start at zero."""
+    m, v, beta1, beta2 = memory["m"], memory["v"], rule.beta1, rule.beta2
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g * g
+    return np.asarray(lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + rule.eps))
+
+
+def adamw(rule: AdamW, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:
+    """Adam's, and lr·λ·p."""
+    return adam(rule, p, g, memory, lr, t) + lr * rule.weight_decay * p
+
+
+RULES: dict[str, Callable[..., np.ndarray]] = {
+    "sgd": sgd,
+    "adagrad": adagrad,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "adamw": adamw,
+}
+
+
+def learning_rate(lr: LearningRate, step: int) -> float:
+    """Return the rate of a step; the first is 0."""
+    if isinstance(lr, StepDecay):
+        return float(lr.peak * lr.factor ** (step // lr.every))
+    if isinstance(lr, Cosine):
+        if step < lr.warmup:
+            return lr.peak * (step + 1) / lr.warmup
+        done = min((step - lr.warmup) / (lr.steps - lr.warmup), 1.0)
+        return lr.peak * (lr.final + (1 - lr.final) * (1 + cos(pi * done)) / 2)
+    return lr
+
+
+def clipped(gradients: Arrays, norm: float) -> Arrays:
+    """Return g · min(1, norm / ‖g‖₂), where ‖g‖₂ is over all gradients together (Pascanu et al. 2013)."""
+    if norm == inf:
+        return gradients
+    own = np.sqrt(sum(np.vdot(g, g) for g in gradients.values()))
+    return {name: g * (norm / own) for name, g in gradients.items()} if own > norm else gradients
 
 
 def optimizer(rule: UpdateRule) -> Optimizer:
     """Return the update of a rule. Raises UsageError for one that is not written out here."""
     if rule.name not in RULES:
         raise unknown("optimizer of NumPy", rule.name, RULES)
-    return RULES[rule.name](rule)
+    change: Any = RULES[rule.name]
+    settings: Any = rule
+
+    def start(params: Arrays) -> tuple[Arrays, Arrays]:
+        return params, {f"{kept}.{name}": np.zeros_like(p) for kept in rule.memory for name, p in params.items()}
+
+    def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:
+        lr = learning_rate(settings.lr, step)
+        gradients = clipped(gradients, settings.clip_norm)
+        for name, p in params.items():
+            own = {kept: memory[f"{kept}.{name}"] for kept in rule.memory}
+            p -= change(rule, p, gradients[name], own, lr, step + 1)
+        return params, memory
+
+    return Optimizer(start, update, remembered=lambda memory: memory, recall=lambda _, remembered, __: remembered)

@@ -40,7 +40,19 @@ def functions(spec: ModelSpec) -> ModelFunctions:
         trace=partial(_trace, loss),
         operations=partial(operations, loss),
         observing=partial(_observing, loss),
+        hessian_vector=partial(_hessian_vector, loss),
     )
+
+
+def _hessian_vector(loss: Loss, params: Params, batch: Batch, v: Params) -> dict[str, Tensor]:
+    """Return the gradient of v·∇L, which is H·v: H is symmetric."""
+    leaves = {name: _leaf(value) for name, value in params.items()}
+    with torch.enable_grad():
+        value = loss(leaves, batch, _identity)
+        found = torch.autograd.grad(value, list(leaves.values()), create_graph=True, allow_unused=True)
+        zero = torch.zeros((), dtype=value.dtype)
+        slope = sum(((g * v[name]).sum() for name, g in zip(leaves, found, strict=True) if g is not None), zero)
+    return _gradients(slope, leaves, leaves)
 
 
 def _value_and_grad(loss: Loss, tap: Tap, params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -41,4 +41,4 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
         total = F.cross_entropy(output, batch.y, reduction="sum")
     else:
         total = F.mse_loss(output, batch.y, reduction="sum")
-    return tap("loss", spec.loss_factor(len(output)) * total)
+    return tap("loss", total / spec.loss_divisor(len(output)))

@@ -97,8 +97,8 @@ def verdict_on(trial: Trial, hand: HandDerivation) -> Verdict:
 def _subject(problem: Problem, hand: HandDerivation) -> Subject:
     def own_chain(lane: Dtype) -> Trace:
         params = {name: p.astype(lane) for name, p in problem.params.items()}
-        trace = Trace(*map(_arrays, chain(hand, params, batch_in(problem.batch, lane))))
-        return Trace(trace.values, of_params(trace, params))
+        values, gradients = map(_arrays, chain(hand, params, batch_in(problem.batch, lane)))
+        return Trace(values, of_params(Trace(values, gradients), params))
 
     def beside(lane: Dtype, truth: Trace) -> Written:
         return run_beside(hand, backend, lane, problem.params, problem.batch, truth)

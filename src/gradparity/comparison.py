@@ -14,7 +14,7 @@ from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
 from gradparity.timing import Timings, time_in_turns
-from gradparity.training import Epoch, Settings, accuracy_on, train
+from gradparity.training import Epoch, Settings, accuracy_on, learning_rate, rule_of, train
 
 FOLLOWED = 100
 """Steps of training in which the backends' parameters are compared."""
@@ -125,7 +125,7 @@ def _follow(chosen: list[Backend], spec: ModelSpec, dataset: Dataset, settings: 
         backends=[b.name for b in chosen],
         steps=FOLLOWED,
         optimizer=settings.optimizer,
-        lr=settings.lr,
+        lr=learning_rate(dataset, settings),
         seed=settings.seed,
     )
 
@@ -161,7 +161,7 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     params, batch = _first_step(spec, dataset, settings)
 
     def stepping(backend: Backend) -> Callable[[], Any]:
-        step = backend.model(spec, settings.dtype).train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
+        step = backend.model(spec, settings.dtype).train_step(rule_of(backend, dataset, settings))
         state = step.start(params)
         native = batch.map(backend.from_numpy)
 

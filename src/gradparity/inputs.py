@@ -1,11 +1,13 @@
 """Draws that hide no error, and the rules that every spec's sizes obey."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, unknown
 
 SMALLEST, LARGEST = 2, 128
 """Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
@@ -51,3 +53,10 @@ def require_finite(model: str, **coefficients: float) -> None:
     for name, value in coefficients.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise UsageError(f"{model}: {name} must be finite and at least 0, got {value!r}")
+
+
+def require_among(spec: Any, **choices: Iterable[str]) -> None:
+    """Raise UsageError unless each of these fields of a spec holds one of its choices."""
+    for field, known in choices.items():
+        if getattr(spec, field) not in known:
+            raise unknown(f"{spec.name} {field}", str(getattr(spec, field)), known)

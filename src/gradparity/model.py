@@ -59,8 +59,8 @@ class RuntimeBackend:
         """Copy the library's array to NumPy, dtype kept; waits for it."""
         return to_numpy(self.runtime, array)
 
-    def optimizer(self, name: str, **hyperparameters: float) -> UpdateRule:
-        """Return sgd(lr), momentum(lr, momentum=0.9) or adam(lr, beta1=0.9, beta2=0.999, eps=1e-8).
+    def optimizer(self, name: str, **hyperparameters: Any) -> UpdateRule:
+        """Return a rule of ``gradparity.optimizers`` by its name, with a rate and what its spec lets one set.
 
         Raises UsageError for an unknown name or hyperparameter, without lr, and for one that is out of range.
         """
@@ -131,6 +131,14 @@ class BackendModel:
         found: Mapping[str, Operations] = self._compile(self.functions.operations, "eager")(params, batch)
         return found
 
+    def hessian_vector(self, params: Params, batch: Batch, v: Params) -> Mapping[str, Array]:
+        """Return H·v by parameter name, by the library's own autodiff; nothing where that is not told."""
+        if self.functions.hessian_vector is None:
+            return {}
+        program = self._compile(self.functions.hessian_vector)
+        found: Mapping[str, Array] = program(self._without_statistics(params), batch, self._without_statistics(v))
+        return found
+
     def train_step(self, optimizer: Any) -> "BackendStep":
         """Return a training step by a rule. Raises UsageError for anything else, and where statistics are not told."""
         if not isinstance(optimizer, UpdateRule):
@@ -189,7 +197,7 @@ class BackendModel:
 
     @cached_property
     def _trace(self) -> Program:
-        return self._compile(self.functions.trace or self._trace_of_ends)
+        return self._compile(self.functions.trace or self._trace_of_ends, "trace")
 
     def _trace_of_ends(self, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
         """The names that every model has: the loss, and the parameters."""

@@ -28,19 +28,24 @@ def require_writable(path: Path | None) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text whole, as ``write_bytes`` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write the whole file, then put it in its place. Raises UsageError where that is not possible.
 
     A link stays, and the file that it points to is replaced; a device such as /dev/null is written to.
     """
     require_writable(path)
     if _is_device(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
         return
     path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:

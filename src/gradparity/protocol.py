@@ -64,6 +64,8 @@ class Trace:
     """The intermediates, in the order in which the forward pass named them."""
     gradients: dict[str, np.ndarray]
     """dL/d(name) of every intermediate and every parameter."""
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    """The largest ‖error‖₂ that a gradient may have which is measured; one that is computed is not named."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
     @property
     def prediction_extras(self) -> tuple[str, ...]:
         """Their names."""
+
+
+@runtime_checkable
+class TellsOneClass(ModelSpec, Protocol):
+    """A spec that predicts one logit, above 0 for the examples of one class."""
+
+    @property
+    def positive(self) -> int:
+        """The label of that class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,8 +300,8 @@ class Backend(Protocol):
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy the backend's array to NumPy, dtype kept; waits for it."""
 
-    def optimizer(self, name: str, **hyperparameters: float) -> Any:
-        """Return the optimiser ("sgd", "momentum", "adam"), for ``train_step``.
+    def optimizer(self, name: str, **hyperparameters: Any) -> Any:
+        """Return the optimiser of a name in ``gradparity.optimizers.RULES``, for ``train_step``.
 
         Raises UsageError for an unknown name or hyperparameter, and for one that is out of range.
         """

@@ -34,6 +34,8 @@ class ModelFunctions(NamedTuple):
         None
     )
     """Given names, ``value_and_grad`` that returns these values of the same forward pass too: for statistics."""
+    hessian_vector: Callable[[Params, Batch, Params], dict[str, Array]] | None = None
+    """How the gradient changes along a direction v of the parameters, by the library's own autodiff."""
 
 
 class State(NamedTuple):
@@ -69,6 +71,10 @@ class UpdateRule(Protocol):
     """LaTeX: the parameter p after a step with the gradient g."""
     source: ClassVar[str]
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """What it remembers of each parameter between steps, by name: an array of that parameter's shape each."""
+
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """How many units in the last place a step (from 1) changes when one of the rule's constants changes by one."""
 
@@ -86,9 +92,13 @@ class Optimizer(NamedTuple):
     """(kept parameters, gradients, memory, steps taken before) -> kept parameters and memory; in place, if it likes."""
     params: Callable[[dict[str, Array]], dict[str, Array]] = _same
     """From kept parameters to those that the model reads, in every step."""
+    remembered: Callable[[Any], dict[str, Array]] | None = None
+    """From its memory to arrays named "velocity.W", each of the parameter's shape: what a checkpoint holds."""
+    recall: Callable[[Any, dict[str, Array], int], Any] | None = None
+    """(memory at the start, remembered arrays, steps taken) -> the memory as it was then."""
 
 
-How: TypeAlias = Literal["program", "step", "eager"]
+How: TypeAlias = Literal["program", "trace", "step", "eager"]
 Step: TypeAlias = Callable[[State, Batch], tuple[State, Array]]
 
 
@@ -106,7 +116,8 @@ class Runtime(Protocol):
         Its arguments are named arrays, a batch, one array, or a state. Arrays arrive as the library's own, what is
         floating point in ``dtype``, and nothing else is cast to it; a state arrives as it is (``map_arrays``).
 
-        A "program" is called often. A "step" takes a state first, which nobody uses afterwards. What is "eager" is
+        A "program" is called often. A "trace" is called a few times: it should be compiled soon rather than run fast.
+        A "step" takes a state first, which nobody uses afterwards. What is "eager" is
         called seldom and may return anything: it is not worth compiling.
         """
 
@@ -138,6 +149,17 @@ class RunsEpochs(Protocol):
 
 
 @runtime_checkable
+class Resumes(Protocol):
+    """What a step may offer besides: to go on from where another run stopped, for checkpoints."""
+
+    def start(self, params: Params, remembered: Params | None = None, steps: int = 0) -> Any:
+        """Return the state after so many steps, with what the optimiser remembered then."""
+
+    def remembered(self, state: Any) -> dict[str, Array]:
+        """Return what the optimiser remembers: "velocity.W", of W's shape, on every backend the same."""
+
+
+@runtime_checkable
 class CompilesInStages(Protocol):
     """What a step may offer besides: the work of its first call ahead of it, to be timed apart."""
 
@@ -151,6 +173,14 @@ class KeepsPrograms(Protocol):
 
     def forget(self) -> None:
         """Free what is compiled so far, of any model: it is compiled anew when it is next called."""
+
+
+@runtime_checkable
+class DifferentiatesTwice(Protocol):
+    """What a model may offer besides: the derivative of its gradient, by its library's own autodiff."""
+
+    def hessian_vector(self, params: Params, batch: Batch, v: Params) -> Mapping[str, Array]:
+        """Return H·v by parameter name, where H is the Hessian of the loss; nothing where that is not told."""
 
 
 @runtime_checkable

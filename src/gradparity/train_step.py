@@ -33,17 +33,38 @@ class BackendStep:
     runtime: Runtime
     optimizer: Optimizer
 
-    def start(self, params: Params) -> State:
+    def start(self, params: Params, remembered: Params | None = None, steps: int = 0) -> State:
         """Return the state before the first step. ``params`` is copied, never changed.
 
-        Statistics start where the spec says, or where ``params`` has them.
+        Statistics start where the spec says, or where ``params`` has them. With what ``remembered`` returned after so
+        many steps, training goes on from there. Raises UsageError where an array of it is missing.
         """
         initial = self.spec.statistics if isinstance(self.spec, KeepsStatistics) else {}
         own = self._copies({**initial, **params})
         kept, memory = self._compile(self.optimizer.start, "eager")(
             {name: value for name, value in own.items() if name not in initial}
         )
-        return State(kept, {name: own[name] for name in initial}, memory, 0)
+        if remembered is not None:
+            memory = self._recalled(memory, remembered, steps)
+        return State(kept, {name: own[name] for name in initial}, memory, steps)
+
+    def remembered(self, state: State) -> dict[str, Array]:
+        """Return copies of what the optimiser remembers: "velocity.W", of W's shape.
+
+        Raises UsageError where a third party's optimiser does not tell.
+        """
+        if self.optimizer.remembered is None:
+            raise UsageError("this backend's Optimizer tells nothing that it remembers: give it 'remembered'")
+        # Its memory may be any object, and arrives as it is.
+        tell = self.optimizer.remembered
+        return self._copies(self._compile(lambda _: tell(state.memory), "eager")({}))
+
+    def _recalled(self, memory: Any, remembered: Params, steps: int) -> Any:
+        recall = self.optimizer.recall
+        if recall is None:
+            raise UsageError("this backend's Optimizer recalls nothing: give it 'recall'")
+        own = self._copies(remembered)
+        return self._compile(lambda arrays: recall(memory, arrays, steps), "eager")(own)
 
     def params(self, state: State) -> dict[str, Array]:
         """Return copies of the state's parameters, and of its statistics beside them, which later steps leave alone."""

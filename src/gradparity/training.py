@@ -1,16 +1,34 @@
 """Training, one epoch at a time: the same initial weights and the same batches on every backend."""
 
+import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gradparity import checkpoints, optimizers
+from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset
 from gradparity.errors import UsageError
-from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params
+from gradparity.protocol import (
+    Backend,
+    Batch,
+    Dtype,
+    Examples,
+    KeepsStatistics,
+    Model,
+    ModelSpec,
+    Params,
+    TellsOneClass,
+    TrainStep,
+)
+from gradparity.runtime import Resumes, UpdateRule
+from gradparity.schedules import LearningRate, scheduled
 
 MONITORED = 10_000
 """After each epoch, loss and accuracy are taken on this many of the first training examples."""
@@ -24,9 +42,12 @@ class Settings:
     batch_size: int = 64
     lr: float = 0.1
     optimizer: str = "sgd"
+    """A rule's name, and its hyperparameters after commas: "adamw,weight_decay=0.1"."""
     dtype: Dtype = "float32"
     seed: int = 42
     """One generator draws the initial weights and then each epoch's permutation."""
+    schedule: str = "constant"
+    """How the learning rate changes: "step,every=100", "cosine,warmup=100"."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -50,43 +71,124 @@ class Epoch:
     seconds: float
     """The training loop alone, without this monitoring."""
     params: dict[str, np.ndarray]
+    steps: int
+    """Steps that were taken so far."""
+    remembered: Callable[[], dict[str, np.ndarray]]
+    """What the optimiser remembers, for a checkpoint: to be asked for before the next epoch."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the parameters as plain data, for JSON."""
+        """Return all but the arrays as plain data, for JSON."""
         return {"epoch": self.number, "loss": self.loss, "accuracy": self.accuracy, "seconds": self.seconds}
 
 
-def train(backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings) -> Iterator[Epoch]:
-    """Train and yield after each epoch.
+def train(
+    backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings, resumed: Checkpoint | None = None
+) -> Iterator[Epoch]:
+    """Train and yield after each epoch; go on from a checkpoint where there is one, to the same bits.
 
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
-    step = model.train_step(backend.optimizer(settings.optimizer, lr=settings.lr))
-    state = step.start(spec.init(rng))
+    step = model.train_step(rule_of(backend, dataset, settings))
+    params, first = spec.init(rng), 1
+    if resumed is None:
+        state = step.start(params)
+    else:
+        state, first = _resume(backend, step, resumed), resumed.epoch + 1
     loaded = step.load(dataset.train)
     monitored = dataset.train.batch(slice(0, MONITORED), settings.dtype)
     for number in range(1, settings.epochs + 1):
         order = rng.permutation(len(dataset.train))
+        if number < first:
+            continue
         began = time.perf_counter()
         state, losses = step.epoch(state, loaded, order, settings.batch_size)
         seconds = time.perf_counter() - began
         _require_finite(losses, number, settings)
-        params = {name: backend.to_numpy(p) for name, p in step.params(state).items()}
+        params = _to_numpy(backend, step.params(state))
         loss = float(backend.to_numpy(model.loss(params, monitored)))
-        yield Epoch(number, loss, accuracy(backend, model, params, monitored), seconds, params)
+        yield Epoch(
+            number,
+            loss,
+            accuracy(backend, model, params, monitored),
+            seconds,
+            params,
+            number * steps_per_epoch(dataset, settings),
+            partial(_remembered, backend, step, state),
+        )
+
+
+def steps_per_epoch(dataset: Dataset, settings: Settings) -> int:
+    """Return the number of batches; the last may be smaller."""
+    return math.ceil(len(dataset.train) / settings.batch_size)
+
+
+def rule_of(backend: Backend, dataset: Dataset, settings: Settings) -> Any:
+    """Return the optimiser that the settings name. Raises UsageError for words that name none."""
+    name, hyperparameters = optimizers.worded(settings.optimizer)
+    return backend.optimizer(name, lr=learning_rate(dataset, settings), **hyperparameters)
+
+
+def learning_rate(dataset: Dataset, settings: Settings) -> LearningRate:
+    """Return the rate, which may be a schedule over the whole training. Raises UsageError for words that name none."""
+    return scheduled(settings.schedule, settings.lr, settings.epochs * steps_per_epoch(dataset, settings))
+
+
+def resume(path: Path, backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings) -> Checkpoint:
+    """Read a checkpoint that this training goes on from, whichever backend wrote it.
+
+    Raises UsageError as ``checkpoints.read`` does, and where nothing is left to train.
+    """
+    statistics = spec.statistics if isinstance(spec, KeepsStatistics) else {}
+    shapes = {**spec.param_shapes, **{name: value.shape for name, value in statistics.items()}}
+    rule = rule_of(backend, dataset, settings)
+    for kept in rule.memory if isinstance(rule, UpdateRule) else ():
+        shapes |= {f"{checkpoints.REMEMBERED}{kept}.{name}": shape for name, shape in spec.param_shapes.items()}
+    found = checkpoints.read(path, identity(spec, dataset, settings), shapes)
+    if found.epoch >= settings.epochs:
+        raise UsageError(f"checkpoint '{path}' has all of its {found.epoch} epochs: ask for more with --epochs")
+    return found
+
+
+def identity(spec: ModelSpec, dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """Return what two runs must share for one to go on from the other, as plain data."""
+    shared = {name: value for name, value in asdict(settings).items() if name != "epochs"}
+    # Its rates depend on how long training takes.
+    if settings.schedule.startswith("cosine"):
+        shared["epochs"] = settings.epochs
+    data = {"data": dataset.name, "examples": len(dataset.train)}
+    plain: dict[str, Any] = json.loads(json.dumps({"model": _described(spec), **data, **shared}))
+    return plain
+
+
+def _resume(backend: Backend, step: TrainStep, checkpoint: Checkpoint) -> Any:
+    if not isinstance(step, Resumes):
+        raise UsageError(f"backend '{backend.name}' cannot resume: its training step tells no optimiser's memory")
+    return step.start(checkpoint.params, checkpoint.remembered, checkpoint.steps)
+
+
+def _remembered(backend: Backend, step: TrainStep, state: Any) -> dict[str, np.ndarray]:
+    if not isinstance(step, Resumes):
+        raise UsageError(f"backend '{backend.name}' writes no checkpoint: its training step tells no memory")
+    return _to_numpy(backend, step.remembered(state))
+
+
+def _to_numpy(backend: Backend, named: Params) -> dict[str, np.ndarray]:
+    return {name: backend.to_numpy(value) for name, value in named.items()}
 
 
 def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> float | None:
     """Return the share of examples whose largest output is at their label; None for real targets.
 
-    One-hot targets count as labels.
+    One-hot targets count as labels. Where the model tells one class from the others, its logit's sign is what counts.
     """
     labels = labels_of(batch.y)
     if labels is None:
         return None
     outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
+    if isinstance(model.spec, TellsOneClass):
+        return float(np.mean((outputs[:, 0] > 0) == (labels == model.spec.positive)))
     return float(np.mean(outputs.argmax(axis=1) == labels))
 
 
@@ -113,13 +215,17 @@ def to_dict(
 ) -> dict[str, Any]:
     """Return the configuration and what training found as plain data, for JSON."""
     return {
-        "model": {"name": spec.name, **asdict(spec)} if is_dataclass(spec) else {"name": spec.name},
+        "model": _described(spec),
         "backend": backend.name,
         "data": dataset.name,
         "settings": asdict(settings),
         "epochs": [epoch.to_dict() for epoch in epochs],
         "test_accuracy": final,
     }
+
+
+def _described(spec: ModelSpec) -> dict[str, Any]:
+    return {"name": spec.name, **asdict(spec)} if is_dataclass(spec) else {"name": spec.name}
 
 
 def _require_finite(losses: np.ndarray, epoch: int, settings: Settings) -> None:

@@ -131,6 +131,6 @@ def _rows(
 def _run(backend: str, spec: ModelSpec, dataset: Dataset, epochs: int, differences: Sequence[float]) -> TrainedBackend:
     params = spec.init(np.random.default_rng(3))
     accuracy = None if dataset.classes is None else 0.875
-    trained = tuple(Epoch(i, 2.5 / i, accuracy, 0.1, params) for i in range(1, epochs + 1))
+    trained = tuple(Epoch(i, 2.5 / i, accuracy, 0.1, params, i, dict) for i in range(1, epochs + 1))
     gradients = {name: p.astype(np.float32) for name, p in params.items()}
     return TrainedBackend(backend, trained, accuracy, gradients, tuple(differences))

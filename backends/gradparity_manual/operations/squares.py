@@ -1,5 +1,6 @@
 """Sums of squares: the squared error of each example, and the L2 penalty on weights."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from jaxtyping import Float, Inexact
@@ -17,12 +18,13 @@ def error_backward(a: Float[Array, "n outputs"], y: Float[Array, "n outputs"]) -
     return 2 * (a - y)  # (n, outputs)
 
 
-def penalty(p: Any, decay: float, c: Any) -> Inexact[Array, ""]:
-    """(λ/2) Σ W²: over all entries, and over no examples."""
-    c["out"] = decay / 2 * (p["W"] ** 2).sum()  # ()
+def penalty(p: Any, weights: Iterable[str], factor: float, c: Any) -> Inexact[Array, ""]:
+    """factor · Σ W²: over all entries of all weights, and over no examples."""
+    c["out"] = sum(factor * (p[name] ** 2).sum() for name in weights)  # ()
     return c["out"]
 
 
-def penalty_backward(p: Any, decay: float, d: Any) -> None:
-    """Add λW to the gradient of W."""
-    d.add("W", d["out"] * decay * p["W"])  # the shape of W
+def penalty_backward(p: Any, weights: Iterable[str], factor: float, d: Any) -> None:
+    """Add 2 factor · W to the gradient of each of the weights."""
+    for name in weights:
+        d.add(name, d["out"] * (2 * factor) * p[name])  # the shape of W

@@ -101,9 +101,9 @@ class MLP:
         """Whether y is real numbers (n, outputs), not labels."""
         return self.loss == "squared_error"
 
-    def loss_factor(self, n: int) -> float:
-        """The factor in front of the sum over n examples."""
-        return reductions.factor(self.reduction, n)
+    def loss_divisor(self, n: int) -> int:
+        """What the sum over n examples is divided by."""
+        return reductions.divisor(self.reduction, n, self.widths[-1])
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -4,14 +4,21 @@ Source of the gradient: C. Bishop, Pattern Recognition and Machine Learning (200
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.inputs import distinct_sizes, normal_inputs, require_finite, require_positive, unbalanced_labels
+from gradparity.inputs import (
+    distinct_sizes,
+    normal_inputs,
+    require_among,
+    require_finite,
+    require_positive,
+    unbalanced_labels,
+)
 from gradparity.operations import affine, cross_entropy, reductions, squares
-from gradparity.operations.rules import SEED, both, line, term
+from gradparity.operations.rules import both, line, total
 from gradparity.protocol import Batch, Line
 
 
@@ -19,7 +26,8 @@ from gradparity.protocol import Batch, Line
 class SoftmaxRegression:
     """L = −(1/n) Σᵢ log softmax(xᵢW + b)[yᵢ] + (λ/2) Σ W².
 
-    Conventions: the mean is over the batch; the penalty is on W and not on b, and is not divided by n.
+    Conventions: the loss is a mean over the batch, or the sum; the penalty is on W and not on b, and what its sum of
+    squares is divided by is a setting.
     """
 
     features: int = 7
@@ -28,18 +36,21 @@ class SoftmaxRegression:
     """λ of the L2 penalty."""
     init_std: float = 0.01
     """Standard deviation of the initial weights; the initial bias is zero."""
+    reduction: Literal["mean", "sum"] = "mean"
+    penalty: squares.Penalty = "half-sum"
 
     def __post_init__(self) -> None:
-        """Raise UsageError for sizes below 1 and for negative or infinite coefficients."""
-        require_positive("softmax_regression", features=self.features, classes=self.classes)
-        require_finite("softmax_regression", weight_decay=self.weight_decay, init_std=self.init_std)
+        """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
+        require_positive(self.name, features=self.features, classes=self.classes)
+        require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
+        require_among(self, reduction=("mean", "sum"), penalty=get_args(squares.Penalty))
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "SoftmaxRegression":
         """Fit the sizes to a data set. Raises UsageError for real targets."""
         if classes is None:
             raise UsageError(
-                f"softmax_regression needs labels, got {outputs} real target(s) an example: use the model mlp"
+                f"softmax_regression needs labels, got {outputs} real target(s) an example: use linear_regression"
             )
         return cls(features=features, classes=classes, **settings)
 
@@ -58,6 +69,10 @@ class SoftmaxRegression:
         """False: y is labels."""
         return False
 
+    def penalty_factor(self, n: int) -> float:
+        """The factor in front of Σ W², for n examples."""
+        return self.weight_decay / reductions.divisor(self.penalty, n)
+
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """W ~ N(0, init_std²), b = 0."""
         return {"W": rng.normal(0, self.init_std, self.param_shapes["W"]), "b": np.zeros(self.classes)}
@@ -68,10 +83,11 @@ class SoftmaxRegression:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> tuple["SoftmaxRegression", int]:
-        """Draw sizes, and weight decay half of the time; return the spec and a number of examples."""
+        """Draw sizes, weight decay half of the time, and what is divided by what; and a number of examples."""
         features, classes, n = distinct_sizes(rng, 3)
         decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
-        return cls(features=features, classes=classes, weight_decay=decay), n
+        reduction, penalty = rng.choice(["mean", "sum"]), rng.choice(get_args(squares.Penalty))
+        return cls(features, classes, decay, reduction=str(reduction), penalty=str(penalty)), n  # type: ignore[arg-type]
 
     @classmethod
     def variants(cls) -> dict[str, "SoftmaxRegression"]:
@@ -87,7 +103,6 @@ class SoftmaxRegression:
     @property
     def derivation(self) -> tuple[Line, ...]:
         """W, b, logits, then the loss; with weight decay, its two terms before it."""
-        decayed = self.weight_decay > 0
         of_weights = affine.of_weights("X", "Z")._replace(
             why="Weight W[j,k] touches every example's logit k through that example's feature j, so the examples' "
             "shares x[i,j]·dZ[i,k] are summed over i: that sum is Xᵀ dZ."
@@ -95,21 +110,17 @@ class SoftmaxRegression:
         of_bias = affine.of_bias("Z")._replace(
             why="The bias is added to every example's logits, so its gradient is the sum over the batch."
         )
-        of_logits = cross_entropy.of_input("mean", "Z", probabilities="P")._replace(
-            why="log-sum-exp has derivative softmax and the picked logit has derivative one-hot; "
-            "the mean over the batch divides both by n."
+        of_logits = cross_entropy.of_input(self.reduction, "Z", probabilities="P")._replace(
+            why="log-sum-exp has derivative softmax and the picked logit has derivative one-hot"
+            + ("; the mean over the batch divides both by n." if self.reduction == "mean" else ".")
         )
-        data_loss = reductions.value("mean", cross_entropy.value("Z"))
-        up_to_logits = (
-            line("W", "W", both(of_weights, squares.of_penalty("W")) if decayed else of_weights),
+        penalty = ""
+        if self.weight_decay:
+            of_weights = both(of_weights, squares.of_penalty(self.penalty, "W"))
+            penalty = squares.penalty(self.penalty, "W")
+        return (
+            line("W", "W", of_weights),
             line("b", "b", of_bias),
             line("logits", "Z", of_logits, affine.value("X", "W", "b")),
-        )
-        if not decayed:
-            return (*up_to_logits, line("loss", "L", SEED, data_loss))
-        return (
-            *up_to_logits,
-            line("cross_entropy", "E", term("L"), data_loss),
-            line("penalty", "R", term("L"), squares.penalty("W")),
-            line("loss", "L", SEED, "E + R"),
+            *total("cross_entropy", reductions.value(self.reduction, cross_entropy.value("Z")), penalty),
         )

@@ -1,30 +1,33 @@
-"""From a loss per example to the loss of a batch: over the examples, after any sum over outputs."""
+"""From a sum over the examples to the loss of a batch: what the sum is divided by. A penalty is scaled the same way."""
 
 from typing import Literal, NamedTuple
 
-Name = Literal["mean", "sum", "half-sum"]
+Name = Literal["mean", "sum", "half-sum", "half-mean", "mean-of-entries"]
 
 
 class Reduction(NamedTuple):
-    """A factor times the sum over n examples."""
+    """A sum over n examples and all their outputs, divided."""
 
     latex: str
-    scale: float
+    by: int = 1
     by_examples: bool = False
-    """Whether the factor is divided by n as well."""
+    by_outputs: bool = False
 
 
 REDUCTIONS: dict[str, Reduction] = {
-    "mean": Reduction(r"\frac{1}{n}", 1.0, by_examples=True),
-    "sum": Reduction("", 1.0),
-    "half-sum": Reduction(r"\frac{1}{2}", 0.5),
+    "mean": Reduction(r"\frac{1}{n}", by_examples=True),
+    "sum": Reduction(""),
+    "half-sum": Reduction(r"\frac{1}{2}", 2),
+    "half-mean": Reduction(r"\frac{1}{2n}", 2, by_examples=True),
+    "mean-of-entries": Reduction(r"\frac{1}{nk}", by_examples=True, by_outputs=True),
 }
+"""The factor 1/2 cancels the 2 of a square's derivative: it goes with squares only."""
 
 
-def factor(name: str, n: int) -> float:
-    """Return the factor in front of the sum over n examples."""
+def divisor(name: str, n: int, outputs: int = 1) -> int:
+    """Return what the sum over n examples, and over the outputs of each, is divided by."""
     reduction = REDUCTIONS[name]
-    return reduction.scale / n if reduction.by_examples else reduction.scale
+    return reduction.by * (n if reduction.by_examples else 1) * (outputs if reduction.by_outputs else 1)
 
 
 def value(name: str, per_example: str) -> str:

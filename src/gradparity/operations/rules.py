@@ -42,6 +42,17 @@ def line(name: str, symbol: str, rule: GradientRule, value: str = "") -> Line:
     return Line(name, f"{symbol} = {value}" if value else "", f"{d(symbol)} = {rule.gradient}", rule.why)
 
 
+def total(name: str, data_loss: str, penalty: str) -> tuple[Line, ...]:
+    """Return the line of the loss; with a penalty, after the lines of its two terms, the first called ``name``."""
+    if not penalty:
+        return (line("loss", "L", SEED, data_loss),)
+    return (
+        line(name, "E", term("L"), data_loss),
+        line("penalty", "R", term("L"), penalty),
+        line("loss", "L", SEED, "E + R"),
+    )
+
+
 def d(symbol: str) -> str:
     """The loss's gradient with respect to a symbol: dZ."""
     return rf"\mathrm{{d}}{symbol}"

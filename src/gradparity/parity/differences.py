@@ -107,7 +107,7 @@ def measure(
 
     ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if a change of it reaches the
     forward pass. Complex steps are taken where ``kinks`` is empty and they agree with
-    central differences along every direction of the name; they do not where the forward refuses complex numbers or
+    central differences along the first direction of the name; they do not where the forward refuses complex numbers or
     drops their imaginary part somewhere.
     """
     loss = Loss(forward, params, batch, kinks)
@@ -120,11 +120,7 @@ def measure(
     single = derivative.single_noise(along)
     noise = single or derivative.noise(along)
     measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
-    if single:
-        return {name: replace(m, single=True) for name, m in measured.items()}
-    if kinks:
-        return measured
-    return {name: _by_complex_step(loss, m) or m for name, m in measured.items()}
+    return {name: replace(m, single=bool(single)) for name, m in measured.items()}
 
 
 def measure_jointly(
@@ -196,8 +192,12 @@ def _measure(
         direction = loss.along(name, _draw(rng, value), here, noise)
         if direction is None:
             redrawn += 1
-        else:
-            found.append(direction)
+            continue
+        found.append(direction)
+        if len(found) == 1 and not loss.kinks:
+            exact = _by_complex_step(loss, name, direction, [_draw(rng, value) for _ in range(wanted - 1)], noise)
+            if exact:
+                return LossMeasurement(name, "complex step", exact, redrawn, noise)
     # Where most directions meet a kink, the rest may only look smooth.
     return LossMeasurement(name, "central differences", tuple(found) if len(found) == wanted else (), redrawn, noise)
 
@@ -207,24 +207,27 @@ def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np
     return np.asarray(rng.normal(size=value.shape) * typical_size(value))
 
 
-def _by_complex_step(loss: Loss, measured: LossMeasurement) -> LossMeasurement | None:
-    """Measure the same directions by complex steps; None where they fail, or central differences contradict."""
-    exact = []
-    for each in measured.directions:
-        slope = loss.complex_step(measured.name, each.v)
+def _by_complex_step(
+    loss: Loss, name: str, first: Direction, others: Iterable[Float[np.ndarray, "..."]], noise: float
+) -> tuple[Direction, ...]:
+    """Measure the first direction and others by complex steps; nothing where they fail, or the first contradicts."""
+    exact: list[Direction] = []
+    for each in (first, *(Direction(v, 0.0, np.inf, np.empty(0), np.empty(0)) for v in others)):
+        slope = loss.complex_step(name, each.v)
         if slope is None or not abs(slope - each.derivative) <= each.accuracy:
-            return None
-        exact.append(replace(each, derivative=slope, accuracy=ROUNDING * (measured.noise + EPS * abs(slope))))
-    return replace(measured, method="complex step", directions=tuple(exact)) if exact else None
+            return ()
+        exact.append(replace(each, derivative=slope, accuracy=ROUNDING * (noise + EPS * abs(slope))))
+    return tuple(exact)
 
 
 def _remainder_rate(
     measured: LossMeasurement, predicted: Float[np.ndarray, " directions"]
 ) -> tuple[float, tuple[float, float]] | None:
-    """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide."""
-    common = [h for h in measured.directions[0].steps if all(h in each.steps for each in measured.directions)]
-    remainders = [
-        each.change[np.isin(each.steps, common)] - np.array(common) * slope
-        for each, slope in zip(measured.directions, predicted, strict=True)
-    ]
+    """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide.
+
+    Those count that were measured step by step.
+    """
+    stepped = [(each, slope) for each, slope in zip(measured.directions, predicted, strict=True) if each.steps.size]
+    common = [h for h in measured.directions[0].steps if all(h in each.steps for each, _ in stepped)]
+    remainders = [each.change[np.isin(each.steps, common)] - np.array(common) * slope for each, slope in stepped]
     return derivative.rate(np.array(common), np.array([norm(r) for r in np.transpose(remainders)]), measured.noise)

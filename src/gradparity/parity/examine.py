@@ -71,7 +71,7 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
             try:
                 written = subject.beside(lane, truth)
             except RuleRaisedError as error:
-                yield _raised(judge, error)
+                yield _raised(problem, judge, error)
                 continue
             rows = [_diagnosed(problem, judge, written, row) for row in judged_lines(problem, judge, written)]
         else:
@@ -134,14 +134,16 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     if row.agrees:
         return row
     why = diagnose(evidence_on(problem, judge, written, row))
-    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", ())
+    own = (problem.places[row.line],) if row.line in problem.places else ()
+    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", own)
     place = ", ".join(dict.fromkeys(places))
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
 
-def _raised(judge: Judge, error: RuleRaisedError) -> Row:
+def _raised(problem: Problem, judge: Judge, error: RuleRaisedError) -> Row:
     first = next(iter(judge.truth.values))
-    return Row(first, "value", judge.backend, judge.witness, judge.lane, float("inf"), 0.0, str(error))
+    note, place = str(error), problem.places.get(first, "")
+    return Row(first, "value", judge.backend, judge.witness, judge.lane, float("inf"), 0.0, note, place=place)
 
 
 def _pinned(problem: Problem, subject: Subject, judge: Judge, chain: Trace, rows: list[Row]) -> list[Row]:
@@ -193,14 +195,13 @@ def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradien
 def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
     """Say why a line that only differences have judged is wrong: by its gradient, measured entry by entry."""
     if problem.probes is None or problem.truths:
-        return row
+        return replace(row, place=problem.places.get(row.line, ""))
     probes = problem.probes()
     if row.line not in probes.accuracy:
-        return row
+        return replace(row, place=problem.places.get(row.line, ""))
     judge = Judge(row.backend, row.witness, row.lane, probes.trace, {})
     exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
-    diagnosis = _diagnosed(problem, judge, written, exact).diagnosis
-    return replace(row, note=problem.spelled(row.note), diagnosis=diagnosis)
+    return replace(_diagnosed(problem, judge, written, exact), limit=row.limit)
 
 
 def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:

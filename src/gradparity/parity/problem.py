@@ -99,6 +99,8 @@ class Problem:
     """Names whose gradient a derivation need not write: a loss fused into one line keeps what has none of its own."""
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Line -> where it is made, for a derivation that does not tell when it is run."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""

@@ -8,7 +8,7 @@ reason stays a disagreement.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -55,6 +55,11 @@ def single_remark(who: str, limit: float) -> str:
     return f"{who} computes in float32 inside: judged by what that explains, a relative bug above {limit:.1g} shows"
 
 
+def _called(function: Callable[..., Any]) -> str:
+    """Return what a user calls a function."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def _may_have_a_reason(row: Row) -> bool:
     return row.lane == "float64" and not row.agrees and not row.note and row.error < SMALL
 
@@ -73,7 +78,7 @@ def _in_single(problem: Problem, row: Row, single: dict[str, float]) -> Row:
 
 
 def _sides(problem: Problem, row: Row) -> Iterator[tuple[str, Changed]]:
-    names = [function.__name__ for function in problem.code] or [problem.name] * 2
+    names = [_called(function) for function in problem.code] or [problem.name] * 2
     for subject in problem.subjects:
         if subject.name == row.backend and subject.changed is not None:
             yield names[1], subject.changed
@@ -120,7 +125,7 @@ def _without_guards(
     named = " and ".join(dict.fromkeys(map(str, [alone] if alone else guards)))
     with_it = max(row.error for row in rows if _key(row) in every)
     said = (
-        f"{problem.code[1].__name__} is right up to the guard {named}, which it ignores: relative error {with_it:.1e}, "
+        f"{_called(problem.code[1])} is right up to the guard {named}, which it ignores: relative error {with_it:.1e}, "
         f"{max(every.values()):.1e} without it"
     )
     return (

@@ -131,13 +131,19 @@ class _Along:
     def fits(self, gradient: Array, upstream: Mapping[str, Array]) -> bool:
         """Whether ⟨gradient, v⟩ is the change of Σ ⟨upstream, value⟩ along v; also where a kink forbids to say."""
         loss = Loss(self._weighted(upstream), {self._name: self._value}, self._problem.batch, {})
+        if np.shape(gradient) != self._v.shape:
+            return True
+        predicted = float(np.vdot(gradient, self._v))
+        least = norm(np.asarray(gradient)) * norm(self._v) * SHOWS
+        exact = loss.complex_step(self._name, self._v)
+        if exact is not None and abs(predicted - exact) <= SHOWS * max(abs(predicted), least):
+            return True
         here = loss.run({})
         noise = derivative.noise(lambda t: float(loss.run({self._name: t * self._v}).loss))
         found = loss.along(self._name, self._v, here, noise)
-        if found is None or np.shape(gradient) != self._v.shape:
+        if found is None:
             return True
-        predicted = float(np.vdot(gradient, self._v))
-        scale = max(abs(predicted), abs(found.derivative), norm(np.asarray(gradient)) * norm(self._v) * SHOWS)
+        scale = max(abs(predicted), abs(found.derivative), least)
         return abs(predicted - found.derivative) <= found.accuracy + SHOWS * scale
 
     def _weighted(self, upstream: Mapping[str, Array]) -> Callable[[Params, Batch, Any], None]:

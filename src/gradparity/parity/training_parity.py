@@ -26,6 +26,7 @@ from gradparity.parity.drift import Course, Distances, Run, budget, follow, rati
 from gradparity.parity.problem import LANES, draw_params, representable
 from gradparity.parity.training_rows import TrainingParity, TrainingRow
 from gradparity.protocol import Backend, Batch, Dtype, ModelSpec, Params, TrainStep
+from gradparity.schedules import SCHEDULES, LearningRate, highest
 
 __all__ = ["TrainingParity", "TrainingRow", "training_parity"]
 
@@ -41,7 +42,7 @@ def training_parity(
     backends: Sequence[str] = registry.DEFAULT,
     steps: int = 100,
     optimizer: str = "sgd",
-    lr: float = 0.1,
+    lr: LearningRate = 0.1,
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
@@ -53,9 +54,12 @@ def training_parity(
     is chosen, of an installed one. Rounding's share is measured by that backend and by another, and the smaller counts:
     so no backend's own mistake makes room for itself.
 
+    ``optimizer`` may name hyperparameters: "adamw,weight_decay=0.1"; ``lr`` may be a schedule.
+
     Raises UsageError for settings out of range, where the truth diverges, and without two backends that can train.
     """
     _require_in_range(steps, n, lr)
+    rule, hyperparameters = optimizers.worded(optimizer)
     rng = np.random.default_rng(seed)
     params = {k: representable(p) for k, p in (draw_params(spec, rng) if params is None else params).items()}
     given = islice(_draw(spec, rng, n) if batches is None else batches, steps)
@@ -64,7 +68,7 @@ def training_parity(
 
     @cache
     def step_of(name: str, lane: Dtype) -> TrainStep:
-        return every[name].model(spec, lane).train_step(every[name].optimizer(optimizer, lr=lr))
+        return every[name].model(spec, lane).train_step(every[name].optimizer(rule, lr=lr, **hyperparameters))
 
     def begin(name: str, lane: Dtype) -> Run:
         return start(every[name], step_of(name, lane), params)
@@ -89,7 +93,7 @@ def training_parity(
 
     def budget_by(name: str, lane: Dtype) -> Distances:
         spread = [distances for (by, of, i), distances in apart.items() if (by, of) == (name, lane) and i > 0]
-        return budget(course, spread, lane, optimizers.named(optimizer, lr=lr))
+        return budget(course, spread, lane, optimizers.named(rule, lr=lr, **hyperparameters))
 
     budgets = {lane: np.minimum(*(budget_by(name, lane) for name in measuring)) for lane in lanes}
     judged = [(name, lane) for lane in lanes for name in subjects if (name, lane) != (truth, "float64")]
@@ -100,7 +104,7 @@ def training_parity(
         untrained={name: why for name, why in untrained.items() if name in backends},
         steps=len(course.lengths),
         optimizer=optimizer,
-        lr=lr,
+        lr=highest(lr),
         seed=seed,
         rows=tuple(
             _row(name, lane, step, course, apart[name, lane, 0], budgets[lane])
@@ -164,9 +168,9 @@ def _draw(spec: ModelSpec, rng: np.random.Generator, n: int) -> Iterator[Batch]:
     return cycle([spec.example_batch(rng, size) for size in sizes])
 
 
-def _require_in_range(steps: int, n: int, lr: float) -> None:
+def _require_in_range(steps: int, n: int, lr: LearningRate) -> None:
     for name, value in (("--steps", steps), ("--batch-size", n)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
-    if not (isfinite(lr) and lr > 0):
+    if not isinstance(lr, SCHEDULES) and not (isfinite(lr) and lr > 0):
         raise UsageError(f"--lr must be finite and above 0, got {lr}")

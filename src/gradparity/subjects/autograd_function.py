@@ -16,6 +16,7 @@ from gradparity.parity.report import Report
 from gradparity.protocol import Array, Dtype
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read, require_callable
 from gradparity.subjects.backward_rule import Differentiate, none_note, posed, posed_in_float32
+from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
 
@@ -41,6 +42,8 @@ def check_autograd_function(
 ) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
+    ``function`` may also be what calls one, or a ``torch.library.custom_op`` with its own backward.
+
     In float64, in each of ``ways``: "plain", as it is; "alone", with each argument alone needing a gradient
     (``ctx.needs_input_grad``); "non-contiguous"; "repeated", in a second backward pass; "twice", used twice in one
     graph; "unused", with each of several outputs used alone. In float32 the limit is measured: how far one unit in the
@@ -58,7 +61,8 @@ def check_autograd_function(
     require_order(order)
     require_some("lanes", lanes, LANES)
     require_some("ways", ways, WAYS)
-    _require_function(function)
+    use = getattr(function, "apply", function)
+    require_callable("function", use, arguments)
     require_callable("reference", reference, arguments)
     given = replace(read(reference, arguments, constant), library="torch")
     rng = np.random.default_rng(seed)
@@ -68,14 +72,14 @@ def check_autograd_function(
             f"{name_of(reference)} changes {changes[0]} in place: copy it first, autograd needs its values"
         )
     upstream = draw_upstream(values, rng)
-    name, apply = name_of(function), partial(by_torch, function.apply, none_is_zero=False)
+    name, apply = name_of(function), partial(by_torch, use, none_is_zero=False)
     given, notes = _asked_for(name, apply, given, upstream)
 
     def way(how: str, given: Arguments, upstream: Arrays, uses: Uses, **choices: Any) -> Problem:
         return posed(
             name,
             name + how,
-            partial(by_torch, uses(function.apply), none_is_zero=False, **choices),
+            partial(by_torch, uses(use), none_is_zero=False, **choices),
             given,
             upstream,
             {"torch": partial(by_torch, uses(reference), **choices)},
@@ -98,22 +102,17 @@ def check_autograd_function(
         problems.append(
             posed_in_float32(name, name, partial(apply, dtype="float32"), given, upstream, witness, rng, rtol=rtol)
         )
+    if hasattr(function, "backward"):  # else it is a function that only calls one
+        problems = [located(problem, function.backward, given.names, function.forward) for problem in problems]
     report = examine_ways(problems, seed)
     if order == 1:
         return report
-    rule = gradients_by_torch(function.apply, given)
+    rule = gradients_by_torch(use, given)
     return and_twice(report, "torch", partial(posed_twice, name, by_torch, rule, reference, given, upstream, rng))
 
 
 Uses: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 """How a function is used: as it is, or in another one."""
-
-
-def _require_function(function: Any) -> None:
-    if not isinstance(function, type) or not hasattr(function, "apply"):
-        raise UsageError(
-            f"function must be a subclass of torch.autograd.Function, got {function!r}: pass the class itself"
-        )
 
 
 def _asked_for(name: str, apply: Differentiate, given: Arguments, upstream: Arrays) -> tuple[Arguments, list[str]]:

@@ -21,8 +21,10 @@ from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, i
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
+from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
+from gradparity.subjects.second_derivative import require_order
 
 LARGE = 2e8
 """Floating-point operations of a training step above which the differences take all parameters at once."""
@@ -37,6 +39,7 @@ def check(
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
     rtol: float = 0.0,
+    order: int = 1,
 ) -> Report:
     """Compare every named value and gradient of a model, derived by hand and by machine, at random parameters.
 
@@ -44,12 +47,19 @@ def check(
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
     and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn. A relative
-    error below ``rtol`` agrees whatever the limit is.
+    error below ``rtol`` agrees whatever the limit is. With ``order=2`` Hessian-vector products are compared too: how
+    each gradient changes along a random direction.
     Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
     """
+    require_order(order)
     spec = spec_of(model)
     with in_words(spec):
-        return examine(pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol), seed)
+        problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol)
+        report = examine(problem, seed)
+        if order == 1:
+            return report
+        models = {name: registry.backend(name).model(spec, "float64") for name in report.backends}
+        return with_curvature(report, problem, models)
 
 
 def spec_of(model: Any, settings: Sequence[str] = ()) -> ModelSpec:

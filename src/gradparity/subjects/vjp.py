@@ -27,6 +27,7 @@ from gradparity.subjects.arguments import (
 )
 from gradparity.subjects.backward_rule import posed, posed_in_float32, reason
 from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
+from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_torch,
@@ -88,7 +89,7 @@ def check_vjp(
     ways = [problem(notes)] if "float64" in lanes else []
     if "float32" in lanes:
         ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
-    report = examine_ways(ways, seed)
+    report = examine_ways([located(way, vjp, given.names, f) for way in ways], seed)
     rng = np.random.default_rng(seed)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 

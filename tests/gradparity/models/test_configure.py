@@ -20,7 +20,7 @@ def test_sizes_come_from_the_data() -> None:
 def test_real_targets_take_squared_error() -> None:
     real = load("synthetic", synthetic_shape=SyntheticShape(50, 6, 3, real=True))
     assert spec_for_data("mlp", real) == MLP(widths=(6, 32, 3), loss="squared_error")
-    with pytest.raises(UsageError, match=r"softmax_regression needs labels.*use the model mlp"):
+    with pytest.raises(UsageError, match=r"softmax_regression needs labels.*use linear_regression"):
         spec_for_data("softmax_regression", real)
 
 

@@ -6,22 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradparity.errors import UsageError
-from gradparity.models import MLP, SoftmaxRegression
+from gradparity.models import MLP, LinearRegression, LogisticRegression, SoftmaxRegression, names, require_model
 from gradparity.protocol import ModelSpec
 
-sizes = st.integers(1, 9)
-softmax_regressions = st.builds(
-    SoftmaxRegression, features=sizes, classes=sizes, weight_decay=st.sampled_from([0.0, 0.1])
-)
-mlps = st.builds(
-    MLP,
-    widths=st.lists(sizes, min_size=2, max_size=5).map(tuple),
-    activation=st.sampled_from(["relu", "tanh", "sigmoid", "identity"]),
-    loss=st.sampled_from(["cross_entropy", "squared_error"]),
-    reduction=st.sampled_from(["mean", "sum"]),
-    init_weights=st.sampled_from(["he", "normal"]),
-)
-specs = softmax_regressions | mlps
+
+def draw(model: str, seed: int) -> ModelSpec:
+    return require_model(model).draw(np.random.default_rng(seed))[0]
+
+
+specs = st.builds(draw, st.sampled_from(names()), st.integers(0, 2**32))
 
 
 @given(specs, st.integers(0, 99))
@@ -32,15 +25,11 @@ def test_initial_parameters_have_the_shapes_that_the_spec_says(spec: ModelSpec, 
 
 
 @given(specs, st.integers(1, 20))
-def test_example_batches_have_n_rows_and_labels_in_range(spec: ModelSpec, n: int) -> None:
+def test_example_batches_have_n_rows_and_labels_from_zero(spec: ModelSpec, n: int) -> None:
     batch = spec.example_batch(np.random.default_rng(0), n)
-    first, last = next(iter(spec.param_shapes.values()))[0], list(spec.param_shapes.values())[-1][0]
-    assert batch.x.shape == (n, first)
-    if batch.y.dtype.kind == "f":
-        assert batch.y.shape == (n, last)
-    else:
-        assert batch.y.shape == (n,)
-        assert 0 <= batch.y.min() <= batch.y.max() < last
+    assert len(batch.x) == len(batch.y) == n
+    assert all(len(extra) == n for extra in batch.extras.values())
+    assert batch.y.dtype.kind == "f" or batch.y.min() >= 0
 
 
 @given(specs)
@@ -99,6 +88,10 @@ def test_labels_are_unbalanced() -> None:
         (lambda: SoftmaxRegression(features=0), "features must be a whole number of at least 1, got 0"),
         (lambda: SoftmaxRegression(weight_decay=float("nan")), "weight_decay must be finite and at least 0, got nan"),
         (lambda: SoftmaxRegression(init_std=-1.0), "init_std must be finite and at least 0, got -1.0"),
+        (lambda: LinearRegression(outputs=0), "outputs must be a whole number of at least 1, got 0"),
+        (lambda: LogisticRegression(positive=-1), "positive must be a label, 0 or above, got -1"),
+        (lambda: LogisticRegression.for_data(4, 2, 2, positive=2), "one of the data's 2 classes, 0 to 1, got 2"),
+        (lambda: LogisticRegression.for_data(4, None, 3), "needs labels, got 3 real"),
         (lambda: MLP(widths=(3,)), "widths must name at least input and output size"),
         (lambda: MLP(widths=(3, 0, 2)), r"widths\[1\] must be a whole number of at least 1, got 0"),
         (lambda: MLP(reduction="half-sum"), "'half-sum' goes with loss 'squared_error'"),

@@ -179,15 +179,6 @@ def test_what_is_no_such_function_is_told_in_one_line(function: Any, says: str) 
         require_callable("vjp", function, [X, W], "dy")
 
 
-def test_an_instance_or_apply_is_no_function_of_pytorch() -> None:
-    mine = function(of_both)
-    for other in (mine.apply, weighted):
-        with pytest.raises(
-            UsageError, match=r"function must be a subclass of torch.autograd.Function, got .*: pass the"
-        ):
-            check_autograd_function(other, weighted, X, W)
-
-
 def test_bfloat16_arguments_are_numbers_like_others() -> None:
     torch = pytest.importorskip("torch")
     check_vjp(weighted, of_both, torch.tensor(X).bfloat16(), torch.tensor(W).bfloat16()).assert_ok()

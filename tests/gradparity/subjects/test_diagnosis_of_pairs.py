@@ -1,12 +1,15 @@
 """A function and its backward rule get the diagnosis that models get: what is wrong, in one sentence, and where."""
 
+import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradparity import check_autograd_function, check_custom_vjp, check_vjp
+from gradparity.parity.report import describe
 
 rng = np.random.default_rng(0)
 X, W, B = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=4)
@@ -102,3 +105,39 @@ def test_a_right_pair_says_nothing() -> None:
     report = check_vjp(affine, lambda x, w, _, dy: right(x, w, dy), X, W, B)
     report.assert_ok()
     assert not any(row.diagnosis for row in report.rows)
+
+
+def returned_at_once(x: Any, w: Any, _: Any, dy: Any) -> Any:
+    return -(dy @ w.T), x.T @ dy, dy.sum(0)
+
+
+def in_variables(x: Any, w: Any, _: Any, dy: Any) -> Any:
+    db = dy.sum(0)
+    dx = dy @ w.T
+    dx *= -1
+    return dx, x.T @ dy, db
+
+
+def not_one_by_one(x: Any, w: Any, _: Any, dy: Any) -> Any:
+    every = [-(dy @ w.T), x.T @ dy, dy.sum(0)]
+    return tuple(every)
+
+
+@pytest.mark.parametrize(
+    ("rule", "line"), [(returned_at_once, "return"), (in_variables, "dx *= -1"), (not_one_by_one, "def")]
+)
+def test_a_pair_is_told_on_which_line_a_gradient_is_made(rule: Callable[..., Any], line: str) -> None:
+    (row,) = check_vjp(affine, rule, X, W, B).findings
+    lines, first = inspect.getsourcelines(rule)
+    number = first + next(i for i, text in enumerate(lines) if text.strip().startswith(line))
+    assert row.place == f"tests/gradparity/subjects/test_diagnosis_of_pairs.py:{number}"
+    assert f"({row.place}, {rule.__name__} against " in describe(row)
+
+
+def test_a_tree_is_told_on_which_line_each_gradient_is_made(tmp_path: Path) -> None:
+    lines = ["def rule(p, x, dy):", "    d = {}", "    d['W'] = -(x.T @ dy)", "    return d, dy @ p['W'].T"]
+    (tmp_path / "mine.py").write_text("\n".join(lines), encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(lines), str(tmp_path / "mine.py"), "exec"), names)
+    (row,) = check_vjp(lambda p, x: x @ p["W"], names["rule"], {"W": W}, X).findings
+    assert row.place == f"{tmp_path / 'mine.py'}:3"

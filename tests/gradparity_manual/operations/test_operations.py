@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 import gradparity_manual.operations as hand
 from gradparity import operations
-from gradparity.recording import Gradients, View
-from gradparity_manual.operations import cross_entropy, embedding, squares
+from gradparity.recording import Gradients
+from gradparity_manual.operations import cross_entropy, embedding
 from gradparity_manual.operations.cross_entropy import log_sum_exp, one_hot, softmax
 
 tables = arrays(
@@ -78,22 +78,6 @@ def test_a_row_of_a_table_receives_the_sum_over_the_places_of_its_token() -> Non
     expected = slope(lambda a: float((embedding.forward({"table": a}, x, {}) * upstream).sum()), p["table"])
     np.testing.assert_allclose(d["table"], expected, atol=1e-8)
     assert not d["table"][[1, 4]].any()
-
-
-def test_losses_have_the_slope_of_each_example() -> None:
-    rng = np.random.default_rng(0)
-    z, y, targets = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1]), rng.normal(size=(4, 3))
-    by_hand = cross_entropy.backward(z, y)
-    np.testing.assert_allclose(by_hand, slope(lambda z: cross_entropy.forward(z, y).sum(), z), atol=1e-8)
-    by_hand = squares.error_backward(z, targets)
-    np.testing.assert_allclose(by_hand, slope(lambda z: squares.error(z, targets).sum(), z), atol=1e-7)
-
-
-def test_a_penalty_adds_to_a_gradient_that_is_there() -> None:
-    p, d = {"W": np.array([1.0, -2.0])}, Gradients(penalty=1.0, W=np.array([10.0, 10.0]))
-    assert squares.penalty(p, 0.5, View({}, {"out": "penalty"})) == 0.25 * 5
-    squares.penalty_backward(p, 0.5, View(d, {"out": "penalty"}))
-    assert d["W"].tolist() == [10.5, 9.0]
 
 
 def test_an_operation_is_derived_by_hand_in_the_file_of_its_name() -> None:

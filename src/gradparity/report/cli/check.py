@@ -1,7 +1,7 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,13 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    ScheduleName,
     Set,
 )
+
+if TYPE_CHECKING:
+    from gradparity.parity.report import Report
+    from gradparity.parity.training_parity import TrainingParity
 
 
 def check_command(
@@ -25,11 +30,13 @@ def check_command(
     n: DrawnExamples = 11,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
     seed: DrawSeed = 0,
+    order: Annotated[int, typer.Option("--order", help="2 compares Hessian-vector products as well.")] = 1,
     steps: Annotated[
         int | None,
         typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
     ] = None,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
     page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
@@ -43,14 +50,23 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
+    ] = None,
+    loss: Annotated[
+        str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
+    ] = "",
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
+    from gradparity.drawing.terminal import progress
     from gradparity.errors import UsageError
-    from gradparity.output import require_writable, write_json, write_text
+    from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
-    from gradparity.subjects import specs
+    from gradparity.schedules import scheduled
+    from gradparity.subjects import plain, specs
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -60,26 +76,52 @@ def check_command(
     if draws is not None:
         if steps is not None or page is not None:
             raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
+        if order != 1:
+            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
         if settings:
             raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
+    if plain.is_plain(model):
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay}
+        given = [option for option, value in others.items() if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
+        with progress() as doing:
+            doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
+            code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
+        raise typer.Exit(_shown(code, None, json, page))
+    if owners or loss:
+        raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     if replay is not None:
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes)
+    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None
     if steps is not None:
         training = training_parity(
-            spec, backends=report.backends, steps=steps, optimizer=optimizer, lr=lr, n=n, seed=seed, lanes=lanes
+            spec,
+            backends=report.backends,
+            steps=steps,
+            optimizer=optimizer,
+            lr=scheduled(schedule, lr, steps),
+            n=n,
+            seed=seed,
+            lanes=lanes,
         )
 
+    raise typer.Exit(_shown(report, training, json, page))
+
+
+def _shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+    """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
+    from gradparity.output import write_json, write_text
 
     console.print(report)
     if training is not None:
@@ -91,4 +133,4 @@ def check_command(
 
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
-    raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)
+    return 0 if report.agrees and (training is None or training.agrees) else 1

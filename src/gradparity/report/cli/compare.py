@@ -20,6 +20,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelName,
     OptimizerName,
+    ScheduleName,
     Seed,
     Set,
 )
@@ -38,6 +39,7 @@ def compare_command(
     batch_size: BatchSize = 64,
     lr: LearningRate = 0.1,
     optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
     dtype: DtypeName = "float32",
     seed: Seed = 42,
     json: JsonFile = None,
@@ -51,7 +53,7 @@ def compare_command(
     from gradparity.registry import installed
     from gradparity.training import Settings
 
-    how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed)
+    how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     names = installed() if backends is None else options.names_of(backends)
     for path in (json, report):
         require_writable(path)

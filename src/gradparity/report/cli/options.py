@@ -39,7 +39,22 @@ DtypeName = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Examples of a step.")]
 EpochCount = Annotated[int, typer.Option("--epochs", help="Passes over the training examples.")]
 LearningRate = Annotated[float, typer.Option("--lr", help="Learning rate.")]
-OptimizerName = Annotated[str, typer.Option("--optimizer", help="sgd, momentum or adam.")]
+OptimizerName = Annotated[
+    str,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME[,SETTING=NUMBER…]",
+        help="sgd, momentum, adagrad, rmsprop, adam or adamw; as in adamw,weight_decay=0.1,clip_norm=1.",
+    ),
+]
+ScheduleName = Annotated[
+    str,
+    typer.Option(
+        "--schedule",
+        metavar="NAME[,SETTING=NUMBER…]",
+        help="How the learning rate changes: constant; step,every=100,factor=0.5; cosine,warmup=100,final=0.1.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of initial weights, batches and random data.")]
 DrawnExamples = Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")]
 DrawSeed = Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")]

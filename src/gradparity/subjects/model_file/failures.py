@@ -71,6 +71,12 @@ def explain_exception(error: Exception, function: Callable[..., Any], what: str,
     if isinstance(error, UsageError):
         return UsageError(f"{place}{error}")
     if library in ARRAYS:
+        outside = _change_outside(function, step, error)
+        if outside:
+            return UsageError(
+                f"{outside[0]}: {what} changes {outside[1]}, which is not its own: a check runs it on "
+                f"{ARRAYS[library]} too, so keep running statistics out of it, and update them where you train"
+            )
         cause = _numpy_call(step, library) or _remedy(error, library)
         quoted = f"{type(error).__name__}: {_first_line(error)}"
         return UsageError(
@@ -81,7 +87,7 @@ def explain_exception(error: Exception, function: Callable[..., Any], what: str,
         )
     if isinstance(error, TypeError) and "mappingproxy" in str(error):  # what the preflight gives as p
         return UsageError(f"{place}p is changed: {what} only reads it, so make a new array")
-    found = _missing_key(error, step) or f"{_first_line(error)}{_missing_attribute(error)}"
+    found = _missing_key(error, step) or _operands(error, step) or f"{_first_line(error)}{_missing_attribute(error)}"
     return UsageError(f"{place}{what} raised {type(error).__name__}: {found}")
 
 
@@ -149,24 +155,96 @@ def _missing_key(error: Exception, step: TracebackStep | None) -> str | None:
     return f"{holder} has no '{name}', there is {', '.join(names) or 'nothing'}{did_you_mean(name, names)}"
 
 
+PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Slice, ast.Tuple, ast.UnaryOp, ast.expr_context)
+"""What an expression is made of that can be evaluated once more: names, entries and attributes."""
+
+
+def _operands(error: Exception, step: TracebackStep | None) -> str | None:
+    """Name the two arrays, with their shapes, that an operator could not bring together."""
+    if step is None or not isinstance(step.expression, ast.BinOp) or not isinstance(error, ValueError):
+        return None
+    left, right = (ast.unparse(side) for side in (step.expression.left, step.expression.right))
+    a, b = (_shape(side, step.frame) for side in (step.expression.left, step.expression.right))
+    if a is None or b is None:
+        return None
+    if not isinstance(step.expression.op, ast.MatMult):
+        return f"{left} of shape {a} and {right} of shape {b} do not go together entry by entry"
+    found = f"{left} of shape {a} and {right} of shape {b} do not multiply as matrices"
+    if len(a) != 2 or len(b) != 2 or (a[0] != b[0] and a[1] != b[1]):
+        return found
+    meant = f"{_turned(left)} @ {right}" if a[0] == b[0] else f"{left} @ {_turned(right)}"
+    return f"{found}, is {meant} meant?"
+
+
+def _turned(matrix: str) -> str:
+    return matrix.removesuffix(".T") if matrix.endswith(".T") else f"{matrix}.T"
+
+
+def _shape(expression: ast.expr, frame: FrameType) -> tuple[int, ...] | None:
+    """Return the shape of what is ``PLAIN``; None for anything else, and where that is no array."""
+    if not all(isinstance(node, PLAIN) for node in ast.walk(expression)):
+        return None
+    try:
+        array = eval(compile(ast.Expression(expression), "", "eval"), frame.f_globals, frame.f_locals)
+    except Exception:  # a mapping may refuse to be read twice
+        return None
+    return getattr(array, "shape", None)
+
+
 def _missing_attribute(error: Exception) -> str:
     if not isinstance(error, AttributeError) or error.name is None:
         return ""
     return did_you_mean(error.name, [name for name in dir(error.obj) if not name.startswith("_")])
 
 
+def _tree_of(function: Callable[..., Any]) -> ast.Module:
+    """Return a function's syntax tree, with the line numbers of its file."""
+    lines, first = inspect.getsourcelines(inspect.unwrap(function))
+    return ast.increment_lineno(ast.parse(textwrap.dedent("".join(lines))), first - 1)
+
+
+def _change_outside(
+    function: Callable[..., Any], step: TracebackStep | None, error: Exception
+) -> tuple[str, str] | None:
+    """Return the place and the target of the change of what outlives a call, where that is what failed.
+
+    That is a global, an entry of one, or an attribute of self.
+    """
+    if step is None:
+        return None
+    tree = _tree_of(function)
+    nodes = list(ast.walk(tree))
+    arguments = {argument.arg for node in nodes if isinstance(node, ast.arguments) for argument in node.args}
+    declared = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    local = (stored | arguments) - declared - {"self"}
+    leaked = "UnexpectedTracerError" in type(error).__name__
+    for node in nodes:
+        if isinstance(node, ast.Assign | ast.AugAssign) and (leaked or node.lineno == step.line):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if _root(target) not in local | {""}:
+                    return f"{shown(step.frame.f_code.co_filename)}:{node.lineno}", ast.unparse(target)
+    return None
+
+
+def _root(target: ast.expr) -> str:
+    """Return the variable of which a target is an entry or an attribute."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
 def _in_place_lines(function: Callable[..., Any]) -> str:
     """Return the lines of a function that change a local array in place, such as x += 1 and x[i] = 0."""
-    lines, first = inspect.getsourcelines(inspect.unwrap(function))
-    tree = ast.parse(textwrap.dedent("".join(lines)))
+    tree = _tree_of(function)
     own = {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
 
     def in_place(target: ast.expr) -> bool:
         return isinstance(target, ast.Subscript) and getattr(target.value, "id", None) not in own
 
     changes = sorted(
-        node.lineno + first - 1
+        node.lineno
         for node in ast.walk(tree)
         if isinstance(node, ast.AugAssign) or (isinstance(node, ast.Assign) and any(map(in_place, node.targets)))
     )
-    return ",".join(map(str, changes or [first]))
+    return ",".join(map(str, changes or [tree.body[0].lineno]))

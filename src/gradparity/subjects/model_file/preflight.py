@@ -1,6 +1,7 @@
 """What no comparison can judge, found before anything is compared: a derivation that breaks the rules of c and d."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from gradparity.subjects.model_file import rules
 from gradparity.subjects.model_file.source import calling_line, code_of, definition, last_step, shown
 
 DTYPES: tuple[Dtype, ...] = ("float64", "float32")
+NARROW = np.int8
+"""The result of float32 and of whole numbers this small is float32."""
 
 
 def preflight(spec: HandWrittenSpec, params: Params, batch: Batch, dtypes: Sequence[Dtype] = DTYPES) -> None:
@@ -33,8 +36,19 @@ def preflight(spec: HandWrittenSpec, params: Params, batch: Batch, dtypes: Seque
 class _Run:
     """One forward and backward pass on copies of the parameters and the batch."""
 
-    def __init__(self, spec: HandWrittenSpec, params: Params, batch: Batch, dtype: Dtype, frozen: bool = False) -> None:
-        self._again = partial(_Run, spec, params, batch, dtype, frozen=True)
+    def __init__(
+        self,
+        spec: HandWrittenSpec,
+        params: Params,
+        batch: Batch,
+        dtype: Dtype,
+        *,
+        frozen: bool = False,
+        narrow: str | None = None,
+    ) -> None:
+        self._again = partial(_Run, spec, params, batch, dtype)
+        self._narrow = narrow
+        """The array of whole numbers that is given as ``NARROW``: float32 survives those."""
         self._hand = spec.hand
         self._dtype: Dtype = dtype
         self._frozen = frozen
@@ -80,7 +94,8 @@ class _Run:
         return values | {f"d['{name}']": value for name, value in self.d.written().items()}
 
     def _own(self, label: str, array: np.ndarray) -> np.ndarray:
-        own = np.array(array, dtype=self._dtype if array.dtype.kind == "f" else None)
+        narrow = NARROW if label == self._narrow else None
+        own = np.array(array, dtype=self._dtype if array.dtype.kind == "f" else narrow)
         self._keep(label, own)
         return own
 
@@ -91,17 +106,29 @@ class _Run:
                 value.flags.writeable = False
 
     def _inspect_value(self, name: str, value: Array) -> None:
-        rules.require_value(name, value, self._dtype, self.p)
+        rules.require_value(name, value, self._dtype, self.p, self._whole_numbers)
         self._note("c", name, value, self._hand.forward)
 
     def _inspect_gradient(self, name: str, value: Array) -> None:
-        rules.require_gradient(name, value, self._dtype, self.p, self.c.written())
+        rules.require_gradient(name, value, self._dtype, self.p, self.c.written(), self._whole_numbers)
         self._note("d", name, value, self._hand.backward)
 
     def _note(self, symbol: Literal["c", "d"], name: str, value: Array, function: Callable[..., Any]) -> None:
         label = f"{symbol}['{name}']"
         self.places[label] = calling_line(function)
         self._keep(label, value)
+
+    def _whole_numbers(self, label: str) -> str:
+        """Return the array of the batch but for whose whole numbers this name would have the right dtype."""
+        of_batch = [given for given, array, _ in self._kept if given.startswith("batch.") and array.dtype.kind in "iu"]
+        for given in of_batch if self._narrow is None else ():
+            run = self._again(narrow=given)
+            with suppress(UsageError):
+                run.forward()
+                run.backward()
+            if label in run.places:
+                return given
+        return ""
 
     def _require_unchanged(self, function: Callable[..., Any]) -> None:
         for label, now, before in self._kept:
@@ -112,7 +139,7 @@ class _Run:
                 )
 
     def _place_of_change(self, function: Callable[..., Any]) -> str:
-        run = self._again()
+        run = self._again(frozen=True)
         try:
             run.forward()
             run.backward()

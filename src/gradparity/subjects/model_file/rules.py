@@ -1,6 +1,6 @@
 """What may be written to c and to d. Each rule raises UsageError; the line is added where the user's code is run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,8 +8,11 @@ from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Array, Dtype, Params
 from gradparity.recording import library_of
 
+WholeNumbers = Callable[[str], str]
+"""Name in c or d -> the array of whole numbers that gave it another dtype, as a derivation calls it; "" for none."""
 
-def require_value(name: str, value: Array, dtype: Dtype, params: Params) -> None:
+
+def require_value(name: str, value: Array, dtype: Dtype, params: Params, whole_numbers: WholeNumbers) -> None:
     """Raise UsageError unless ``value`` may stand in c under this name."""
     if not isinstance(name, str) or name in params:
         raise UsageError(f"c[{name!r}] needs a name that no parameter has: rename it")
@@ -20,10 +23,17 @@ def require_value(name: str, value: Array, dtype: Dtype, params: Params) -> None
         raise UsageError(f"c['loss'] must be a single number, got shape {value.shape}: take the mean or the sum")
     # A mask or an index may be kept for the backward pass: it has no gradient, and so no dtype to keep.
     if name == "loss" or value.dtype.kind not in "biu":
-        _require_dtype(f"c['{name}']", value, dtype, "take the mean or the sum of real numbers")
+        _require_dtype(f"c['{name}']", value, dtype, "take the mean or the sum of real numbers", whole_numbers)
 
 
-def require_gradient(name: str, value: Array, dtype: Dtype, params: Params, values: Mapping[str, Array]) -> None:
+def require_gradient(
+    name: str,
+    value: Array,
+    dtype: Dtype,
+    params: Params,
+    values: Mapping[str, Array],
+    whole_numbers: WholeNumbers,
+) -> None:
     """Raise UsageError unless ``value`` may stand in d as the gradient of that parameter or value of c."""
     real = [of for of, array in values.items() if array.dtype.kind not in "biu"]
     if name not in params and name not in real:
@@ -42,7 +52,8 @@ def require_gradient(name: str, value: Array, dtype: Dtype, params: Params, valu
         if value.shape == expected[::-1]:
             fix = "transpose it"
         raise UsageError(f"d['{name}'] must have the shape of {of}, {expected}, got {value.shape}: {fix}")
-    _require_dtype(f"d['{name}']", value, dtype, "start from xp.zeros_like(...) of a real array, or write 1.0 for 1")
+    start = "start from xp.zeros_like(...) of a real array, or write 1.0 for 1"
+    _require_dtype(f"d['{name}']", value, dtype, start, whole_numbers)
 
 
 def _is_array(value: Array) -> bool:
@@ -56,13 +67,18 @@ def _no_array(label: str, value: Array, fix: str) -> UsageError:
     return UsageError(f"{label} must be an array of the library that runs it, got {type(value).__name__}: {fix}")
 
 
-def _require_dtype(label: str, value: Array, dtype: Dtype, not_real: str) -> None:
+def _require_dtype(label: str, value: Array, dtype: Dtype, not_real: str, whole_numbers: WholeNumbers) -> None:
     if value.dtype == dtype:
         return
     if value.dtype.kind in "biu":
         fix = not_real
-    elif value.dtype == np.float64:
-        fix = "a float64 constant is mixed in, so use Python numbers, and xp.asarray(..., dtype=x.dtype) for arrays"
-    else:
+    elif value.dtype != np.float64:
         fix = "take the dtype from the inputs, dtype=x.dtype"
+    elif culprit := whole_numbers(label):
+        fix = f"{culprit} holds whole numbers, which turn float32 into float64, so write  xp.astype({culprit}, x.dtype)"
+    else:
+        fix = (
+            "a float64 constant or an array of whole numbers is mixed in, so use Python numbers, and "
+            "xp.asarray(..., dtype=x.dtype) or xp.astype(..., x.dtype) for arrays"
+        )
     raise UsageError(f"{label} must be {dtype} where the inputs are, got {value.dtype}: {fix}")

@@ -138,6 +138,8 @@ BAD = [
     (["train", "--epochs", "0"], "--epochs must be at least 1, got 0"),
     (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer"),
     (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
+    (["check", "--order", "2", "--draws", "3"], "a sweep compares gradients, not Hessian-vector products"),
     (["check", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["train", "--lr", "nan"], "--lr must be finite and above 0, got nan"),
     (["train", "--epoch", "3"], "No such option.*--epochs"),

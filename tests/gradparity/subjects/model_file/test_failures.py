@@ -75,6 +75,34 @@ MISTAKES: dict[str, tuple[str, tuple[str, str], str, str]] = {
         'c["z"] =',
         r"forward works on NumPy's arrays and fails on a PyTorch tensor, AttributeError: .*'astype': write xp =",
     ),
+    "matrices that do not go together": (
+        "numpy",
+        ('batch.x.T @ d["z"]', 'batch.x @ d["z"]'),
+        'd["W"] =',
+        r"backward raised ValueError: batch\.x of shape \(11, 6\) and d\['z'\] of shape \(11, 4\) do not multiply as "
+        r"matrices, is batch\.x\.T @ d\['z'\] meant\?",
+    ),
+    "arrays that do not go together": (
+        "numpy",
+        ('d["b"] = d["z"].sum(axis=0)', 'd["b"] = (d["z"] * p["W"]).sum(axis=0)'),
+        'd["b"] =',
+        r"backward raised ValueError: d\['z'\] of shape \(11, 4\) and p\['W'\] of shape \(6, 4\) do not go together",
+    ),
+    "running statistics in a global, on JAX": (
+        "jax",
+        (
+            "    log_sum =",
+            '    np.multiply(0.9, SEEN, out=SEEN)\n    SEEN[:] += 0.1 * xp.mean(c["z"], axis=0)\n    log_sum =',
+        ),
+        "SEEN[:] +=",
+        r"forward changes SEEN\[:\], which is not its own: .* keep running statistics out of it",
+    ),
+    "running statistics in a global, on PyTorch": (
+        "torch",
+        ("    log_sum =", '    global SEEN\n    SEEN = 0.9 * SEEN + 0.1 * np.mean(c["z"], axis=0)\n    log_sum ='),
+        "SEEN = 0.9",
+        r"forward changes SEEN, which is not its own: .* keep running statistics out of it",
+    ),
     "an array that autograd needs, changed": (
         "torch",
         (
@@ -92,7 +120,7 @@ def test_a_librarys_error_is_one_line_with_the_remedy(mistake: str, check: Calla
     library, edit, part, says = MISTAKES[mistake]
     if (found := registry.availability(library)).backend is None:
         pytest.skip(f"{found.problem}: {found.install}")
-    outcome = check(edit, backends=f"numpy,{library}")
+    outcome = check(edit, ("num_classes = 4", "num_classes = 4\nSEEN = np.zeros(4)"), backends=f"numpy,{library}")
     assert (outcome.status, outcome.out) == (2, "")
     (message,) = outcome.err.splitlines()
     assert re.match(rf"gradparity: my_model\.py:{outcome.line(part)}: {says}", message), message

@@ -98,7 +98,12 @@ MISTAKES: dict[str, tuple[tuple[str, str], str, str]] = {
     "float64 among float32": (
         (", dtype=e.dtype", ""),
         'd["z"] =',
-        r"d\['z'\] must be float32 .*, got float64: a float64 constant is mixed in",
+        r"d\['z'\] must be float32 .*, got float64: a float64 constant or an array of whole numbers is mixed in",
+    ),
+    "whole numbers among float32": (
+        ('c["z"] = batch.x', 'c["z"] = 0 * batch.y[:, None] + batch.x'),
+        'c["z"] =',
+        r"c\['z'\] must be float32 .*, got float64: batch\.y holds whole numbers, .* xp\.astype\(batch\.y, x\.dtype\)",
     ),
     "a float64 number among float32": (
         ('c["z"] = batch.x', 'c["z"] = np.sqrt(2.0) * batch.x'),
@@ -183,7 +188,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], str, str]] = {
     "an exception": (
         ('batch.x @ p["W"]', 'batch.x.T @ p["W"]'),
         'c["z"] =',
-        r"forward raised ValueError: matmul",
+        r"forward raised ValueError: batch\.x\.T of shape \(6, 11\) and p\['W'\] of shape \(6, 4\) .* is +batch\.x @ p",
     ),
     "an exception in a function that backward calls": (
         (

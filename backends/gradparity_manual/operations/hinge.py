@@ -1,0 +1,36 @@
+"""The hinge loss of each example, in two steps: margins, and the sum of those above 0. The reduction is the model's.
+
+Source: J. Weston and C. Watkins, Support Vector Machines for Multi-Class Pattern Recognition (1999), equation 3.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Inexact, Int
+
+from gradparity.protocol import Array
+from gradparity_manual.operations import namespace
+from gradparity_manual.operations.cross_entropy import one_hot
+
+
+def margins(a: Inexact[Array, "n classes"], y: Int[Array, " n"], c: Any) -> Inexact[Array, "n classes"]:
+    """By how much each class's score comes within 1 of the label's."""
+    of_label = a[namespace(a).arange(a.shape[0]), y]  # (n,)
+    c["out"] = a - of_label[:, None] + 1  # (n, classes)
+    return c["out"]
+
+
+def margins_backward(y: Int[Array, " n"], d: Any) -> Float[Array, "n classes"]:
+    """Return what the scores receive: the label's is in every margin of its row, with a minus."""
+    return d["out"] - one_hot(y, like=d["out"]) * d["out"].sum(axis=1)[:, None]  # (n, classes)
+
+
+def forward(m: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Array, " n"]:
+    """Σ max(mₖ, 0) over the classes other than y, of each example."""
+    return (m * backward(m, y)).sum(axis=1)  # (n,)
+
+
+def backward(m: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Array, "n classes"]:
+    """[mₖ > 0 and k ≠ y]: which margins count; 0 at the kink m = 0."""
+    xp = namespace(m)
+    others = xp.arange(m.shape[1]) != y[:, None]  # (n, classes)
+    return xp.astype((m > 0) & others, m.dtype)  # (n, classes)

@@ -1,0 +1,110 @@
+"""Linear regression: one affine map, squared error, optionally an L2 penalty on the weights (ridge regression).
+
+Source: C. Bishop, Pattern Recognition and Machine Learning (2006), sections 3.1.1 and 3.1.4.
+"""
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from gradparity.inputs import distinct_sizes, normal_inputs, require_among, require_finite, require_positive
+from gradparity.operations import affine, reductions, squares
+from gradparity.operations.rules import both, line, total
+from gradparity.protocol import Batch, Line
+
+
+@dataclass(frozen=True)
+class LinearRegression:
+    """L = (1/n) Σᵢ ‖xᵢW + b − yᵢ‖² + (λ/2) Σ W².
+
+    Conventions: what the sum of squared errors is divided by is a setting ("mean" is over the examples, after the sum
+    over outputs; "mean-of-entries" is over both), and so is what the sum of squared weights is divided by; the penalty
+    is on W and not on b.
+    """
+
+    features: int = 7
+    outputs: int = 3
+    weight_decay: float = 0.0
+    """λ of the L2 penalty."""
+    init_std: float = 0.01
+    """Standard deviation of the initial weights; the initial bias is zero."""
+    reduction: reductions.Name = "mean"
+    penalty: squares.Penalty = "half-sum"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
+        require_positive(self.name, features=self.features, outputs=self.outputs)
+        require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
+        require_among(self, reduction=get_args(reductions.Name), penalty=get_args(squares.Penalty))
+
+    @classmethod
+    def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "LinearRegression":
+        """Fit the sizes to a data set: labels become one-hot targets, a column for each of the ``classes``."""
+        del classes
+        return cls(features=features, outputs=outputs, **settings)
+
+    @property
+    def name(self) -> str:
+        """The name under which each backend has the model."""
+        return "linear_regression"
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """W (features, outputs), b (outputs,)."""
+        return affine.shapes(self.features, self.outputs)
+
+    @property
+    def real_targets(self) -> bool:
+        """True: y is real numbers (n, outputs)."""
+        return True
+
+    def loss_divisor(self, n: int) -> int:
+        """What the sum of squared errors of n examples is divided by."""
+        return reductions.divisor(self.reduction, n, self.outputs)
+
+    def penalty_factor(self, n: int) -> float:
+        """The factor in front of Σ W², for n examples."""
+        return self.weight_decay / reductions.divisor(self.penalty, n)
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """W ~ N(0, init_std²), b = 0."""
+        return {"W": rng.normal(0, self.init_std, self.param_shapes["W"]), "b": np.zeros(self.outputs)}
+
+    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
+        """Normal inputs x (n, features) and normal targets y (n, outputs)."""
+        return Batch(normal_inputs(rng, n, self.features), normal_inputs(rng, n, self.outputs))
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> tuple["LinearRegression", int]:
+        """Draw sizes, weight decay half of the time, and what is divided by what; and a number of examples."""
+        features, outputs, n = distinct_sizes(rng, 3)
+        decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
+        reduction, penalty = rng.choice(get_args(reductions.Name)), rng.choice(get_args(squares.Penalty))
+        return cls(features, outputs, decay, reduction=str(reduction), penalty=str(penalty)), n  # type: ignore[arg-type]
+
+    @classmethod
+    def variants(cls) -> dict[str, "LinearRegression"]:
+        """Return the settings that between them have every line, by what they are called."""
+        return {"": cls(), "ridge": cls(weight_decay=0.3, reduction="half-mean")}
+
+    def flops(self, n: int) -> int:
+        """Forward xW, backward xᵀdA, loss and penalty, then the update."""
+        weights = self.features * self.outputs
+        multiply = affine.flops(n, self.features, self.outputs, of_input=False)
+        penalty = squares.penalty_flops(weights) if self.weight_decay else 0
+        return multiply + squares.error_flops(n, self.outputs) + penalty + 2 * (weights + self.outputs)
+
+    @property
+    def derivation(self) -> tuple[Line, ...]:
+        """W, b, prediction, then the loss; with weight decay, its two terms before it."""
+        of_weights, penalty = affine.of_weights("X", "A"), ""
+        if self.weight_decay:
+            of_weights = both(of_weights, squares.of_penalty(self.penalty, "W"))
+            penalty = squares.penalty(self.penalty, "W")
+        return (
+            line("W", "W", of_weights),
+            line("b", "b", affine.of_bias("A")),
+            line("prediction", "A", squares.of_error(self.reduction, "A"), affine.value("X", "W", "b")),
+            *total("squared_error", reductions.value(self.reduction, squares.error("A")), penalty),
+        )
