@@ -27,8 +27,8 @@ COMPLEX_STEP = 2.0**-100
 """Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 NOISE_POINTS = 9
 SINGLE_SPACINGS = 2.0**-21, 2.0**-17
-CLEAR = 6
-"""Two estimates of one noise differ by less than this factor."""
+CLEAR = 8
+"""Estimates of one noise differ by less than this factor."""
 NOISE_SPACING = 2.0**-36
 """So close together that the function is a straight line there, and only rounding bends it."""
 
@@ -50,10 +50,12 @@ def single_noise(f: Callable[[float], float]) -> float | None:
     """Estimate the rounding error of an f that computes in float32 inside; None for one that does not.
 
     Far closer together than float32 can tell its arguments apart, such an f is flat; a little further, it is as rough
-    at one spacing as at another. A kink bends it more the further apart the values are.
+    at one spacing as at another, and on either side. One kink is on one side, and many bend f more the further apart
+    the values are.
     """
-    fine, near, far = noise(f), *(noise(f, spacing) for spacing in SINGLE_SPACINGS)
-    return max(near, far) if near > CLEAR * fine and near < CLEAR * far < CLEAR**2 * near else None
+    fine = noise(f)
+    found = [noise(f, side * spacing) for spacing in SINGLE_SPACINGS for side in (1, -1)]
+    return max(found) if CLEAR * fine < min(found) and max(found) < CLEAR * min(found) else None
 
 
 class Measured(NamedTuple):
