@@ -137,6 +137,13 @@ def to_numpy(runtime: Runtime, array: Array) -> np.ndarray:
     return np.array(np.asarray(array))
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same numbers, in the same memory, for backends that share them: one that writes there raises."""
+    shared = np.asarray(array).view()
+    shared.flags.writeable = False
+    return shared
+
+
 @runtime_checkable
 class RunsEpochs(Protocol):
     """What a runtime may offer besides: an epoch that is faster than its steps one by one."""

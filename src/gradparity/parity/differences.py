@@ -20,9 +20,9 @@ parameters are changed at once,
 along one direction, which costs some dozens.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -32,7 +32,8 @@ from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.norms import norm, typical_size
 from gradparity.parity.perturbed import Direction, Forward, ForwardPass, Loss
-from gradparity.protocol import Array, Batch
+from gradparity.parity.probes import probed
+from gradparity.protocol import Array, Batch, Trace
 
 Method: TypeAlias = Literal["complex step", "central differences"]
 
@@ -96,14 +97,53 @@ class Agreement:
         return self.error <= self.limit
 
 
+class ByDifferences(NamedTuple):
+    """What the loss tells where no machine differentiates."""
+
+    trace: Trace
+    """The forward's own values, and the gradients that were measured entry by entry, each with its accuracy."""
+    method: str
+    measured: dict[str, LossMeasurement]
+    """What is too large for that, along random directions; and without a direction, what is at a kink."""
+
+
+def witness(
+    forward: Forward,
+    params: Mapping[str, Float[np.ndarray, "..."]],
+    batch: Batch,
+    rng: np.random.Generator,
+    kinks: Kinks,
+) -> ByDifferences:
+    """Measure ∂L/∂(name) of every parameter, and of every intermediate of which a change reaches the forward pass.
+
+    ``params`` and ``batch`` are NumPy, float64.
+    """
+    loss = Loss(forward, params, batch, kinks)
+    here = loss.run({})
+    movable = loss.movable(here)
+    found = probed(loss.beside(here), movable, rng)
+    trace = Trace(
+        {name: np.asarray(value) for name, value in here.values.items()},
+        {name: each.gradient for name, each in found.gradients.items()} | {"loss": np.ones(())},
+        {name: each.accuracy for name, each in found.gradients.items()},
+    )
+    methods = {"complex steps" if each.exactly else "central differences" for each in found.gradients.values()}
+    along = measure(forward, params, batch, rng, kinks, found.too_large) if found.too_large else {}
+    at_kinks = {name: LossMeasurement(name, "central differences", (), 0, 0.0) for name in found.at_kinks}
+    return ByDifferences(trace, " and ".join(sorted(methods)), {**along, **at_kinks})
+
+
 def measure(
     forward: Forward,
     params: Mapping[str, Float[np.ndarray, "..."]],
     batch: Batch,
     rng: np.random.Generator,
     kinks: Kinks,
+    names: Collection[str] | None = None,
 ) -> dict[str, LossMeasurement]:
     """Measure the loss along random directions of every parameter, and of every real intermediate but the loss.
+
+    With ``names``, of these alone.
 
     ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if a change of it reaches the
     forward pass. Complex steps are taken where ``kinks`` is empty and they agree with
@@ -119,7 +159,8 @@ def measure(
 
     single = derivative.single_noise(along)
     noise = single or derivative.noise(along)
-    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
+    asked = {name: value for name, value in loss.movable(here).items() if names is None or name in names}
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in asked.items()}
     return {name: replace(m, single=bool(single)) for name, m in measured.items()}
 
 

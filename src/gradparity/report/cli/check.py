@@ -1,9 +1,10 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
@@ -21,6 +22,27 @@ from gradparity.report.cli.options import (
 if TYPE_CHECKING:
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+
+SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
+REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
+
+
+class CheckCommand(TyperCommand):
+    """``gradparity check``, which refuses an option that would change nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments. Raises UsageError for an option without the one it belongs to."""
+        rest = super().parse_args(ctx, args)
+        if ctx.params["draws"] is None:
+            options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
+        else:
+            rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
+            options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
+        if ctx.params["steps"] is None:
+            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
+        if ctx.params["replay"] is not None:
+            options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
+        return rest
 
 
 def check_command(
@@ -74,12 +96,6 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        if steps is not None or page is not None:
-            raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
-        if order != 1:
-            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
-        if settings:
-            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
