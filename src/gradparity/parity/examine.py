@@ -204,7 +204,7 @@ def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
     probes = problem.probes()
     if row.line not in probes.accuracy:
         return replace(row, place=problem.places.get(row.line, ""))
-    judge = Judge(row.backend, row.witness, row.lane, probes.trace, {})
+    judge = Judge(row.backend, row.witness, "float64", probes.trace, {})
     exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
     return replace(_diagnosed(problem, judge, written, exact), limit=row.limit)
 

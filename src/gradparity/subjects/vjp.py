@@ -28,8 +28,10 @@ from gradparity.subjects.arguments import (
 from gradparity.subjects.backward_rule import posed, posed_in_float32, reason
 from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.gradient_lines import located
+from gradparity.subjects.jacobian import is_small, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
+    by_jax,
     by_torch,
     evaluate,
     evaluate_twice,
@@ -47,6 +49,9 @@ from gradparity.subjects.second_derivative import (
 )
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
+
+UNCOMPILED: dict[str, Callable[..., Trace]] = {"torch": by_torch, "jax": by_jax}
+"""What is quick for a few calls, the quickest first."""
 
 
 def check_vjp(
@@ -90,6 +95,8 @@ def check_vjp(
     if "float32" in lanes:
         ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
     report = examine_ways([located(way, vjp, given.names, f) for way in ways], seed)
+    if "float64" in lanes:
+        report = _with_jacobian(report, f, vjp, given, upstream)
     rng = np.random.default_rng(seed)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
@@ -149,6 +156,26 @@ def _in_float32(
     by = (witness, partial(WITNESSES[witness], f))
     rng = np.random.default_rng(seed)
     yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
+
+
+def _with_jacobian(
+    report: Report, f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
+) -> Report:
+    """Add what each output alone tells, where that is cheap and a machine can say what is right."""
+    witness = next((name for name in UNCOMPILED if name in report.witnesses), None)
+    own = [row for row in report.rows if (row.witness, row.lane) == (witness, "float64")]
+    looser = any(row.limit > FLOAT64_LIMIT for row in own)  # for a reason, or as the user wants it
+    if witness is None or looser or not is_small(upstream, given.real):
+        return report
+    return with_jacobian(
+        report,
+        f"{name_of(vjp)} for one output alone",
+        lambda dy: by_hand(f, vjp, given, dy).gradients,
+        witness,
+        lambda dy: UNCOMPILED[witness](f, given, dy).gradients,
+        upstream,
+        given.real,
+    )
 
 
 def _twice(

@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import gradparity_bench
 from gradparity.errors import UsageError
 from gradparity_bench.drawn import draw
+from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
 from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.engine.measure import Bench, measure_point
@@ -85,12 +87,23 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
 
 
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do without the worker that measures the machine, which imports PyTorch too."""
+    real = measure.measure_contestants
+
+    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
+        return real(*arguments, limits=False)
+
+    monkeypatch.setattr(measure, "measure_contestants", without_limits)
+
+
 def workers() -> list[psutil.Process]:
     """Return the processes that this one has started and that still run."""
     return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.usefixtures("broken")
+@pytest.mark.usefixtures("broken", "unlimited")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
     names = ["lost", "dies", "numpy", "greedy", "wrong", "idle", "tires"]
@@ -175,7 +188,7 @@ def interrupt_at(moment: str) -> Callable[[str], None]:
     return progress
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     before = workers()
     result = gradparity_bench.run(POINTS * 2, ["numpy"], rounds=9, progress=interrupt_at("round 2 of 9"))
@@ -187,7 +200,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     assert workers() == before
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
     before = workers()
     result = gradparity_bench.run(POINTS, ["numpy"], progress=interrupt_at("starting numpy"))
@@ -195,7 +208,7 @@ def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> N
     assert workers() == before
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = tmp_path / "sweep.jsonl"
     sweep = points("softmax_regression", batch_size=[4, 8])
@@ -220,7 +233,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
         gradparity_bench.run(sweep, ["numpy"], rounds=4, keep=keep)
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "docs" / "examples" / "my_model.py"
     log, file = tmp_path / "log", tmp_path / "my_model.py"
