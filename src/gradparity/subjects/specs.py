@@ -12,6 +12,7 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
 from gradparity.parity.beside import run_beside
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
@@ -20,6 +21,7 @@ from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
+from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
@@ -98,6 +100,7 @@ def pose(
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
     by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    hand = None if by_hand is None else by_hand.derivation
     seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
     problem = Problem(
         name=spec.name,
@@ -109,12 +112,13 @@ def pose(
         subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
-        hand=None if by_hand is None else by_hand.derivation,
+        hand=hand,
         batch=batch,
         measured=seen.measured,
         remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
         rtol=rtol,
+        rule=_rule(spec, hand, chosen, params, batch),
     )
     if not isinstance(spec, UserModel):
         return problem
@@ -134,6 +138,17 @@ def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarr
     c: dict[str, Any] = {}
     spec.hand.forward(params, batch, c)
     return {name: np.asarray(value) for name, value in c.items()}
+
+
+def _rule(
+    spec: ModelSpec, hand: HandDerivation | None, chosen: Sequence[Backend], params: Params, batch: Batch
+) -> Rule | None:
+    """Return a model file's backward pass as what may be edited and run again on NumPy's arrays."""
+    if hand is None or not isinstance(spec, UserModel):
+        return None
+    numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
+    run = partial(run_beside, hand, numpy, "float64", params, batch)
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:
