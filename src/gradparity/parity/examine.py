@@ -29,9 +29,14 @@ def examine(problem: Problem, seed: int) -> Report:
     return examine_ways([problem], seed)
 
 
-def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
-    """Judge several problems that ask the same in different ways, and put their rows into one report."""
+def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Report:
+    """Judge several problems that ask the same in different ways, and put their rows into one report.
+
+    Without any it is an empty one of this name.
+    """
     posed = list(problems)
+    if not posed:
+        return Report(name, 1, seed, (), (), ())
     rows = [row for problem in posed for row in rows_of(problem)]
     witnesses = dict.fromkeys(witness for problem in posed for witness in problem.truths)
     if any(row.witness == DIFFERENCES for row in rows) or any(problem.measured for problem in posed):

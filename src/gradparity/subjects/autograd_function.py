@@ -1,6 +1,6 @@
 """A ``torch.autograd.Function`` against PyTorch's own derivative of the plain function that it replaces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -11,21 +11,28 @@ from array_api_compat import is_torch_array
 
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.problem import Problem
+from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
+from gradparity.parity.rows import Lane
 from gradparity.protocol import Array
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
 from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
+from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
 SECOND = 0.75
 """The second use is on this much of the arguments, so that what was saved for one use is wrong for the other."""
 
 
 def check_autograd_function(
-    function: Any, reference: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1
+    function: Any,
+    reference: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Lane] = LANES,
+    order: int = 1,
 ) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
@@ -34,14 +41,17 @@ def check_autograd_function(
     In float64: as it is; with each argument alone needing a gradient (``ctx.needs_input_grad``); on arrays that are
     not contiguous; in a second backward pass; used twice in one graph; with each of several outputs used alone. In
     float32 the limit is measured: how far one unit in the last place of the arguments and of the upstream gradient
-    moves the float64 result. With ``order=2`` the derivative of its backward as well, which a backward that leaves
-    the graph gets wrong. Real arrays are checked, other arguments are passed as they are. Raises UsageError
+    moves the float64 result. ``lanes`` may ask for "bfloat16" and "float16" besides: there
+    the limit is 4 times the error of plain code, that is of ``reference`` differentiated in the same dtype, and a
+    remark says what that comes to. With ``order=2`` the derivative of its backward as well, which a backward that
+    leaves the graph gets wrong. Real arrays are checked, other arguments are passed as they are. Raises UsageError
     without PyTorch and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
     ``function`` raises is a disagreement.
     """
     if find_spec("torch") is None:
         raise UsageError("check_autograd_function needs PyTorch, which is not installed: run  pip install torch")
     require_order(order)
+    short = short_of(lanes)
     given = replace(read(reference, arguments), library="torch")
     rng = np.random.default_rng(seed)
     upstream = draw_upstream(evaluate_twice(reference, given), rng)
@@ -55,7 +65,9 @@ def check_autograd_function(
     ways.append(posed_in_float32(name, "torch", by_torch, apply, reference, given, upstream, rng))
     if hasattr(function, "backward"):  # else it is a function that only calls one
         ways = [located(way, function.backward, given.names, function.forward) for way in ways]
-    report = examine_ways(ways, seed)
+    report = examine_ways([way for way in ways if way.lanes[0] in lanes], seed, name)
+    own, plain = by_autodiff(apply, "torch"), by_autodiff(reference, "torch")
+    report = in_short_lanes(report, short, name, own, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_torch(apply, given)

@@ -1,6 +1,6 @@
 """A ``jax.custom_vjp`` function against JAX's own derivative of the plain function that it replaces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -11,14 +11,16 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.parity.budget import nudged
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.problem import Problem
+from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
+from gradparity.parity.rows import Lane
 from gradparity.protocol import Trace
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
 from gradparity.subjects.gradient_lines import located
 from gradparity.subjects.machines import by_jax, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
+from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -27,12 +29,19 @@ APART = 1e-3
 
 
 def check_custom_vjp(
-    function: Callable[..., Any], reference: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1
+    function: Callable[..., Any],
+    reference: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Lane] = LANES,
+    order: int = 1,
 ) -> Report:
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
     In float64 as it is, under ``jax.jit`` and under ``jax.vmap``; and in float32, where the limit is measured: how far
-    one unit in the last place of the arguments and of the upstream gradient moves the float64 result. With ``order=2``
+    one unit in the last place of the arguments and of the upstream gradient moves the float64 result.
+    ``lanes`` may ask for "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is of ``reference`` differentiated in the same dtype, and a
+    remark says what that comes to. With ``order=2``
     the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first
     are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they are. Raises
     UsageError without JAX and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
@@ -43,6 +52,7 @@ def check_custom_vjp(
     import jax
 
     require_order(order)
+    short = short_of(lanes)
     given = replace(read(reference, arguments), library="jax")
     rng = np.random.default_rng(seed)
     upstream = draw_upstream(evaluate_twice(reference, given), rng)
@@ -56,7 +66,9 @@ def check_custom_vjp(
     ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
     ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
-    report = examine_ways([located(way, backward, given.names, forward) for way in ways], seed)
+    asked = [located(way, backward, given.names, forward) for way in ways if way.lanes[0] in lanes]
+    own, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
+    report = in_short_lanes(examine_ways(asked, seed, name), short, name, own, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)

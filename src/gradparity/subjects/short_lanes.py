@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from array_api_compat import is_torch_array
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, unknown
 from gradparity.parity.budget import nudged
+from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Short, Unchecked
-from gradparity.parity.short_floats import DRAWS, Compared, Draw, compared, rounded, ulp
+from gradparity.parity.rows import Lane, Short, Unchecked
+from gradparity.parity.short_floats import BITS, DRAWS, Compared, Draw, compared, rounded, ulp
 from gradparity.protocol import Array, Trace
 from gradparity.subjects.arguments import Arguments, Arrays, Library, arranged_like, outputs
 from gradparity.subjects.backward_rule import reason
@@ -22,6 +23,17 @@ Run = Callable[[Short | Literal["float64"], Arguments, Arrays], Trace]
 
 SPOKEN = {"torch": "PyTorch", "jax": "JAX"}
 CLOSE = {"torch": "torch.testing.assert_close", "jax": "np.testing.assert_allclose"}
+
+
+def short_of(lanes: Sequence[Lane]) -> list[Short]:
+    """Return the short ones of the lanes that are asked for. Raises UsageError for one that is not known, and none."""
+    known = (*LANES, *BITS)
+    if isinstance(lanes, str) or not lanes:
+        raise UsageError(f"lanes must be a list of at least one, got {lanes!r}: there is {', '.join(known)}")
+    for lane in lanes:
+        if lane not in known:
+            raise unknown("lane", str(lane), known)
+    return [lane for lane in BITS if lane in lanes]
 
 
 def in_short_lanes(
@@ -49,6 +61,8 @@ def in_short_lanes(
             continue
         report = replace(
             report,
+            backends=tuple(dict.fromkeys((*report.backends, name))),
+            witnesses=tuple(dict.fromkeys((*report.witnesses, given.library))),
             rows=(*report.rows, *found.rows),
             remarks=(*report.remarks, *found.remarks),
             unchecked=(*report.unchecked, *found.unchecked),

@@ -9,12 +9,13 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.parity.differences import LossMeasurement, measure
-from gradparity.parity.examine import examine
+from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm, relative_error
 from gradparity.parity.probes import probed
 from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
+from gradparity.parity.rows import Lane
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
@@ -41,6 +42,7 @@ from gradparity.subjects.machines import (
 )
 from gradparity.subjects.second_derivative import (
     GRADIENTS,
+    Gradients,
     and_twice,
     posed_by_differences,
     posed_twice,
@@ -50,6 +52,7 @@ from gradparity.subjects.second_derivative import (
     upstream_of_gradients,
     with_upstream,
 )
+from gradparity.subjects.short_lanes import by_autodiff, by_rule, in_short_lanes, short_of
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
 
@@ -57,7 +60,14 @@ UNCOMPILED: dict[str, Callable[..., Trace]] = {"torch": by_torch, "jax": by_jax}
 """What is quick for a few calls, the quickest first."""
 
 
-def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1) -> Report:
+def check_vjp(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Lane] = ("float64",),
+    order: int = 1,
+) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
     Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
@@ -68,10 +78,13 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
     JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
     along random directions always are. With ``order=2`` the derivative of ``vjp`` is compared with that of the rule
     which a machine makes of ``f``: differentiated by the arguments' library, for NumPy's arrays by differences.
+    ``lanes`` may ask for "bfloat16" and "float16" besides, on arrays of JAX and PyTorch: there the limit is 4 times
+    the error of plain code, that is of ``f`` differentiated in the same dtype, and a remark says what that comes to.
     Real arrays are checked, other arguments are passed as they are.
     Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
     """
     require_order(order)
+    short = short_of(lanes)
     given = read(f, arguments)
     rng = np.random.default_rng(seed)
     values = evaluate_twice(f, given)
@@ -92,7 +105,11 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    report = _with_jacobian(examine(located(problem, vjp, given.names, f), seed), f, vjp, given, upstream)
+    ways = [located(problem, vjp, given.names, f)] if "float64" in lanes else []
+    report = _with_jacobian(examine_ways(ways, seed, name_of(f)), f, vjp, given, upstream)
+    if short:
+        own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
+        report = in_short_lanes(report, short, name_of(vjp), own, plain, given, upstream, rng, own_forward=False)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 
@@ -117,14 +134,7 @@ def _with_jacobian(
 def _twice(
     f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
 ) -> Problem:
-    name = name_of(vjp)
-
-    def rule(*arguments: Any) -> dict[str, Array]:
-        found = zip(given.names, _per_argument(vjp, given, vjp(*arguments)), strict=True)
-        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
-        real = real_leaves(given, arguments[:-1])
-        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
-
+    name, rule = name_of(vjp), _rule(vjp, given)
     if given.library != "numpy":
         return posed_twice(name, WITNESSES[given.library], rule, f, given, upstream, rng)
     both, upstream = with_upstream(f, given, upstream), upstream_of_gradients(given, rng)
@@ -137,6 +147,16 @@ def _twice(
             continue
         return posed_by_differences(name, truth, both, upstream, _measured(rule, both, upstream, rng))
     raise UsageError(reasons[-1])
+
+
+def _rule(vjp: Callable[..., Any], given: Arguments) -> Gradients:
+    def rule(*arguments: Any) -> dict[str, Array]:
+        found = zip(given.names, _per_argument(vjp, given, vjp(*arguments)), strict=True)
+        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
+        real = real_leaves(given, arguments[:-1])
+        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
+
+    return rule
 
 
 def _by_hand(
