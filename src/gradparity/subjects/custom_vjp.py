@@ -39,13 +39,12 @@ def check_custom_vjp(
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
     In float64 as it is, under ``jax.jit`` and under ``jax.vmap``; and in float32, where the limit is measured: how far
-    one unit in the last place of the arguments and of the upstream gradient moves the float64 result.
-    ``lanes`` may ask for "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is of ``reference`` differentiated in the same dtype, and a
-    remark says what that comes to. With ``order=2``
-    the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first
-    are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they are. Raises
-    UsageError without JAX and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
-    ``function`` raises is a disagreement.
+    one unit in the last place of the arguments and of the upstream gradient moves the float64 result. ``lanes`` may ask
+    for "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is of ``reference``
+    differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the derivative of the rule
+    as well, which a rule that leaves the graph gets wrong. All but the first are compiled, and so is ``reference``.
+    Real arrays are checked, other arguments are passed as they are. Raises UsageError without JAX and for arguments or
+    outputs that cannot be checked, and what ``reference`` raises; what ``function`` raises is a disagreement.
     """
     if find_spec("jax") is None:
         raise UsageError("check_custom_vjp needs JAX, which is not installed: run  pip install 'gradparity[jax]'")
