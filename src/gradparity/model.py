@@ -146,7 +146,7 @@ class BackendModel:
                 f"train_step takes an optimizer, got {type(optimizer).__name__}: "
                 "make it with backend.optimizer('sgd', lr=0.1)"
             )
-        if isinstance(self.spec, KeepsStatistics) and self.functions.observing is None:
+        if isinstance(self.spec, KeepsStatistics) and self.spec.statistics and self.functions.observing is None:
             raise UsageError(
                 f"{self.spec.name}: this backend tells no named values, and its statistics are updated from "
                 f"{', '.join(self.spec.observed)}: give its ModelFunctions 'observing'"
