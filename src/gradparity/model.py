@@ -197,7 +197,7 @@ class BackendModel:
 
     @cached_property
     def _trace(self) -> Program:
-        return self._compile(self.functions.trace or self._trace_of_ends)
+        return self._compile(self.functions.trace or self._trace_of_ends, "trace")
 
     def _trace_of_ends(self, params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
         """The names that every model has: the loss, and the parameters."""

@@ -20,7 +20,10 @@ Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]
 """Parameter name -> array."""
 
-Tap: TypeAlias = Callable[[str, Array], Array]
+Key: TypeAlias = str | tuple[str, int]
+"""A name of ``c`` and ``d``; or a name and the pass of the loop that writes it, ``c["h", t]``."""
+
+Tap: TypeAlias = Callable[[Key, Array], Array]
 """Marks a named intermediate of a forward pass; the identity outside a trace."""
 
 Dtype: TypeAlias = Literal["float32", "float64"]
@@ -64,6 +67,8 @@ class Trace:
     """The intermediates, in the order in which the forward pass named them."""
     gradients: dict[str, np.ndarray]
     """dL/d(name) of every intermediate and every parameter."""
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    """The largest ‖error‖₂ that a gradient may have which is measured; one that is computed is not named."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,15 @@ class PredictsWithExtras(ModelSpec, Protocol):
     @property
     def prediction_extras(self) -> tuple[str, ...]:
         """Their names."""
+
+
+@runtime_checkable
+class PredictsNextTokens(ModelSpec, Protocol):
+    """A spec whose x and y are tokens (n, length), y those that follow: it is trained on a text."""
+
+    @property
+    def next_tokens(self) -> bool:
+        """True."""
 
 
 @runtime_checkable

@@ -116,8 +116,7 @@ def test_takes_arrays_that_cannot_be_written(backend: Backend, model: Model) -> 
 def test_takes_its_own_arrays(backend: Backend, model: Model) -> None:
     params, batch = draw(model.spec)
     own = {name: backend.from_numpy(p.astype(model.dtype)) for name, p in params.items()}
-    y = batch.y.astype(model.dtype) if batch.y.dtype.kind == "f" else batch.y
-    own_batch = Batch(backend.from_numpy(batch.x.astype(model.dtype)), backend.from_numpy(y))
+    own_batch = batch.map(lambda a: backend.from_numpy(a.astype(model.dtype) if a.dtype.kind == "f" else a))
     loss, _ = model.value_and_grad(params, batch)
     own_loss, _ = model.value_and_grad(own, own_batch)
     assert backend.to_numpy(own_loss) == backend.to_numpy(loss)
@@ -155,9 +154,10 @@ def test_takes_a_batch_of_one(backend: Backend, model: Model) -> None:
 
 def test_predicts_a_row_per_example(backend: Backend, model: Model) -> None:
     params, batch = draw(model.spec)
-    outputs = backend.to_numpy(model.predict(params, batch.x))
+    outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
     last = list(model.spec.param_shapes.values())[-1][0]
-    assert outputs.shape == (N, last)
+    places = batch.y.shape if batch.y.dtype.kind == "i" else (N,)
+    assert outputs.shape == (*places, last)
     assert outputs.dtype == model.dtype
 
 

@@ -11,6 +11,8 @@ know. Importing this package imports none of them, and so neither rich nor jinja
 
 from gradparity.drawing.table import (
     Entry,
+    ListedLine,
+    Listing,
     Sign,
     Table,
     TableCell,
@@ -23,6 +25,8 @@ from gradparity.drawing.table import (
 
 __all__ = [
     "Entry",
+    "ListedLine",
+    "Listing",
     "Sign",
     "Table",
     "TableCell",

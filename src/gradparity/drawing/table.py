@@ -76,6 +76,29 @@ class TableGroup:
 
 
 @dataclass(frozen=True)
+class ListedLine:
+    """A line of somebody's source, with a sign in the margin."""
+
+    number: int
+    text: str
+    sign: Sign = ""
+    about: str = ""
+    """What stands beside it, in a few words."""
+    finding: str = ""
+    """What is wrong with it, in a sentence below."""
+    figures: tuple[tuple[str, str], ...] = ()
+    """Pictures beside it, each a title and a data: address."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The part of a file that a table is about."""
+
+    title: str
+    lines: tuple[ListedLine, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """Groups of rows under a title, and what to read around them."""
 
@@ -93,6 +116,8 @@ class Table:
     """What all of it comes to, in one sentence."""
     agrees: bool | None = None
     """Whether that is good news; None for a table that claims nothing."""
+    listings: tuple[Listing, ...] = ()
+    """The source that it is about, where there is one: shown above."""
 
     @property
     def rows(self) -> tuple[TableRow, ...]:

@@ -7,6 +7,7 @@ import rich.table
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from gradparity.drawing.table import Entry, Sign, Table, TableCell, TableColumn
+from gradparity.drawing.table import Entry, Listing, Sign, Table, TableCell, TableColumn
 from gradparity.drawing.words import visible
 
 STYLES: dict[Sign, str] = {"": "", "✓": "", "✗": "bold red", "↳": "yellow", "–": "dim"}
@@ -39,6 +40,8 @@ class Shown:
         table = self.table
         if table.title:
             yield said(table.title)
+        for listing in table.listings:
+            yield from _listed(listing)
         if table.rows:
             yield from _blocks(table, console, options)
         for remark in (table.caption, *table.remarks):
@@ -69,6 +72,23 @@ def progress(counted: bool = False, beside_output: bool = False) -> Progress:
         transient=True,
         disable=not screen.is_terminal,
     )
+
+
+def _listed(listing: Listing) -> Iterator[RenderableType]:
+    """Draw source with its margin: a line of it is one line, however long."""
+    digits = len(str(listing.lines[-1].number)) if listing.lines else 0
+    indents = [len(line.text) - len(line.text.lstrip()) for line in listing.lines if line.text.strip()]
+    yield said(f"\n{listing.title}", "bold")
+    for line in listing.lines:
+        style = STYLES[line.sign] or ("green" if line.sign else "")
+        code = line.text[min(indents, default=0) :]
+        about = said(f"   {line.about}" if line.about else "", "dim")
+        margin = Text.assemble((f"{line.sign or ' '} ", style), (f"{line.number:>{digits}}  ", "dim"))
+        drawn = Text.assemble(margin, said(code, style if line.sign == "✗" else ""), about)
+        drawn.no_wrap, drawn.overflow = True, "ellipsis"
+        yield drawn
+        if line.finding:
+            yield Padding(said(f"↑ {line.finding}", STYLES["✗"]), (0, 0, 0, digits + 4))
 
 
 def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator[rich.table.Table]:

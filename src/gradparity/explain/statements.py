@@ -70,4 +70,4 @@ def _in_full(statement: str, frame: FrameType) -> str:
         view = frame.f_locals.get(found["view"])
         return found[0] if not isinstance(view, View) else f'{found["to"]}"{view.behind(found["name"])[1]}"'
 
-    return re.sub(r'(?P<to>\b(?P<view>\w+)(?:\[|\.add\())"(?P<name>\w+)"', full, statement)
+    return re.sub(r'(?P<to>\b(?P<view>\w+)(?:\[|\.add\(\(?))"(?P<name>\w+)"', full, statement)

@@ -57,8 +57,7 @@ def rows_of(problem: Problem) -> list[Row]:
 
 def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[Row]:
     """Run a subject's own chain once in a lane, and its lines beside each witness."""
-    known = problem.truths.get(subject.name) if lane == "float64" else None
-    chain = known or (subject.chain(lane) if subject.chain else None)
+    chain = subject.chain(lane) if subject.chain else None
     written = None
     for witness, truth in problem.truths.items():
         if witness == subject.name:
@@ -92,7 +91,9 @@ def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
 
 def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
     """Compare the gradient that training uses: the one of the subject's own chain."""
-    return judge.rows("whole gradient", chain.gradients, problem.params)
+    return judge.rows(
+        "whole gradient", chain.gradients, [name for name in problem.params if name in judge.truth.gradients]
+    )
 
 
 def judged_lines(problem: Problem, judge: Judge, written: Written) -> list[Row]:
@@ -164,6 +165,10 @@ def _against_differences(
             judged["gradient"] = {name: g for name, g in chain.gradients.items() if name not in problem.params}
     elif written is not None:
         judged["gradient"] = {x: written.gradients.get(x, np.zeros_like(p)) for x, p in problem.params.items()}
+    if written is not None and chain is not None:
+        # A line that no witness tells; of the others the witness's number is the better one.
+        told = {name for truth in problem.truths.values() for name in truth.gradients} | set(problem.params)
+        judged["gradient"] = {name: g for name, g in written.gradients.items() if name not in told}
     for kind, gradients in judged.items():
         for name, gradient in gradients.items():
             if name in problem.measured and problem.measured[name].directions:
@@ -206,7 +211,8 @@ def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
 def _asked(problem: Problem) -> list[str]:
     """Return the parameters whose gradient the witnesses were asked for: all, where there is no witness."""
     known = [truth.gradients for truth in problem.truths.values()]
-    return [name for name in problem.params if not known or any(name in gradients for gradients in known)]
+    told = {name for gradients in known for name in gradients} | set(problem.measured)
+    return [name for name in problem.params if not known or name in told]
 
 
 def _raised_in(rows: Sequence[Row], subject: Subject) -> bool:
@@ -242,6 +248,6 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
                 f"kinks: of {count.decisions} entries of {count.line}, {count.at} are at the {count.kink}'s kink, "
                 f"{count.near} near"
             )
-    if measured and ALL not in measured:
+    if problem.hand is not None and (measured or DIFFERENCES in problem.truths) and ALL not in measured:
         wrong = {row.line for row in rows if not row.agrees}
         yield from no_rules(problem, np.random.default_rng(seed), wrong)

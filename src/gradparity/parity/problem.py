@@ -5,7 +5,7 @@ poses them; everything in ``parity`` reads them and asks nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +15,7 @@ from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
+from gradparity.runtime import read_only
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
 
@@ -139,8 +140,8 @@ def draw(
 
 
 def representable(a: np.ndarray) -> np.ndarray:
-    """Round to float32 and back, so that both lanes see the same numbers."""
-    return a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a
+    """Round to float32 and back, so that both lanes see the same numbers, which nobody may change."""
+    return read_only(a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a)
 
 
 def given_in(batch: Batch) -> dict[str, np.ndarray]:
@@ -154,7 +155,7 @@ def in_order(trace: Trace, spec: ModelSpec) -> Trace:
     names = [line.name for line in spec.derivation if line.name in trace.gradients]
     declared = (*spec.param_shapes, *trace.values)
     names += [name for name in declared if name in trace.gradients and name not in names]
-    return Trace(trace.values, {name: trace.gradients[name] for name in names})
+    return replace(trace, gradients={name: trace.gradients[name] for name in names})
 
 
 def of_params(trace: Trace, params: Params) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from gradparity.drawing import Table
+from gradparity.drawing import Listing, Table
 from gradparity.drawing.words import listing
 from gradparity.parity import rows as together
 from gradparity.parity.report_table import report_table
@@ -28,6 +28,8 @@ class Report:
     """What else to know: how the gradient was measured without autodiff, and numbers near a kink."""
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and not compared: with it, a report does not agree."""
+    listings: tuple[Listing, ...] = ()
+    """The source that was checked, with what each line came to, where it is not written for this."""
 
     @property
     def agrees(self) -> bool:
@@ -72,7 +74,9 @@ class Report:
         """What every drawing of the report shows."""
         examples = f"{self.n} examples, " if self.n else ""
         title = f"{self.model}: {examples}seed {self.seed}; witnesses: {', '.join(self.witnesses)}"
-        return report_table(title, self.rows, self.backends, self.witnesses, self.remarks, self.unchecked)
+        return report_table(
+            title, self.rows, self.backends, self.witnesses, self.remarks, self.unchecked, self.listings
+        )
 
     @property
     def facts(self) -> dict[str, str]:
@@ -131,4 +135,5 @@ class Report:
                 for (kind, line), size in self.smallest_visible_bugs.items()
             ],
             "rows": [row.to_dict() for row in self.rows],
+            "listings": [asdict(each) for each in self.listings],
         }

@@ -1,8 +1,8 @@
 """Rows of a check as the one table that a terminal, a page and Jupyter draw: a row a line, a column a backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from gradparity.drawing import Entry, Sign, Table, TableCell, TableColumn, TableGroup, TableNumber, TableRow
+from gradparity.drawing import Entry, Listing, Sign, Table, TableCell, TableColumn, TableGroup, TableNumber, TableRow
 from gradparity.drawing.words import listing
 from gradparity.parity.rows import (
     DIFFERENCES,
@@ -44,6 +44,7 @@ def report_table(
     witnesses: Sequence[str],
     remarks: Sequence[str],
     unchecked: Sequence[Unchecked] = (),
+    listings: Sequence[Listing] = (),
 ) -> Table:
     """Arrange rows: values in forward order, gradients of lines backwards, then whole gradients."""
     follow, bugs = consequences(rows), smallest_visible_bugs(rows)
@@ -54,7 +55,7 @@ def report_table(
         lines = list(dict.fromkeys(row.line for row in own))
         made = [
             _table_row(
-                NAMED[kind].format(line),
+                next(row.name for row in own if row.line == line),
                 {b: [r for r in own if (r.line, r.backend) == (line, b)] for b in backends},
                 follow,
                 lanes,
@@ -72,12 +73,13 @@ def report_table(
             TableColumn("verdict", "word", detail=True),
         ),
         tuple(groups),
-        caption=_caption(lanes, witnesses, bugs),
+        caption=_caption(lanes, witnesses, bugs, {row.kind for row in rows}),
         legend=(_how_to_read(witnesses, bool(bugs)), SIGNS),
         remarks=tuple(remarks),
         findings=(*map(describe, findings(rows)), *map(str, unchecked)),
         headline=_headline(rows, backends, unchecked),
         agrees=bool(rows) and not disagreements(rows) and not unchecked,
+        listings=tuple(listings),
     )
 
 
@@ -134,12 +136,14 @@ def _headline(rows: Sequence[Row], backends: Sequence[str], unchecked: Sequence[
     return f"{said}; {follow} more follow from that (↳)." if follow else f"{said}."
 
 
-def _caption(lanes: Sequence[Dtype], witnesses: Sequence[str], bugs: Mapping[tuple[Kind, str], float]) -> str:
+def _caption(
+    lanes: Sequence[Dtype], witnesses: Sequence[str], bugs: Mapping[tuple[Kind, str], float], kinds: Collection[Kind]
+) -> str:
     worst = " against the worst witness" if len(witnesses) > 1 else ""
-    cells = (
-        f"each cell: {', '.join(PARTS[lane][1] for lane in lanes)}{worst}; c and d: each line alone, fed the witness's "
-        "numbers; ∂L/∂: the backend's own chain"
-    )
+    lines = "each line alone, fed the witness's numbers"
+    if "whole gradient" in kinds:
+        lines = f"c and d: {lines}; ∂L/∂: the backend's own chain"
+    cells = f"each cell: {', '.join(PARTS[lane][1] for lane in lanes)}{worst}; {lines}"
     if not bugs:
         return cells
     kind, line = max(bugs, key=lambda key: bugs[key])

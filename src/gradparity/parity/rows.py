@@ -47,6 +47,8 @@ class Row:
 
     place: str = ""
     """Where the line is written, as ``my_model.py:34``, as far as known."""
+    called: str = ""
+    """What its author calls it, where that is not as a derivation writes it."""
 
     @property
     def agrees(self) -> bool:
@@ -63,7 +65,7 @@ class Row:
     @property
     def name(self) -> str:
         """The line as the derivation writes it: c['z'], d['z'], ∂L/∂W."""
-        return NAMED[self.kind].format(self.line)
+        return self.called or NAMED[self.kind].format(self.line)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data, for JSON; an infinite error is None there."""
@@ -86,7 +88,7 @@ class Unchecked:
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
-    line = f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"

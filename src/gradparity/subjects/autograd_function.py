@@ -29,6 +29,8 @@ def check_autograd_function(
 ) -> Report:
     """Check values and gradients of a ``torch.autograd.Function`` subclass against autograd of ``reference``.
 
+    ``function`` may also be what calls one, or a ``torch.library.custom_op`` with its own backward.
+
     In float64: as it is; with each argument alone needing a gradient (``ctx.needs_input_grad``); on arrays that are
     not contiguous; in a second backward pass; used twice in one graph; with each of several outputs used alone. In
     float32 the limit is measured: how far one unit in the last place of the arguments and of the upstream gradient
@@ -43,7 +45,7 @@ def check_autograd_function(
     given = replace(read(reference, arguments), library="torch")
     rng = np.random.default_rng(seed)
     upstream = draw_upstream(evaluate_twice(reference, given), rng)
-    name, apply = name_of(function), function.apply
+    name, apply = name_of(function), getattr(function, "apply", function)
 
     ways = [
         _way(name, how, apply, reference, given, {"upstream": upstream, **changes})
@@ -51,7 +53,9 @@ def check_autograd_function(
     ]
     ways.append(_used_twice(name, apply, reference, given, rng))
     ways.append(posed_in_float32(name, "torch", by_torch, apply, reference, given, upstream, rng))
-    report = examine_ways([located(way, function.backward, given.names, function.forward) for way in ways], seed)
+    if hasattr(function, "backward"):  # else it is a function that only calls one
+        ways = [located(way, function.backward, given.names, function.forward) for way in ways]
+    report = examine_ways(ways, seed)
     if order == 1:
         return report
     rule = gradients_by_torch(apply, given)

@@ -11,11 +11,9 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError, unknown
 from gradparity.parity.beside import run_beside
-from gradparity.parity.budget import error_budgets
-from gradparity.parity.differences import measure, measure_jointly
 from gradparity.parity.examine import examine
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, in_order, of_params
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
@@ -23,9 +21,7 @@ from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
-
-LARGE = 2e8
-"""Floating-point operations of a training step above which the differences take all parameters at once."""
+from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
 
 def check(
@@ -43,9 +39,9 @@ def check(
     ``model`` is a spec, the name of a built-in model, a file (``my_model.py`` or ``my_model.py:Name``), or a module,
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
-    and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn. With
-    ``order=2`` Hessian-vector products are compared too: how each gradient changes along a random direction.
-    Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
+    and where none is chosen, an installed one is taken; where none is installed, differences of the loss are the
+    witness. Without a ``batch``, n random examples are drawn. With ``order=2`` Hessian-vector products are compared
+    too: how each gradient changes along a random direction. Raises UsageError for a model that cannot be checked.
     """
     require_order(order)
     spec = spec_of(model)
@@ -94,29 +90,22 @@ def pose(
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
-    witnesses = {b.name: b.model(spec, "float64") for b in registry.witnesses_among(chosen)}
-    hand, kinks = hand_derivation(chosen, spec), kinks_of(spec)
-    measured = {}
-    if hand is not None and differences:
-        large = spec.flops(len(batch.x)) > LARGE
-        measured = (measure_jointly if large else measure)(
-            hand.forward, params, batch, np.random.default_rng(seed), kinks
-        )
-    truths = {name: in_order(model.trace(params, batch), spec) for name, model in witnesses.items()}
-    traces = {name: model.trace for name, model in witnesses.items()}
+    by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
     return Problem(
         name=spec.name,
         params=params,
         given=given_in(batch),
         n=len(batch.x),
-        truths=truths,
-        budgets=error_budgets(traces, truths, params, batch, rng) if "float32" in lanes else {},
-        subjects=tuple(subject(b, spec, params, batch, kinks) for b in chosen),
+        truths=seen.truths,
+        budgets=seen.budgets(params, batch, rng) if "float32" in lanes else {},
+        subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
-        hand=hand,
+        hand=None if by_hand is None else by_hand.derivation,
         batch=batch,
-        measured=measured,
+        measured=seen.measured,
+        remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
     )
 
@@ -140,11 +129,17 @@ def _line_of(hand: HandDerivation, symbol: str) -> str:
     return calling_line(hand.forward if symbol == "c" else hand.backward)
 
 
-def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
-    """Return a backend's model as what is checked."""
+def subject(
+    backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any, known: Trace | None
+) -> Subject:
+    """Return a backend's model as what is checked; ``known`` is its trace in float64, where it is a witness."""
 
     def chain(lane: Dtype) -> Trace:
-        return own_chain(backend.model(spec, lane), params, batch, kinks)
+        model = backend.model(spec, lane)
+        if lane == "float64":
+            trace = known or own_chain(model, params, batch, kinks)
+            return with_training_gradients(backend, model, trace, params, batch)
+        return own_chain(model, params, batch, kinks)
 
     def beside(lane: Dtype, truth: Trace) -> Any:
         hand = backend.model(spec, lane).derivation
@@ -167,12 +162,12 @@ def own_chain(model: Model, params: Params, batch: Batch, kinks: Any) -> Trace:
     return Trace(values, of_params(trace, params))
 
 
-def hand_derivation(chosen: Sequence[Backend], spec: ModelSpec) -> HandDerivation | None:
-    """Return the derivation of the first chosen backend that runs one on NumPy arrays."""
-    for backend in chosen:
-        if backend.library == "numpy" and backend.differentiation == "hand":
-            return backend.model(spec, "float64").derivation
-    return None
+def with_training_gradients(backend: Backend, model: Model, trace: Trace, params: Params, batch: Batch) -> Trace:
+    """Put what training takes, the answer of ``value_and_grad``, in the place of what the trace tells of it."""
+    loss, gradients = model.value_and_grad(params, batch)
+    told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
+    kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
+    return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
 
 
 @contextmanager

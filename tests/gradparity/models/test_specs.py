@@ -5,8 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradparity import data
 from gradparity.errors import UsageError
-from gradparity.models import MLP, LinearRegression, LogisticRegression, SoftmaxRegression, names, require_model
+from gradparity.models import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    LinearRegression,
+    LogisticRegression,
+    SoftmaxRegression,
+    names,
+    require_model,
+    spec_for_data,
+)
+from gradparity.operations import positions
 from gradparity.protocol import ModelSpec
 
 
@@ -100,3 +113,27 @@ def test_labels_are_unbalanced() -> None:
 def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         build()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: RNN(vocabulary=1), "rnn: a vocabulary needs at least 2 tokens to choose from, got 1"),
+        (lambda: LSTM(gates="ifgg"), "lstm: gates must be the letters i, f, g and o in the order .* got 'ifgg'"),
+        (lambda: GRU(gates="rzn"), "gru: gates must be the letters r, u and n in the order .* got 'rzn'"),
+        (lambda: GRU(length=0), "gru: length must be a whole number of at least 1, got 0"),
+        (lambda: positions.require("rnn", "mean"), "unknown rnn reduction 'mean': there is positions, sequences, sum"),
+        (lambda: RNN.for_data(8, 9, 9, initial_state="given"), "a data set gives no initial states"),
+        (lambda: RNN.for_data(8, None, 2), "rnn predicts tokens, got real targets"),
+        (lambda: spec_for_data("lstm", data.load("digits")), "lstm learns the next characters of a text, got labels"),
+        (lambda: spec_for_data("mlp", data.load("text")), "mlp learns labels or targets, got a text: use the model"),
+    ],
+)
+def test_settings_that_make_no_model_of_characters_are_refused(build: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build()  # type: ignore[operator]
+
+
+def test_a_new_lstm_forgets_little() -> None:
+    spec = LSTM(gates="gfio", hidden=3)
+    assert spec.init(np.random.default_rng(0))["b"][3:6].tolist() == [1, 1, 1]

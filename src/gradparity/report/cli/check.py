@@ -1,9 +1,10 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
@@ -17,6 +18,31 @@ from gradparity.report.cli.options import (
     ScheduleName,
     Set,
 )
+
+if TYPE_CHECKING:
+    from gradparity.parity.report import Report
+    from gradparity.parity.training_parity import TrainingParity
+
+SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
+REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
+
+
+class CheckCommand(TyperCommand):
+    """``gradparity check``, which refuses an option that would change nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments. Raises UsageError for an option without the one it belongs to."""
+        rest = super().parse_args(ctx, args)
+        if ctx.params["draws"] is None:
+            options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
+        else:
+            rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
+            options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
+        if ctx.params["steps"] is None:
+            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
+        if ctx.params["replay"] is not None:
+            options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
+        return rest
 
 
 def check_command(
@@ -46,15 +72,23 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
+    ] = None,
+    loss: Annotated[
+        str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
+    ] = "",
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
+    from gradparity.drawing.terminal import progress
     from gradparity.errors import UsageError
-    from gradparity.output import require_writable, write_json, write_text
+    from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
-    from gradparity.subjects import specs
+    from gradparity.subjects import plain, specs
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -62,15 +96,20 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        if steps is not None or page is not None:
-            raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
-        if order != 1:
-            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
-        if settings:
-            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
+    if plain.is_plain(model):
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay}
+        given = [option for option, value in others.items() if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
+        with progress() as doing:
+            doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
+            code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
+        raise typer.Exit(_shown(code, None, json, page))
+    if owners or loss:
+        raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     if replay is not None:
         draw = sweep.counter_example(replay)
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
@@ -92,7 +131,13 @@ def check_command(
             lanes=lanes,
         )
 
+    raise typer.Exit(_shown(report, training, json, page))
+
+
+def _shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+    """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
+    from gradparity.output import write_json, write_text
 
     console.print(report)
     if training is not None:
@@ -104,4 +149,4 @@ def check_command(
 
         write_text(page, check_page(report, training))
         print(f"The page is {page}")
-    raise typer.Exit(0 if report.agrees and (training is None or training.agrees) else 1)
+    return 0 if report.agrees and (training is None or training.agrees) else 1

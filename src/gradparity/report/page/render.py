@@ -29,7 +29,7 @@ def render_check(report: Report, training: TrainingParity | None) -> str:
         sections,
         facts={"Check": report.facts},
         summary=report.summary,
-        headline=_headline(report, training),
+        headline=_headline(report, training is None or training.agrees),
     )
 
 
@@ -37,9 +37,9 @@ def render_comparison(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
     report, training = comparison.report, comparison.training
     return template("comparison.html.jinja", "gradparity.report.page").render(
-        agrees=report.table.agrees and (training is None or training.agrees),
-        headline=_headline(report, training),
-        accusations=[*_accusations(report), *(training.table.findings if training else ())],
+        agrees=report.table.agrees and comparison.trains_alike,
+        headline=_headline(report, comparison.trains_alike),
+        accusations=[*_accusations(report), *comparison.findings],
         summary=report.summary,
         parity=_lines(report),
         drift=None if training is None else _steps(training),
@@ -74,8 +74,8 @@ def _steps(training: TrainingParity) -> Section:
     return Section("drift", "The same steps", training.table, figures)
 
 
-def _headline(report: Report, training: TrainingParity | None) -> str:
-    if training is None or training.agrees or not report.table.agrees:
+def _headline(report: Report, together: bool) -> str:
+    if together or not report.table.agrees:
         return report.table.headline
     return f"All {len(report.rows)} comparisons of gradients agree, but training runs apart."
 

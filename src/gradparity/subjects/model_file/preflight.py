@@ -73,7 +73,7 @@ class _Run:
             fix = "write the value that it returns to c['loss']" if returned is not None else "write the loss last"
             raise UsageError(
                 f"{definition(self._hand.forward)}: forward must write c['loss'], it wrote "
-                f"{', '.join(self.c) or 'nothing'}: {fix}"
+                f"{', '.join(self.c.written()) or 'nothing'}: {fix}"
             )
         self._require_unchanged(self._hand.forward)
 
@@ -84,7 +84,7 @@ class _Run:
         if missing:
             raise UsageError(
                 f"{definition(self._hand.backward)}: backward must write the gradient of every parameter, "
-                f"d['{missing[0]}'] is never written: it wrote {', '.join(self.d) or 'nothing'}"
+                f"d['{missing[0]}'] is never written: it wrote {', '.join(self.d.written()) or 'nothing'}"
             )
         self._require_unchanged(self._hand.backward)
 

@@ -1,0 +1,127 @@
+"""Ordinary NumPy code as it stands: each gradient that it computes by hand, beside what its own loss says."""
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gradparity.errors import UsageError
+from gradparity.parity.examine import examine
+from gradparity.parity.report import Report
+from gradparity.subjects.plain import capture, regions
+from gradparity.subjects.plain import loss as losses
+from gradparity.subjects.plain.capture import Program, as_a_script, failed
+from gradparity.subjects.plain.feeding import Feeding
+from gradparity.subjects.plain.lines import Line, before, paired, without_owner
+from gradparity.subjects.plain.listing import listings
+from gradparity.subjects.plain.loss import LossOf
+from gradparity.subjects.plain.pairing import fed_with_evidence, recognised
+from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
+from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.truths import Truths, label
+from gradparity.subjects.plain.unit import Unit
+
+
+def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0) -> Report:
+    """Check the gradients in ``train.py``, ``train.py:step``, ``lesson.ipynb`` or ``lesson.ipynb:step``.
+
+    The file is run until it calls the function, or enters the loop, that computes the gradients; there it is stopped.
+    ``names`` say whose gradient a name is, ``grad_of_z=z`` each; ``loss`` is an expression in the code's own names.
+    Raises UsageError, in one line, for what cannot be checked.
+    """
+    path, name = split(argument)
+    program = capture.read(path)
+    extra = paired_names(names)
+    with as_a_script(program):
+        if name:
+            function = capture.choose_function(program, name, regions.functions_of(program.source.trees[program.file]))
+            return check_unit(capture.function_unit(program, function), program, extra, loss, seed)
+        return _check_likeliest(program, extra, loss, seed)
+
+
+def split(argument: str) -> tuple[Path, str]:
+    """Split FILE:FUNCTION."""
+    for suffix in (".py", ".ipynb"):
+        before, colon, name = argument.rpartition(f"{suffix}:")
+        if colon:
+            return Path(before + suffix), name
+    return Path(argument), ""
+
+
+def paired_names(names: Sequence[str]) -> dict[str, str]:
+    """Read ``grad_logits=logits``, also several with commas. Raises UsageError."""
+    found = {}
+    for each in (pair for entry in names for pair in entry.split(",")):
+        gradient, equals, of = each.partition("=")
+        if not (equals and gradient.strip() and of.strip()):
+            raise UsageError(f"--names must be GRADIENT=NAME, got '{each}': write --names grad_logits=logits")
+        found[gradient.strip()] = of.strip()
+    return found
+
+
+def _check_likeliest(program: Program, extra: Mapping[str, str], loss: str, seed: int) -> Report:
+    """Check the smallest part of a file that has gradients, what they are gradients of, and a loss."""
+    found = regions.regions_of(program.source.trees[program.file], extra)
+    if not found:
+        raise UsageError(
+            f"{program.shown()}: nothing in it is written as the gradient of something else: a name like dz, d_z, "
+            "grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
+        )
+    best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
+    with_loss = [region for region in best if region.has_loss or loss]
+    chosen = (with_loss or best)[0]
+    return check_unit(_unit_of(program, chosen), program, extra, loss, seed)
+
+
+def _unit_of(program: Program, region: regions.Region) -> Unit:
+    if region.is_function:
+        return capture.function_unit(program, region.name)
+    line = getattr(region.node, "lineno", 0)
+    return capture.block_unit(program, line) if line else capture.module_unit(program)
+
+
+def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int) -> Report:
+    """Check one unit."""
+    source = program.source
+    try:
+        recording = Recording(source, extra).run(unit)
+    except Exception as error:
+        raise failed(program, error) from error
+    where = losses.find(recording, expression)
+    loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
+    lines = paired(recording)
+    truths = Truths(loss, seed)
+    truths.learn(_targets(recording, lines))
+    feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, where.key))
+    fed = fed_with_evidence(feeding, truths)
+    places = {site.file: program.shown(site.file) for site in source.sites}
+    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
+    require_lines(checked)
+    truths.learn(could_be(checked))
+    by_numbers = recognised(fed, truths, recording)
+    problem = pose(checked, list(unchecked(checked, by_numbers)), [f"the loss is {where.said}"])
+    report = examine(problem, seed)
+    judged = labelled(checked)
+    rows = tuple(replace(row, called=row.line) for row in report.rows)
+    return replace(report, rows=rows, listings=listings(checked, judged, rows, by_numbers))
+
+
+def _targets(recording: Recording, lines: Sequence[Line]) -> list[Variable]:
+    targets = [line.target for line in lines if line.target is not None]
+    return [*targets, *(v for target in targets if (v := before(recording, target)) is not None)]
+
+
+def is_plain(argument: str) -> bool:
+    """Whether an argument names a notebook, or a Python file that is no model file."""
+    path, _ = split(argument)
+    if path.suffix == ".ipynb":
+        return True
+    if path.suffix != ".py" or not path.is_file():
+        return False
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return False
+    names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
+    taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
+    return "param_shapes" not in names and not (taken.get("forward") == 3 and taken.get("backward") == 4)

@@ -1,0 +1,117 @@
+"""A run in which each gradient is recorded as the code computes it, and goes on as the witness has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity.norms import relative_error
+from gradparity.subjects.plain.instrument import Source
+from gradparity.subjects.plain.lines import Line, before
+from gradparity.subjects.plain.recorder import Event, Key, Observed
+from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.unit import Unit
+
+SAME = 1e-6
+"""Closer than that, what was written is the gradient that it is compared with: which one, not how well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A gradient that was written, complete, and what it is the gradient of."""
+
+    line: Line
+    writing: Written
+    of: Variable
+    value: np.ndarray
+
+
+@dataclass(eq=False)
+class Fed:
+    """What a run beside a witness found."""
+
+    judged: list[Judged] = field(default_factory=list)
+    loose: list[tuple[Written, np.ndarray]] = field(default_factory=list)
+    """What is written complete and paired with nothing, as this run computed it."""
+
+
+@dataclass(eq=False)
+class Feeding:
+    """Everything that such runs share."""
+
+    unit: Unit
+    source: Source
+    recording: Recording
+    lines: list[Line]
+    loose: list[Written]
+
+    def run(self, truth: Mapping[int, np.ndarray], instead: Mapping[Key, Variable]) -> Fed:
+        """Run beside a witness, whose gradients are given by the number of their variable.
+
+        ``instead`` pairs what has no name of a gradient. Raises what the code raises.
+        """
+        fed, targets = Fed(), {id(line): line.target for line in self.lines}
+        of_key = {writing.key: (line, i) for line in self.lines for i, writing in enumerate(line.writings)}
+        loose = {writing.key: writing for writing in self.loose}
+
+        def on(event: Event) -> Any:
+            value = event.value
+            if event.key in of_key:
+                line, i = of_key[event.key]
+                return self._line(fed, line, i, targets, value, truth)
+            if event.key in instead:
+                variable = instead[event.key]
+                fed.judged.append(Judged(Line([loose[event.key]], variable), loose[event.key], variable, _own(value)))
+                return _like(value, truth[variable.number])
+            if event.key in loose:
+                fed.loose.append((loose[event.key], _own(value)))
+            return value
+
+        self.unit.run(Observed(self.source, on))
+        return fed
+
+    def _line(
+        self,
+        fed: Fed,
+        line: Line,
+        i: int,
+        targets: dict[int, Variable | None],
+        value: Any,
+        truth: Mapping[int, np.ndarray],
+    ) -> Any:
+        target, writing = targets[id(line)], line.writings[i]
+        right = None if target is None else truth.get(target.number)
+        last = i == len(line.writings) - 1
+        following = "" if last else _turn(line.writings[i + 1])
+        if right is None or target is None:
+            if last or following:
+                fed.loose.append((writing, _own(value)))
+            return value
+        if not (last or following == "mask" or (following and _same(value, right))):
+            return value
+        fed.judged.append(Judged(line, writing, target, _own(value)))
+        if not last:
+            targets[id(line)] = before(self.recording, target)
+        return _like(value, right)
+
+
+def _turn(writing: Written) -> str:
+    """Say how a writing may make one gradient into that of something before it: d[z < 0] = 0, d *= 1 - a ** 2."""
+    site = writing.site
+    return site.how if site.how in ("mask", "*=") or (site.itself and site.how == "=") else ""
+
+
+def _own(value: Any) -> np.ndarray:
+    return np.array(value, dtype=np.float64)
+
+
+def _same(value: Any, right: np.ndarray) -> bool:
+    return relative_error(_own(value), right) <= SAME
+
+
+def _like(value: Any, right: np.ndarray) -> Any:
+    """Return the witness's numbers as the code had its own: an array, or a number."""
+    if isinstance(value, np.ndarray):
+        return right.astype(value.dtype)
+    return np.float64(right.item()) if right.size == 1 else right

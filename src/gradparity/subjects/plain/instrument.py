@@ -1,0 +1,279 @@
+"""A user's source with a recorder at every assignment: what runs is a rewritten tree, the file stays as it is.
+
+``z = X @ W`` becomes ``z = X @ W; z = __gradparity__.line(7, z)``, where 7 is the number of the *site*, the place in
+the source. Line numbers are kept, so tracebacks point into the user's file. What is recorded, and what is returned in
+place of it, ``recorder.Hooks`` decides; without an observer every hook returns what it is given.
+"""
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+HOOKS = "__gradparity__"
+"""The one name that is added to a module."""
+
+Node = TypeVar("Node", bound=ast.AST)
+
+How: TypeAlias = Literal["=", "+=", "*=", "mask", "part", "return", "arg"]
+"""How a site writes: afresh; adding to or scaling what is there; setting some entries to zero; a sub-expression;
+what a function returns; what a function or a loop is given."""
+
+IMPURE = frozenset({"pop", "popleft", "popitem", "next", "append", "rand", "randn", "normal", "random", "read"})
+"""Calls in an index that may not be made twice."""
+
+
+class Site(NamedTuple):
+    """One place of the source that writes a name."""
+
+    file: str
+    line: int
+    function: str
+    """Qualified; empty in the module itself."""
+    target: str
+    """As it is written: ``dW``, ``self.dW``, ``grads``."""
+    at: str
+    """What stands in the brackets after it, if anything."""
+    how: How
+    itself: bool
+    """Whether what is written is computed from what the name held before."""
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The body of a loop, which can be run by itself from the names that it found."""
+
+    file: str
+    function: str
+    line: int
+    code: ast.Module
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Everything that has been rewritten: the files of one program."""
+
+    entries: dict[tuple[str, str], int] = field(default_factory=dict)
+    """File and qualified name of a function -> the site at which it is entered."""
+
+    sites: list[Site] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    trees: dict[str, ast.Module] = field(default_factory=dict)
+    """File -> its tree as the user wrote it."""
+
+    def rewritten(self, text: str, file: str, nodes: Sequence[ast.stmt] | None = None) -> ast.Module:
+        """Return the tree of a source, or of some of its statements, with the hooks in it. Raises SyntaxError."""
+        tree = ast.parse(text, file)
+        self.trees[file] = ast.parse(text, file)
+        if nodes is not None:
+            tree.body = list(nodes)
+        made = _Rewriter(self, file).visit(tree)
+        return ast.fix_missing_locations(made)  # type: ignore[no-any-return]
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(self, source: Source, file: str) -> None:
+        self._source = source
+        self._file = file
+        self._within: list[str] = []
+        self._in_class = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self._within.append(node.name)
+        outer, self._in_class = self._in_class, False
+        inputs = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        entry = self._site(node, "", "", "arg")
+        self._source.entries[self._file, ".".join(self._within)] = entry
+        body = self._statements(node.body)
+        start = 1 if ast.get_docstring(node, clean=False) is not None else 0
+        head: list[ast.stmt] = [_expression("entered", entry)]
+        for name in inputs:
+            argument = ast.Name(name, ast.Load())
+            written = _call("line", self._site(node, name, "", "arg"), argument)
+            head.append(ast.Assign([ast.Name(name, ast.Store())], written))
+        body[start:start] = [_at(node.body[0], statement) for statement in head]
+        if not isinstance(node.body[-1], ast.Return):
+            end = _expression("leave", self._site(node.body[-1], "return", "", "return"), _none())
+            body.append(_at(node.body[-1], end))
+        node.body = body
+        self._in_class = outer
+        self._within.pop()
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self._within.append(node.name)
+        outer, self._in_class = self._in_class, True
+        node.body = self._statements(node.body)
+        self._in_class = outer
+        self._within.pop()
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        site = self._site(node, "return", "", "return", (node.value,) if node.value else ())
+        value = self._with_parts(node.value) if node.value else _none()
+        node.value = _at(node, _call("leave", site, value))
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
+        recorded = [r for target in node.targets for r in self._recorded(target, "=", node.value, node)]
+        node.value = self._with_parts(node.value)
+        return [node, *recorded]
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | list[ast.stmt]:
+        if node.value is None:
+            return node
+        return [node, *self._recorded(node.target, "=", node.value, node)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
+        how: How = "+=" if isinstance(node.op, ast.Add | ast.Sub) else "*="
+        return [node, *self._recorded(node.target, how, node.value, node)]
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
+        """Record what a list is given: ``hs.append(h)``, ``deltas.insert(0, delta)``."""
+        call = node.value
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not self._in_class):
+            return node
+        at = {"append": (-1, 1), "insert": (0, 2)}.get(call.func.attr)
+        if at is None or len(call.args) != at[1] or not _repeatable(call.func.value):
+            return node
+        place: ast.expr = ast.Constant(at[0]) if at[1] == 1 else call.args[0]
+        target = ast.Subscript(call.func.value, place, ast.Load())
+        return [node, *self._recorded(target, "=", call.args[-1], node)]
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        targets = self._recorded(node.target, "arg", node.iter, node)
+        self._rewrite(node, targets)
+        return node
+
+    def visit_While(self, node: ast.While) -> ast.While:
+        self._rewrite(node, [])
+        return node
+
+    def _rewrite(self, node: ast.For | ast.While, first: list[ast.stmt]) -> None:
+        body = self._statements(node.body)
+        number = len(self._source.blocks)
+        once = ast.For(ast.Name("__once__", ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), [*first, *body], [])
+        block = _Stops().visit(ast.Module([_at(node, once)], []))
+        # Compiled when it is needed; its nodes are shared with the program, which never changes them again.
+        self._source.blocks.append(Block(self._file, ".".join(self._within), node.lineno, block))
+        node.body = [_at(node.body[0], _expression("block", number)), *first, *body]
+        node.orelse = self._statements(node.orelse)
+
+    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        made: list[ast.stmt] = []
+        for statement in body:
+            found = self.visit(statement)
+            made += found if isinstance(found, list) else [found]
+        return made
+
+    def _recorded(self, target: ast.expr, how: How, value: ast.expr, node: ast.stmt) -> list[ast.stmt]:
+        """Return the statements that record each name of a target after it has been written."""
+        if self._in_class:
+            return []
+        if isinstance(target, ast.Tuple | ast.List):
+            return [r for each in target.elts for r in self._recorded(each, how, value, node)]
+        if isinstance(target, ast.Starred):
+            return self._recorded(target.value, how, value, node)
+        if not _repeatable(target):
+            return []
+        if isinstance(target, ast.Subscript):
+            root = ast.unparse(target.value)
+            zero = isinstance(value, ast.Constant) and value.value == 0 and how == "=" and _is_mask(target.slice)
+            item: How = "mask" if zero else how
+            site = self._site(node, root, ast.unparse(target.slice), item, (value,))
+            index = ast.Subscript(ast.Attribute(_hooks(), "index", ast.Load()), _load(target.slice), ast.Load())
+            return [_at(node, _expression("item", site, _load(target.value), index))]
+        site = self._site(node, ast.unparse(target), "", how, (value,))
+        again = ast.Assign([target], _call("line", site, _load(target)))
+        return [_at(node, again)]
+
+    def _site(
+        self,
+        node: ast.stmt,
+        target: str,
+        index: str,
+        how: How,
+        values: Sequence[ast.expr] = (),
+        reads: Sequence[str] = (),
+    ) -> int:
+        names = (*reads, *(name for value in values for name in _names(value)))
+        itself = how in ("+=", "*=", "mask") or target in names
+        within = ".".join(self._within)
+        self._source.sites.append(Site(self._file, node.lineno, within, target, index, how, itself, names))
+        return len(self._source.sites) - 1
+
+    def _with_parts(self, value: ast.expr) -> ast.expr:
+        """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b)."""
+        for call in [node for node in ast.walk(value) if isinstance(node, ast.Call)]:
+            for i, argument in enumerate(call.args):
+                if isinstance(argument, ast.BinOp):
+                    text = ast.unparse(argument)
+                    site = len(self._source.sites)
+                    within = ".".join(self._within)
+                    self._source.sites.append(
+                        Site(self._file, argument.lineno, within, text, "", "part", False, tuple(_names(argument)))
+                    )
+                    call.args[i] = ast.copy_location(_call("part", site, argument), argument)
+        return value
+
+
+class _Stops(ast.NodeTransformer):
+    """A block is no function: where it would return, it ends."""
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        return _at(node, _expression("stop"))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        return node
+
+
+def _names(value: ast.expr) -> Iterator[str]:
+    for node in ast.walk(value):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            yield ast.unparse(node)
+
+
+def _repeatable(target: ast.expr) -> bool:
+    """Whether a target may be evaluated once more."""
+    calls = [node.func for node in ast.walk(target) if isinstance(node, ast.Call)]
+    called = [f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in calls]
+    return isinstance(target, ast.Name | ast.Attribute | ast.Subscript) and not IMPURE & set(called)
+
+
+def _is_mask(index: ast.expr) -> bool:
+    return not isinstance(index, ast.Constant | ast.Slice)
+
+
+def _load(target: ast.expr) -> ast.expr:
+    """Return the same expression as one that is read."""
+    again = copy.deepcopy(target)
+    if isinstance(again, ast.Name | ast.Attribute | ast.Subscript):
+        again.ctx = ast.Load()
+    return again
+
+
+def _hooks() -> ast.expr:
+    return ast.Name(HOOKS, ast.Load())
+
+
+def _none() -> ast.expr:
+    return ast.Constant(None)
+
+
+def _call(hook: str, *arguments: "int | ast.expr") -> ast.Call:
+    values = [ast.Constant(argument) if isinstance(argument, int) else argument for argument in arguments]
+    return ast.Call(ast.Attribute(_hooks(), hook, ast.Load()), values, [])
+
+
+def _expression(hook: str, *arguments: "int | ast.expr") -> ast.Expr:
+    return ast.Expr(_call(hook, *arguments))
+
+
+def _at(where: ast.stmt, node: Node) -> Node:
+    """Put a new node on the line of an old one."""
+    return ast.fix_missing_locations(ast.copy_location(node, where))

@@ -1,0 +1,97 @@
+"""The gradient lines of a recording: which writing completes each gradient, and of which variable it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.recorder import Key
+from gradparity.subjects.plain.recording import Recording, Variable, Written
+
+
+@dataclass(eq=False)
+class Line:
+    """One gradient as it is written: at once, or in several writings of one name."""
+
+    writings: list[Written]
+    target: Variable | None
+    """What it is the gradient of, when its first part is complete; None where that is not known."""
+
+    @property
+    def name(self) -> str:
+        """As the user writes it."""
+        return self.writings[0].name
+
+    @property
+    def keys(self) -> list[Key]:
+        """Where it is written."""
+        return [writing.key for writing in self.writings]
+
+
+def paired(recording: Recording) -> list[Line]:
+    """Return every line whose name says whose gradient it is."""
+    groups: dict[tuple[int, str], list[Line]] = {}
+    for writing in recording.events:
+        if writing.of is None or writing.site.how == "return":
+            continue
+        lines = groups.setdefault((writing.frame, writing.name), [])
+        if lines and not _afresh(writing):
+            lines[-1].writings.append(writing)
+        else:
+            lines.append(Line([writing], writing.of))
+    for lines in groups.values():
+        _one_version_each(recording, lines)
+    return sorted((line for lines in groups.values() for line in lines), key=lambda line: line.writings[0].order)
+
+
+def _afresh(writing: Written) -> bool:
+    """Whether a name is given a new value, and not a part more, or another scale."""
+    partly = writing.site.at and writing.name == writing.site.target
+    return writing.site.how == "=" and not writing.site.itself and not partly
+
+
+def _one_version_each(recording: Recording, lines: list[Line]) -> None:
+    """Pair a name that is written again and again with one that was, too: the last of these comes first."""
+    targets = {line.target for line in lines}
+    if len(lines) == 1 or len(targets) > 1:
+        return
+    (target,) = targets
+    versions = recording.versions(target) if target is not None else []
+    for i, line in enumerate(lines):
+        line.target = versions[-1 - i] if i < len(versions) else None
+
+
+def before(recording: Recording, variable: Variable) -> Variable | None:
+    """Return what a variable was made from in one step: its name's value before, or what a function was applied to."""
+    versions = recording.versions(variable)
+    at = versions.index(variable) if variable in versions else 0
+    if at > 0:
+        return versions[at - 1]
+    if variable.given:
+        return None
+    site = recording.source.sites[variable.where[0]]
+    alike = [v for v in recording.variables[: variable.number] if v.value.shape == variable.value.shape]
+    parts = [v for v in alike if is_part(recording, v) and v.place == variable.place]
+    named = {v.name: v for v in alike if v.name in site.reads}
+    if parts:
+        return parts[-1]
+    return next(iter(named.values())) if len(named) == 1 else None
+
+
+def is_part(recording: Recording, variable: Variable) -> bool:
+    """Whether a variable is an expression without a name."""
+    return not variable.given and recording.source.sites[variable.where[0]].how == "part"
+
+
+def without_owner(recording: Recording, lines: Iterable[Line], loss: Key | None) -> list[Written]:
+    """Return the arrays that may be gradients, and whose names do not say of what."""
+    orders = {writing.key: writing.order for writing in recording.events}
+    starts = [writing.order for line in lines for writing in line.writings]
+    start = min([*starts, *([orders[loss]] if loss in orders else [])], default=len(orders))
+    return [
+        writing
+        for writing in recording.events
+        if writing.of is None
+        and writing.value.ndim
+        and writing.site.how != "return"
+        and (is_gradient_like(writing.name) or writing.order > start)
+    ]

@@ -1,0 +1,114 @@
+"""The user's own source with a margin: ✓ right, ✗ wrong, ↳ wrong because another line is, – not checked, and why."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gradparity.drawing import ListedLine, Listing, Sign
+from gradparity.parity.norms import relative_error
+from gradparity.parity.rows import Row
+from gradparity.subjects.plain.feeding import SAME, Judged
+from gradparity.subjects.plain.lines import is_part
+from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.posing import Checked
+from gradparity.subjects.plain.recorder import Key
+from gradparity.subjects.plain.recording import Variable
+from gradparity.subjects.plain.recording import Written as Writing
+
+WORST: tuple[Sign, ...] = ("", "✓", "–", "↳", "✗")
+"""Of several signs at one line the last of these is shown."""
+CONTEXT = 3
+"""Lines around what has a sign that are shown too; what lies further off is left out."""
+
+
+LONGEST = 40
+"""Letters of an expression that stands for itself."""
+
+
+def listings(
+    checked: Checked, lines: Mapping[str, Judged], rows: Sequence[Row], recognised: Mapping[Key, Variable]
+) -> tuple[Listing, ...]:
+    """Return each file that has a line with a sign."""
+    marks: dict[tuple[str, int], list[ListedLine]] = {}
+
+    def mark(writing: Writing, sign: Sign, about: str, finding: str = "") -> None:
+        site = writing.site
+        marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", sign, about, finding))
+
+    wrong = {row.line: row for row in rows if not row.agrees}
+    compared = {row.line for row in rows}
+    for name, judged in lines.items():
+        what = owner(checked, judged.of)
+        if name in wrong:
+            mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note)
+        elif name not in compared:
+            mark(judged.writing, "–", f"{what}, not checked: {not_checked(checked, judged.of)}")
+        else:
+            mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what)
+    for writing in loose(checked):
+        if writing.key in recognised:
+            mark(writing, "✓", f"{owner(checked, recognised[writing.key])}, by its numbers")
+        else:
+            mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(writing)}")
+    files = dict.fromkeys(file for file, _ in marks)
+    return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
+
+
+def loose(checked: Checked) -> list[Writing]:
+    """Return what has the name of a gradient and is paired with nothing, the last writing of each."""
+    last: dict[tuple[int, str], Writing] = {}
+    for writing, _ in checked.fed.loose:
+        if is_gradient_like(writing.name):
+            last[writing.key[0], writing.key[2]] = writing
+    return list(last.values())
+
+
+def why_loose(writing: Writing) -> str:
+    """Say why a gradient has no owner."""
+    if writing.of is not None:
+        return f"it is written again after it was complete, and {writing.of.name} was not"
+    return f"if it is the gradient of z, --names {writing.site.target}=z"
+
+
+def not_checked(checked: Checked, variable: Variable) -> str:
+    """Say why a gradient that is paired was compared with nothing."""
+    if variable.number in checked.truths.at_kinks:
+        return f"the loss has no derivative with respect to {variable.name} at these numbers: choose others"
+    return "it was not measured"
+
+
+def owner(checked: Checked, variable: Variable) -> str:
+    """Write the gradient of a variable, which is called as the source calls it: by its text where it has no name."""
+    text = " ".join(variable.name.split())
+    if not is_part(checked.recording, variable):
+        return f"∂L/∂{text}"
+    return f"∂L/∂({text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'})"
+
+
+def _right_by_itself(checked: Checked, judged: Judged) -> bool:
+    """Whether a gradient that is right once it is fed the witness's numbers is right in the code's own run, too."""
+    found = checked.truths.gradients.get(judged.of.number)
+    own = np.asarray(judged.writing.value)
+    return found is None or not found.gradient.any() or relative_error(own, found.gradient) <= SAME
+
+
+def _listing(checked: Checked, file: str, marks: Mapping[int, Sequence[ListedLine]]) -> Listing:
+    source = checked.sources[file].split("\n")
+    lines: list[ListedLine] = []
+    for number, text in enumerate(source, 1):
+        if number in marks:
+            lines.append(_together(number, text, marks[number]))
+        elif any(abs(number - other) <= CONTEXT for other in marks):
+            lines.append(ListedLine(number, text))
+        elif lines and lines[-1].text != "…":
+            lines.append(ListedLine(number, "…"))
+    while lines and (lines[-1].text == "…" or not lines[-1].text.strip()):
+        lines.pop()
+    return Listing(checked.places.get(file, file), tuple(lines))
+
+
+def _together(number: int, text: str, marks: Sequence[ListedLine]) -> ListedLine:
+    sign = max((mark.sign for mark in marks), key=WORST.index)
+    about = "; ".join(dict.fromkeys(mark.about for mark in marks))
+    finding = " ".join(dict.fromkeys(mark.finding for mark in marks if mark.finding))
+    return ListedLine(number, text, sign, about, finding)

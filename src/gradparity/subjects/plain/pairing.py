@@ -1,0 +1,124 @@
+"""Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from gradparity.parity.norms import relative_error
+from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
+from gradparity.subjects.plain.lines import is_part
+from gradparity.subjects.plain.recorder import Key
+from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.truths import Truths
+
+
+def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
+    """Run beside the witness; where lines are wrong, look for the cause in what is paired with nothing.
+
+    A loose array counts as the gradient of a variable where, with that gradient in its place, lines that were wrong are
+    right, and none that was right is wrong. So nothing is guessed: it is the only reading under which these lines are
+    right.
+    """
+    instead: dict[Key, Variable] = {}
+    fed = feeding.run(truths.arrays, instead)
+    for _ in range(len(feeding.loose)):
+        wrong = wrong_lines(fed, truths)
+        found = _better(feeding, truths, instead, fed, wrong) if wrong else None
+        if found is None:
+            return fed
+        instead, fed = found
+    return fed
+
+
+def wrong_lines(fed: Fed, truths: Truths) -> set[Key]:
+    """Return where gradients are written that are not the witness's."""
+    return {judged.writing.key for judged in fed.judged if is_wrong(judged, truths)}
+
+
+def is_wrong(judged: Judged, truths: Truths) -> bool:
+    """Whether a gradient is another than the witness's, by far more than rounding."""
+    found = truths.gradients.get(judged.of.number)
+    return found is not None and not relative_error(judged.value, found.gradient) <= SAME
+
+
+def recognised(fed: Fed, truths: Truths, recording: Recording) -> dict[Key, Variable]:
+    """Return the loose arrays that are, number for number, the gradient of a variable.
+
+    Of several with the same gradient, as before and after a shift that changes nothing, it is the first one in the same
+    function, for that is where its author looks.
+    """
+    found = {}
+    for writing, value in fed.loose:
+        fitting = [v for v in alike(recording, writing) if v.number in truths.gradients]
+        equal = [v for v in fitting if _equal(value, truths.gradients[v.number].gradient)]
+        if equal:
+            found[writing.key] = min(equal, key=lambda v: (not _same_function(recording, v, writing), v.number))
+    return found
+
+
+def _better(
+    feeding: Feeding, truths: Truths, instead: Mapping[Key, Variable], fed: Fed, wrong: set[Key]
+) -> tuple[dict[Key, Variable], Fed] | None:
+    """Find the pairing of one more loose array that explains the most wrong lines."""
+    best: tuple[dict[Key, Variable], Fed] | None = None
+    fewest = len(wrong)
+    for writing in _suspects(feeding, fed, wrong):
+        if writing.key in instead:
+            continue
+        candidates = alike(feeding.recording, writing)
+        truths.learn(candidates)
+        for variable in candidates:
+            if variable.number not in truths.gradients:
+                continue
+            tried = {**instead, writing.key: variable}
+            try:
+                other = feeding.run(truths.arrays, tried)
+            except Exception:  # the code does not take it there
+                continue
+            left = wrong_lines(other, truths) - {writing.key}
+            if left < wrong and len(left) < fewest:
+                fewest, best = len(left), (tried, other)
+    return best
+
+
+def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Written]:
+    """Return the loose arrays that wrong lines are computed from, the first one first."""
+    reads = {name for judged in fed.judged if judged.writing.key in wrong for name in judged.writing.site.reads}
+    reads |= {name for line in feeding.lines for w in line.writings if set(line.keys) & wrong for name in w.site.reads}
+    found: list[Written] = []
+    for writing in sorted(feeding.loose, key=lambda w: -w.order):
+        if writing.name in reads or writing.site.target in reads:
+            found.append(writing)
+            reads |= set(writing.site.reads)
+    return found[::-1]
+
+
+def alike(recording: Recording, writing: Written) -> list[Variable]:
+    """Return the variables, and the expressions without a name, that an array could be the gradient of."""
+    written = {w.key for w in recording.events}
+    return [
+        v
+        for v in recording.variables
+        if v.value.shape == writing.value.shape
+        and v.value.ndim
+        and (v.given or is_part(recording, v) or v.where in written)
+        and v.where != writing.key
+        and v.number < _number_at(recording, writing)
+    ]
+
+
+def _number_at(recording: Recording, writing: Written) -> int:
+    """Return how many variables there were when something was written."""
+    own: Iterable[int] = (v.number for v in recording.variables if v.where == writing.key)
+    return next(iter(own), len(recording.variables))
+
+
+def _same_function(recording: Recording, variable: Variable, writing: Written) -> bool:
+    if variable.given:
+        return False
+    site = recording.source.sites[variable.where[0]]
+    return (site.file, site.function) == (writing.site.file, writing.site.function)
+
+
+def _equal(value: np.ndarray, right: np.ndarray) -> bool:
+    return bool(right.any()) and relative_error(value, right) <= SAME

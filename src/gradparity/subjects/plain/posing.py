@@ -1,0 +1,143 @@
+"""Plain code as a problem: the lines that write gradients, beside what its own loss says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gradparity.errors import UsageError
+from gradparity.parity.problem import Problem, Subject, Written
+from gradparity.parity.rows import DIFFERENCES, Unchecked
+from gradparity.protocol import Dtype, Trace
+from gradparity.subjects.plain.feeding import Fed, Judged
+from gradparity.subjects.plain.loss import LossAt
+from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.pairing import alike, is_wrong
+from gradparity.subjects.plain.recorder import Key
+from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.truths import Truths
+
+BY_HAND = "by hand"
+HINT = "say so with --names gradient=name"
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """Everything that is known of a unit once it has been run beside the witness."""
+
+    name: str
+    recording: Recording
+    loss: LossAt
+    truths: Truths
+    fed: Fed
+    places: Mapping[str, str]
+    """File -> as the user would type it."""
+    sources: Mapping[str, str]
+    """File -> its text."""
+
+    def place(self, judged: Judged) -> str:
+        """Where a gradient is written."""
+        site = judged.writing.site
+        return f"{self.places.get(site.file, site.file)}:{site.line}"
+
+
+def labelled(checked: Checked) -> dict[str, Judged]:
+    """Return one gradient for each place that writes one, by its name: of many passes the first that is wrong."""
+    by_site: dict[tuple[int, str], list[Judged]] = {}
+    for judged in checked.fed.judged:
+        by_site.setdefault((judged.writing.key[0], judged.writing.key[2]), []).append(judged)
+    chosen = [next((j for j in passes if is_wrong(j, checked.truths)), passes[-1]) for passes in by_site.values()]
+    chosen.sort(key=lambda judged: judged.writing.order)
+    names = [judged.line.name for judged in chosen]
+    return {
+        name if names.count(name) == 1 else f"{name} in line {judged.writing.site.line}": judged
+        for name, judged in zip(names, chosen, strict=True)
+    }
+
+
+def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str]) -> Problem:
+    """Make a problem of the lines. Each is named as its author names it, and stands for what it is the gradient of."""
+    lines = labelled(checked)
+    exact = {name: j for name, j in lines.items() if j.of.number in checked.truths.gradients}
+    large = {name: j for name, j in lines.items() if j.of.number in checked.truths.too_large}
+    owners: dict[int, str] = {}
+    for name, judged in lines.items():
+        owners.setdefault(judged.of.number, name)
+    first = {name: lines[name].of for name in owners.values()}
+    # The table has gradients backwards, as they are derived.
+    backwards = dict(reversed(exact.items()))
+    truth = Trace(
+        {name: v.value for name, v in first.items() if not v.given and name not in large},
+        {name: checked.truths.gradients[j.of.number].gradient for name, j in backwards.items()},
+        {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
+    )
+    params = {name: v.value for name, v in first.items() if v.given or name in large}
+    others = {v.name: v.value for v in checked.recording.variables if v.number not in owners and v.value.ndim}
+
+    def beside(_: Dtype, __: Trace) -> Written:
+        places = {f"d['{name}']": (checked.place(judged),) for name, judged in lines.items()}
+        values = {name: judged.value for name, judged in lines.items()}
+        return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
+
+    measured = checked.truths.along_directions([judged.of for judged in large.values()])
+    return Problem(
+        name=checked.name,
+        params=params,
+        given=others,
+        n=_examples(checked.recording),
+        truths={DIFFERENCES: truth} if exact else {},
+        budgets={},
+        subjects=(Subject(BY_HAND, beside=beside),),
+        lanes=("float64",),
+        measured={name: measured[str(judged.of.number)] for name, judged in large.items()},
+        seeds=frozenset(),
+        spelling=_spelling(lines, first),
+        remarks=tuple(remarks),
+        unchecked=tuple(unchecked),
+    )
+
+
+def _reads(judged: Judged, lines: Mapping[str, Judged]) -> tuple[str, ...]:
+    """Return the gradients that a line is computed from, for the scale of one that is zero by mathematics."""
+    reads = {name for writing in judged.line.writings for name in writing.site.reads}
+    return tuple(name for name, other in lines.items() if other is not judged and other.line.name in reads)
+
+
+def _spelling(lines: Mapping[str, Judged], first: Mapping[str, Variable]) -> dict[str, str]:
+    spelling = {f"d['{name}']": judged.line.name for name, judged in lines.items()}
+    for name, variable in first.items():
+        spelling |= {f"p['{name}']": variable.name, f"c['{name}']": variable.name}
+    return spelling
+
+
+def _examples(recording: Recording) -> int:
+    """Return how long the first axis of most matrices is that the code computes."""
+    lengths = [len(v.value) for v in recording.variables if v.value.ndim > 1 and not v.given]
+    return max(lengths, key=lengths.count, default=1)
+
+
+def require_lines(checked: Checked) -> None:
+    """Raise UsageError where nothing was paired."""
+    if not checked.fed.judged:
+        raise UsageError(
+            f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
+            "d_z, grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
+        )
+
+
+def could_be(checked: Checked) -> list[Variable]:
+    """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
+    names = [writing for writing, _ in checked.fed.loose if is_gradient_like(writing.name)]
+    return [variable for writing in names for variable in alike(checked.recording, writing)]
+
+
+def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[Unchecked]:
+    """Yield each gradient that was compared with nothing, and that no line goes on with that was."""
+    judged = checked.fed.judged
+    for one in judged:
+        if one.of.number in checked.truths.at_kinks:
+            yield Unchecked(one.line.name, BY_HAND, "the loss has no derivative at these numbers: choose others")
+    reads = {name for one in judged for writing in one.line.writings for name in writing.site.reads}
+    for writing in sorted((w for w, _ in checked.fed.loose), key=lambda w: -w.order):
+        if writing.name in reads or writing.site.target in reads or writing.key in recognised:
+            reads |= set(writing.site.reads)
+        elif is_gradient_like(writing.name):
+            yield Unchecked(writing.name, BY_HAND, f"nothing is called what it would be the gradient of: {HINT}")

@@ -1,0 +1,215 @@
+"""A first run of the code: which names it writes, which of them are gradients, and whose."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradparity.subjects.plain.instrument import Site, Source
+from gradparity.subjects.plain.names import ELEMENT, PART, is_gradient_like, owners
+from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real, is_users
+from gradparity.subjects.plain.unit import Finished, Leaf, Unit, arrays, scope_of, written
+
+Where: TypeAlias = "Key | Leaf"
+"""An event's key, or the steps to what the code was given."""
+
+LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A real value of the forward pass: what a gradient can be taken with respect to."""
+
+    number: int
+    where: Where
+    name: str
+    place: tuple[str, int]
+    """File and line; line 0 for what the code was given."""
+    value: np.ndarray
+    """A copy."""
+
+    @property
+    def given(self) -> bool:
+        """Whether the code was given it, and did not compute it."""
+        return not self.place[1]
+
+
+@dataclass(eq=False)
+class Written:
+    """One writing of a name that is not, or need not be, of the forward pass."""
+
+    key: Key
+    name: str
+    site: Site
+    order: int
+    value: np.ndarray
+    """A copy."""
+    of: Variable | None
+    """Whose gradient it is by its name; None where nothing of that name is there."""
+    frame: int
+    """Which call it happened in."""
+
+
+@dataclass(eq=False)
+class Recording:
+    """What happened in one run."""
+
+    source: Source
+    extra: Mapping[str, str]
+    """What the user says of names that say nothing: ``{"delta": "z"}``."""
+    variables: list[Variable] = field(default_factory=list)
+    events: list[Written] = field(default_factory=list)
+    """Gradients by their names, and everything that is written besides, in order."""
+    losses: list[tuple[Key, str, Site]] = field(default_factory=list)
+    aliases: dict[Key, int] = field(default_factory=dict)
+    """Events that only give another name to a variable -> its number."""
+    finished: Finished | None = None
+    before_gradients: tuple[Key, dict[str, Any]] | None = None
+    """Where the first gradient is written, and every name there."""
+    _known: dict[int, tuple[Any, Variable]] = field(default_factory=dict)
+    """Keeps what it knows alive: an identity is then never given twice."""
+    _history: dict[tuple[int, str], list[Variable]] = field(default_factory=dict)
+    _frames: list[FrameType] = field(default_factory=list)
+
+    def run(self, unit: Unit) -> "Recording":
+        """Run the unit once. Raises what the code raises."""
+        roots = unit.fresh({})
+        for leaf, value in arrays(roots):
+            if is_real(value):
+                self._add(leaf, written(leaf), (unit.file, 0), value)
+        before = dict(unit.roots)
+        self.finished = unit.run_on(roots, Observed(self.source, self._on))
+        unit.keep_unchanged(before, roots)
+        self._frames.clear()
+        self._known.clear()
+        return self
+
+    def versions(self, variable: Variable) -> list[Variable]:
+        """Return the values that a name had in one call, of which this is one, in order."""
+        return next((known for known in self._history.values() if variable in known), [variable])
+
+    def _on(self, event: Event) -> Any:
+        value = event.value
+        if np.iscomplexobj(value):
+            return value
+        known = self._known.get(id(value))
+        afresh = event.site.how not in ("+=", "*=", "mask") and event.site.target and not _partly(event)
+        frame = self._number(event.frame)
+        if event.site.how == "arg" and known is not None:
+            self._alias(event.key, known[1], frame, event.name)
+            return value
+        of = self._owner(event) if event.site.how not in ("part", "arg") else None
+        if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
+            self.before_gradients = event.key, scope_of(event.frame)
+        if of is None and known is not None and afresh:
+            self._alias(event.key, known[1], frame, event.name)
+            return value
+        copied = np.array(value, dtype=np.float64)
+        order = len(self.variables) + len(self.events)
+        if event.site.how not in ("part", "arg"):
+            self.events.append(Written(event.key, event.name, event.site, order, copied, of, frame))
+        if of is None:
+            variable = self._add(event.key, event.name, event.place, value, copied)
+            self._history.setdefault((frame, event.name), []).append(variable)
+        if event.name.rpartition(".")[2] in LOSSES and copied.size == 1:
+            self.losses.append((event.key, event.name, event.site))
+        return value
+
+    def _add(
+        self, where: Where, name: str, place: tuple[str, int], value: Any, copied: np.ndarray | None = None
+    ) -> Variable:
+        own = np.array(value, dtype=np.float64) if copied is None else copied
+        variable = Variable(len(self.variables), where, name, place, own)
+        self.variables.append(variable)
+        self._known[id(value)] = (value, variable)
+        return variable
+
+    def _alias(self, key: Key, variable: Variable, frame: int, name: str) -> None:
+        self.aliases[key] = variable.number
+        versions = self._history.setdefault((frame, name), [])
+        if variable not in versions:
+            versions.append(variable)
+
+    def _number(self, frame: FrameType) -> int:
+        for number in range(len(self._frames) - 1, -1, -1):
+            if self._frames[number] is frame:
+                return number
+        self._frames.append(frame)
+        return len(self._frames) - 1
+
+    def _owner(self, event: Event) -> Variable | None:
+        """Find what the name says that it is the gradient of, among what the code has now."""
+        for of in owners(event.name, self.extra):
+            for value in _meant(event.frame, of, event.site):
+                known = self._known.get(id(value))
+                if known is not None:
+                    return known[1]
+        return None
+
+
+def _partly(event: Event) -> bool:
+    """Whether an array was written in part, ``out[n, i] = …``."""
+    return bool(event.site.at) and event.name == event.site.target
+
+
+def _meant(frame: FrameType | None, of: str, site: Site) -> Iterator[Any]:
+    """Yield what this name means, in the call that is running and then in those that called it."""
+    while frame is not None and is_users(frame):
+        names = frame.f_locals
+        yield from _in_scope(names, of, site)
+        if names is not frame.f_globals:
+            yield from _in_scope(frame.f_globals, of, site, exact=True)
+        frame = frame.f_back
+
+
+def _in_scope(names: Mapping[str, Any], of: str, site: Site, exact: bool = False) -> Iterator[Any]:
+    element = ELEMENT.match(of)
+    if element:
+        for held in _in_scope(names, element["root"], site):
+            yield from _element(held, int(element["index"]))
+        return
+    part = PART.match(of)
+    if part:
+        for held in _in_scope(names, part["root"], site):
+            yield from _element(held, part["key"])
+        return
+    first, _, rest = of.partition(".")
+    if first in names:
+        value = names[first]
+        for attribute in rest.split(".") if rest else ():
+            value = getattr(value, attribute, None)
+        yield value
+    if exact or rest:
+        return
+    for holder in list(names.values()):
+        yield from _held(holder, of)
+    # dh in a loop over t, beside hs[t].
+    for step in names.values():
+        if isinstance(step, int) and f"{of}s" in names:
+            yield from _element(names[f"{of}s"], step)
+
+
+def _held(holder: Any, of: str, depth: int = 0) -> Iterator[Any]:
+    """Yield what a dictionary or an object of the user's has under this name: params['W'], self.W."""
+    if isinstance(holder, dict):
+        yield from _element(holder, of)
+        nested: Any = holder.values()
+    elif hasattr(holder, "__dict__") and not callable(holder) and not hasattr(holder, "__path__"):
+        attributes = vars(holder)
+        if of in attributes:
+            yield attributes[of]
+        nested = attributes.values()
+    else:
+        return
+    for each in list(nested) if depth < 2 else ():
+        if isinstance(each, dict):
+            yield from _held(each, of, depth + 1)
+
+
+def _element(container: Any, step: Any) -> Iterator[Any]:
+    try:
+        yield container[step]
+    except (LookupError, TypeError, IndexError):
+        return

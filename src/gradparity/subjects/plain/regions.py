@@ -1,0 +1,159 @@
+"""Which part of a file is a step: the smallest one that computes a loss's gradients and what they are gradients of."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gradparity.subjects.plain.names import owners
+from gradparity.subjects.plain.recording import LOSSES
+
+Scope = ast.Module | ast.FunctionDef | ast.For | ast.While
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A function, the body of a loop, or a whole file."""
+
+    node: Scope
+    name: str
+    """A function's qualified name; of a loop, the one of the function around it."""
+    functions: Mapping[str, ast.FunctionDef]
+    """All functions of the file."""
+    extra: Mapping[str, str]
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is called, and not passed through."""
+        return isinstance(self.node, ast.FunctionDef)
+
+    @cached_property
+    def statements(self) -> list[ast.stmt]:
+        """Its own statements, and those of the user's functions that they call."""
+        found, seen, todo = list(_own(self.node)), {self.node}, _called(self.node)
+        while todo:
+            called = todo.pop()
+            for name, function in self.functions.items():
+                if called in (name.rpartition(".")[2], name.removesuffix(".__init__")) and function not in seen:
+                    seen.add(function)
+                    found += _own(function)
+                    todo |= _called(function)
+        return found
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """What it writes, as it is written."""
+        return [target for statement in self.statements for target in targets_of(statement)]
+
+    @cached_property
+    def gradients(self) -> set[str]:
+        """The gradients that it writes of something that is there."""
+        return {target for target in self.targets if any(_last(of) in self._names for of in owners(target, self.extra))}
+
+    @cached_property
+    def forward(self) -> set[str]:
+        """What these are gradients of, as far as lines use it that compute no gradient."""
+        used = self._names_of(s for s in self.statements if not set(targets_of(s)) & self.gradients)
+        return {_last(of) for target in self.gradients for of in owners(target, self.extra) if _last(of) in used}
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether it writes a loss, or returns something that may be one."""
+        named = any(_last(target) in LOSSES for target in self.targets)
+        return named or (self.is_function and any(isinstance(s, ast.Return) and s.value for s in _own(self.node)))
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return self._names_of(self.statements)
+
+    def _names_of(self, statements: "Sequence[ast.stmt] | Iterator[ast.stmt]") -> set[str]:
+        found: set[str] = set()
+        for statement in statements:
+            for node in _without_bodies(statement):
+                if isinstance(node, ast.Name):
+                    found.add(node.id)
+                elif isinstance(node, ast.Attribute):
+                    found.add(node.attr)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+                elif isinstance(node, ast.arg):
+                    found.add(node.arg)
+        return found | {name.removesuffix("s") for name in found if len(name) > 1}
+
+
+def functions_of(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """Return every function of a file by its qualified name."""
+    found: dict[str, ast.FunctionDef] = {}
+
+    def walk(node: ast.AST, within: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = f"{within}{child.name}" if isinstance(child, ast.FunctionDef | ast.ClassDef) else ""
+            if isinstance(child, ast.FunctionDef):
+                found[name] = child
+            walk(child, f"{name}." if name else within)
+
+    walk(tree, "")
+    return found
+
+
+def regions_of(tree: ast.Module, extra: Mapping[str, str]) -> list[Region]:
+    """Return what could be a step, the likeliest first; only what has gradients."""
+    functions = functions_of(tree)
+    found = [Region(tree, "", functions, extra)]
+    scopes: list[tuple[str, Scope]] = [("", tree), *functions.items()]
+    for name, scope in scopes:
+        if scope is not tree:
+            found.append(Region(scope, name, functions, extra))
+        found += [Region(s, name, functions, extra) for s in _own(scope) if isinstance(s, ast.For | ast.While)]
+    fitting = [region for region in found if region.gradients]
+    return sorted(fitting, key=lambda r: (-len(r.gradients) - len(r.forward), len(r.statements)))
+
+
+def targets_of(statement: ast.stmt) -> Iterator[str]:
+    """Yield what a statement writes, as it is written, parts of arrays by the array's name."""
+    if isinstance(statement, ast.Assign):
+        todo = list(statement.targets)
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        todo = [statement.target]
+    else:
+        return
+    while todo:
+        target = todo.pop()
+        if isinstance(target, ast.Tuple | ast.List):
+            todo += target.elts
+        elif isinstance(target, ast.Starred):
+            todo.append(target.value)
+        elif isinstance(target, ast.Subscript) and not _is_key(target.slice):
+            yield ast.unparse(target.value)
+        else:
+            yield ast.unparse(target)
+
+
+def _is_key(index: ast.expr) -> bool:
+    return isinstance(index, ast.Constant) and isinstance(index.value, str)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2].partition("[")[0]
+
+
+def _own(scope: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements of a scope, those in its loops and branches too, without other functions' and classes'."""
+    for child in ast.iter_child_nodes(scope):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+        yield from _own(child)
+
+
+def _without_bodies(statement: ast.stmt) -> Iterator[ast.AST]:
+    yield statement
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt):
+            yield from ast.walk(child)
+
+
+def _called(scope: ast.AST) -> set[str]:
+    calls = [node.func for s in _own(scope) for node in _without_bodies(s) if isinstance(node, ast.Call)]
+    return {f.attr if isinstance(f, ast.Attribute) else f.id for f in calls if isinstance(f, ast.Attribute | ast.Name)}
