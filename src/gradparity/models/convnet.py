@@ -223,7 +223,7 @@ class ConvNet:
             return int(rng.integers(least, most + 1)), int(rng.integers(least, most + 1))
 
         while True:
-            *sizes, n = (int(size) for size in rng.permutation(np.arange(2, 12))[:8])
+            *sizes, n = (int(size) for size in rng.permutation(np.arange(3, 12))[:8])
             try:
                 spec = cls(
                     image=(sizes[0], sizes[1], sizes[2]),
@@ -245,7 +245,7 @@ class ConvNet:
                 )
             except UsageError:  # a window that does not fit
                 continue
-            return spec, max(n, 3)
+            return spec, n
 
     @classmethod
     def variants(cls) -> dict[str, "ConvNet"]:
