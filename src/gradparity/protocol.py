@@ -184,6 +184,10 @@ class PredictsNextTokens(ModelSpec, Protocol):
     def next_tokens(self) -> bool:
         """True."""
 
+    @property
+    def vocabulary(self) -> int:
+        """The number of different tokens, each with a logit."""
+
 
 @runtime_checkable
 class TellsOneClass(ModelSpec, Protocol):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gradparity.models.mlp import MLP as MLP
     from gradparity.models.rnn import RNN as RNN
     from gradparity.models.softmax_regression import SoftmaxRegression as SoftmaxRegression
+    from gradparity.models.transformer import Transformer as Transformer
 
     SpecClass: TypeAlias = type["RegisteredSpec"]
 else:

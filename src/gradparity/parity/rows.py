@@ -8,6 +8,8 @@ from gradparity.drawing import Sign
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
+Short = Literal["bfloat16", "float16"]
+Lane = Dtype | Short
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
 NAMED: dict[Kind, str] = {
@@ -29,7 +31,7 @@ class Row:
     """"value" and "gradient": the line alone, fed the witness's numbers; "whole gradient": the backend's own chain."""
     backend: str
     witness: str
-    lane: Dtype
+    lane: Lane
     error: float
     """Norm-wise relative error ‖a − b‖₂ / ‖b‖₂; infinite for NaN, a wrong shape or a line never written."""
     limit: float

@@ -1,6 +1,7 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
@@ -27,9 +28,11 @@ from gradparity.subjects.arguments import (
     read,
 )
 from gradparity.subjects.backward_rule import posed, reason
-from gradparity.subjects.gradient_lines import located
+from gradparity.subjects.gradient_lines import editable, located
+from gradparity.subjects.jacobian import is_small, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
+    by_jax,
     by_torch,
     evaluate,
     evaluate_twice,
@@ -50,6 +53,9 @@ from gradparity.subjects.second_derivative import (
 )
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
+
+UNCOMPILED: dict[str, Callable[..., Trace]] = {"torch": by_torch, "jax": by_jax}
+"""What is quick for a few calls, the quickest first."""
 
 
 def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1) -> Report:
@@ -87,8 +93,28 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    report = examine(located(problem, vjp, given.names, f), seed)
+    again = editable(vjp, lambda _: _by_hand(f, vjp, given, upstream)[0], lambda: evaluate(f, given, given.real))
+    report = examine(replace(located(problem, vjp, given.names, f), rule=again), seed)
+    report = _with_jacobian(report, f, vjp, given, upstream)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
+
+
+def _with_jacobian(
+    report: Report, f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
+) -> Report:
+    """Add what each output alone tells, where that is cheap and a machine can say what is right."""
+    witness = next((name for name in UNCOMPILED if name in report.witnesses), None)
+    if witness is None or not is_small(upstream, given.real):
+        return report
+    return with_jacobian(
+        report,
+        f"{name_of(vjp)} for one output alone",
+        lambda dy: _by_hand(f, vjp, given, dy)[0],
+        witness,
+        lambda dy: UNCOMPILED[witness](f, given, dy).gradients,
+        upstream,
+        given.real,
+    )
 
 
 def _twice(

@@ -13,9 +13,8 @@ from gradparity.drawing.page import Section, page, template
 from gradparity.drawing.words import listing
 from gradparity.manifest import manifest
 from gradparity.parity import Report
-from gradparity.parity.rows import Row
+from gradparity.parity.rows import Lane, Row
 from gradparity.parity.training_parity import TrainingParity
-from gradparity.protocol import Dtype
 from gradparity.report.page import panels, plots
 from gradparity.training import MONITORED
 
@@ -82,7 +81,7 @@ def _headline(report: Report, together: bool) -> str:
 
 def _accusations(report: Report) -> list[str]:
     """Say which backend disagrees with which on what: one sentence for each backend, lane and finding."""
-    against: dict[tuple[str, tuple[Dtype, ...], tuple[str, ...]], list[str]] = {}
+    against: dict[tuple[str, tuple[Lane, ...], tuple[str, ...]], list[str]] = {}
     for backend in report.backends:
         for witness in report.witnesses:
             rows = [r for r in report.disagreements if (r.backend, r.witness) == (backend, witness)]
@@ -95,9 +94,9 @@ def _accusations(report: Report) -> list[str]:
     ]
 
 
-def _by_lanes(rows: Sequence[Row]) -> dict[tuple[Dtype, ...], list[str]]:
+def _by_lanes(rows: Sequence[Row]) -> dict[tuple[Lane, ...], list[str]]:
     """Name each wrong line once, under the lanes in which it is wrong."""
-    lanes: dict[str, tuple[Dtype, ...]] = {}
+    lanes: dict[str, tuple[Lane, ...]] = {}
     for row in rows:
         finding = f"the {row.kind} of {row.line}"
         lanes[finding] = (*lanes.get(finding, ()), row.lane)
