@@ -139,8 +139,10 @@ def to_numpy(runtime: Runtime, array: Array) -> np.ndarray:
 
 def read_only(array: np.ndarray) -> np.ndarray:
     """Return the same numbers, in the same memory, for backends that share them: one that writes there raises."""
-    shared = np.asarray(array).view()
-    shared.flags.writeable = False
+    shared = np.asarray(array)
+    if shared.flags.writeable:
+        shared = shared.view()
+        shared.flags.writeable = False
     return shared
 
 

@@ -17,8 +17,8 @@ from gradparity.parity.rows import Lane
 from gradparity.protocol import Trace
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
-from gradparity.subjects.gradient_lines import located
-from gradparity.subjects.machines import by_jax, evaluate_twice
+from gradparity.subjects.gradient_lines import editable, located
+from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
@@ -65,9 +65,13 @@ def check_custom_vjp(
     ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
     ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
-    asked = [located(way, backward, given.names, forward) for way in ways if way.lanes[0] in lanes]
-    own, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
-    report = in_short_lanes(examine_ways(asked, seed, name), short, name, own, plain, given, upstream, rng)
+    ways = [located(way, backward, given.names, forward) for way in ways]
+    again = partial(by_jax, function, given, upstream)
+    own = editable(backward, lambda _: again().gradients, lambda: evaluate(function, given, given.real))
+    ways[0] = replace(ways[0], rule=own)
+    report = examine_ways([way for way in ways if way.lanes[0] in lanes], seed, name)
+    mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)

@@ -1,6 +1,7 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
@@ -28,7 +29,7 @@ from gradparity.subjects.arguments import (
     read,
 )
 from gradparity.subjects.backward_rule import posed, reason
-from gradparity.subjects.gradient_lines import located
+from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.jacobian import is_small, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
@@ -105,7 +106,8 @@ def check_vjp(
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    ways = [located(problem, vjp, given.names, f)] if "float64" in lanes else []
+    again = editable(vjp, lambda _: _by_hand(f, vjp, given, upstream)[0], lambda: evaluate(f, given, given.real))
+    ways = [replace(located(problem, vjp, given.names, f), rule=again)] if "float64" in lanes else []
     report = _with_jacobian(examine_ways(ways, seed, name_of(f)), f, vjp, given, upstream)
     if short:
         own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
