@@ -153,6 +153,16 @@ def test_a_forward_pass_that_goes_on_with_its_own_variables_is_probed_where_they
     assert [row.line for row in report.findings] == ["z"]
 
 
+def test_a_wrong_line_is_told_with_the_smallest_numbers_at_which_it_is_wrong(
+    alone: Callable[[Path], Report], tmp_path: Path
+) -> None:
+    report = alone(example(tmp_path, WRONG))
+    with pytest.raises(AssertionError, match=r"smallest case: at b1 = \[1\], W2 = .*, all else 0: d\['z'\] is \[\["):
+        report.assert_ok()
+    assert any("smallest case: at b1" in finding for finding in report.table.findings)
+    assert [row["line"] for row in report.to_dict()["rows"] if row["example"]] == ["z"]
+
+
 def test_what_has_no_derivative_here_is_not_said_to_agree(alone: Callable[[Path], Report], tmp_path: Path) -> None:
     path = example(tmp_path, ('batch.x @ p["W1"] + p["b1"]', 'batch.x @ p["W1"] + xp.abs(p["b1"] - 1)'))
     init = "    return {k: rng.normal(size=s) * (k != 'b1') + (k == 'b1') for k, s in param_shapes.items()}"
