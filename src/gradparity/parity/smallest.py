@@ -1,7 +1,7 @@
 """The smallest counter-example: what is wrong is made small while it stays wrong, until a pencil can follow.
 
-Sizes first: every axis of the same size is one dimension, and is cut as far as it goes. Then numbers: an array of zeros,
-of ones, of whole numbers, of one decimal, whatever is still wrong first; at last each entry alone.
+Sizes first: every axis of the same size is one dimension, and is cut as far as it goes. Then numbers: an array of
+zeros, of ones, of whole numbers, of one decimal, whatever is still wrong first; at last each entry alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,6 @@ import numpy as np
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 
-SECONDS = 1.0
 FEW = 12
 """Entries that one can read; each is then made simple by itself."""
 
@@ -35,7 +34,7 @@ Ask: TypeAlias = Callable[[Arrays], tuple[np.ndarray, np.ndarray] | None]
 """Arrays by name -> what is wrong there and what is right; None where nothing is wrong. It may raise."""
 
 
-def smallest(arrays: Arrays, ask: Ask, seconds: float = SECONDS) -> Case | None:
+def smallest(arrays: Arrays, ask: Ask, seconds: float) -> Case | None:
     """Return a small case at which ``ask`` still finds something wrong; None where none is found, or it stays large."""
     until = perf_counter() + seconds
 

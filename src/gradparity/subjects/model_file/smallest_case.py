@@ -19,6 +19,8 @@ SHOWS = 1e-3
 """A relative difference that shows in the digits that are printed."""
 ENTRIES = 2000
 """Numbers in a problem from which on differences take too long."""
+SECONDS = 1.0
+"""For each line that is told with one."""
 TOLD = 2
 
 
@@ -55,6 +57,6 @@ def _cases(problem: Problem, row: Row, wrong: set[str]) -> Iterator[str]:
             return None
         return gradients[row.line], truth.gradients[row.line]
 
-    case = smallest({**given_in(problem.batch), **problem.params}, ask)
+    case = smallest({**given_in(problem.batch), **problem.params}, ask, SECONDS)
     if case is not None:
         yield case.told(row.called or row.name)
