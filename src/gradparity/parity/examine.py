@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradparity.parity.diagnosis import Evidence, diagnose, gather
+from gradparity.parity.diagnosis import UNEXPLAINED, Evidence, diagnose, gather
+from gradparity.parity.diagnosis.mending import mend
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
 from gradparity.parity.kinks import census
@@ -70,6 +71,8 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
                 yield _raised(problem, judge, error)
                 continue
             rows = [_diagnosed(problem, judge, written, row) for row in judged_lines(problem, judge, written)]
+            if lane == "float64" and truth is problem.first:
+                rows = _mended(problem, truth, rows)
         else:
             rows = _line_rows(judge, chain) if chain else []
         if chain is not None:
@@ -151,9 +154,7 @@ def _pinned(problem: Problem, subject: Subject, judge: Judge, chain: Trace, rows
     return [replace(row, pinned=row.kind in own_chain and row.line in names) for row in rows]
 
 
-def _against_differences(
-    problem: Problem, subject: Subject, chain: Trace | None, written: Written | None
-) -> Iterator[Row]:
+def _against_differences(problem: Problem, subject: Subject, chain: Trace | None, written: Written | None) -> list[Row]:
     """Compare gradients with what the loss itself says; names that could not be measured have no row."""
     judged: dict[Kind, Mapping[str, np.ndarray]] = {}
     if chain is not None:
@@ -169,11 +170,36 @@ def _against_differences(
         # A line that no witness tells; of the others the witness's number is the better one.
         told = {name for truth in problem.truths.values() for name in truth.gradients} | set(problem.params)
         judged["gradient"] = {name: g for name, g in written.gradients.items() if name not in told}
+    rows = []
     for kind, gradients in judged.items():
         for name, gradient in gradients.items():
             if name in problem.measured and problem.measured[name].directions:
                 row = _difference_row(subject.name, kind, problem.measured[name], gradient)
-                yield row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row)
+                rows.append(row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row))
+    if problem.probes and not problem.truths and any(UNEXPLAINED in row.diagnosis for row in rows):
+        probes = problem.probes()
+        limits = {name: max(FLOAT64_LIMIT, accuracy) for name, accuracy in probes.accuracy.items()}
+        known = [replace(row, limit=limits[row.line]) for row in rows if row.line in limits]
+        mended = {row.line: row for row in _mended(problem, probes.trace, known)}
+        rows = [replace(mended.get(row.line, row), limit=row.limit) for row in rows]
+    return rows
+
+
+def _mended(problem: Problem, truth: Trace, rows: list[Row]) -> list[Row]:
+    """Say of wrong gradients that no cause explains which edit of the rule makes them right."""
+    lost = [row for row in rows if UNEXPLAINED in row.diagnosis and row.kind == "gradient"]
+    if problem.rule is None or not lost:
+        return rows
+    limits = {row.line: row.limit for row in rows if row.kind == "gradient" and row.line not in problem.seeds}
+    found = mend(problem.rule, truth, limits)
+    if found is None:
+        return rows
+    return [
+        replace(row, diagnosis=f"d['{row.line}'] {found.sentence}", place=found.place)
+        if row in lost and row.line in found.lines
+        else row
+        for row in rows
+    ]
 
 
 def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray) -> Row:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from gradparity.parity.budget import Budgets
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.rows import Unchecked
@@ -95,6 +96,8 @@ class Problem:
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Line -> where it is made, for a derivation that does not tell when it is run."""
+    rule: Rule | None = None
+    """The backward rule's own code, where it can be edited and run again to find what its author meant."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""

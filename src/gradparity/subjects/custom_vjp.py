@@ -16,8 +16,8 @@ from gradparity.parity.report import Report
 from gradparity.protocol import Trace
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
 from gradparity.subjects.backward_rule import posed, posed_in_float32
-from gradparity.subjects.gradient_lines import located
-from gradparity.subjects.machines import by_jax, evaluate_twice
+from gradparity.subjects.gradient_lines import editable, located
+from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 
 COPIES = 3
@@ -56,7 +56,11 @@ def check_custom_vjp(
     ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
     ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
-    report = examine_ways([located(way, backward, given.names, forward) for way in ways], seed)
+    ways = [located(way, backward, given.names, forward) for way in ways]
+    again = partial(by_jax, function, given, upstream)
+    own = editable(backward, lambda _: again().gradients, lambda: evaluate(function, given, given.real))
+    ways[0] = replace(ways[0], rule=own)
+    report = examine_ways(ways, seed)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)

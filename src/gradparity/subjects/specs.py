@@ -11,6 +11,7 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError, unknown
 from gradparity.parity.beside import run_beside
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
@@ -18,6 +19,7 @@ from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
+from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
 from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
@@ -94,6 +96,7 @@ def pose(
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
     by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    hand = None if by_hand is None else by_hand.derivation
     seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
     return Problem(
         name=spec.name,
@@ -105,12 +108,24 @@ def pose(
         subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
-        hand=None if by_hand is None else by_hand.derivation,
+        hand=hand,
         batch=batch,
         measured=seen.measured,
         remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rule=_rule(spec, hand, chosen, params, batch),
     )
+
+
+def _rule(
+    spec: ModelSpec, hand: HandDerivation | None, chosen: Sequence[Backend], params: Params, batch: Batch
+) -> Rule | None:
+    """Return a model file's backward pass as what may be edited and run again on NumPy's arrays."""
+    if hand is None or not isinstance(spec, UserModel):
+        return None
+    numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
+    run = partial(run_beside, hand, numpy, "float64", params, batch)
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
 
 
 def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:

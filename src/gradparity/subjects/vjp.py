@@ -1,6 +1,7 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
@@ -27,7 +28,7 @@ from gradparity.subjects.arguments import (
     read,
 )
 from gradparity.subjects.backward_rule import posed, reason
-from gradparity.subjects.gradient_lines import located
+from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.jacobian import is_small, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
@@ -92,7 +93,9 @@ def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, s
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=notes,
     )
-    report = _with_jacobian(examine(located(problem, vjp, given.names, f), seed), f, vjp, given, upstream)
+    again = editable(vjp, lambda _: _by_hand(f, vjp, given, upstream)[0], lambda: evaluate(f, given, given.real))
+    report = examine(replace(located(problem, vjp, given.names, f), rule=again), seed)
+    report = _with_jacobian(report, f, vjp, given, upstream)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
+TRACED = ("backends", "dtype", "steps", "order", "draws", "replay")
 
 
 class CheckCommand(TyperCommand):
@@ -42,6 +43,8 @@ class CheckCommand(TyperCommand):
             options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
         if ctx.params["replay"] is not None:
             options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
+        if ctx.params["against"] is not None:
+            options.refuse_given(ctx, "has no use with --against, which checks a file: leave it out", *TRACED)
         return rest
 
 
@@ -72,6 +75,9 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE", help="Check a trace that another program wrote.")
+    ] = None,
     owners: Annotated[
         list[str] | None,
         typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
@@ -88,7 +94,7 @@ def check_command(
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
-    from gradparity.subjects import plain, specs
+    from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -100,7 +106,7 @@ def check_command(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
     if plain.is_plain(model):
-        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay}
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay, "--against": against}
         given = [option for option, value in others.items() if value is not None]
         if given:
             raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
@@ -115,7 +121,11 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+    report = (
+        specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+        if against is None
+        else traced.against(against, spec, n=n, seed=seed)
+    )
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None

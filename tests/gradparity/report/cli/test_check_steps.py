@@ -84,6 +84,7 @@ def test_without_steps_nothing_is_trained(gradparity, tmp_path: Path) -> None:  
         (["--lr", "nan"], "--lr is for training: add --steps N"),
         (["--optimizer", "adam"], "--optimizer is for training: add --steps N"),
         (["--replay", "kept.json"], "MODEL is kept in the file of --replay"),
+        (["--against", "mine.safetensors"], "--backends has no use with --against"),
         (["--report", "no/such/folder/out.html"], "the folder of the output .* does not exist"),
         (["--steps", "50", "--lr", "1e300", "--dtype", "float64"], r"training diverges.* at step \d+: lower --lr"),
         (["--steps", "5", "--optimizer", "sdg"], "unknown optimizer 'sdg'.*did you mean 'sgd'"),

@@ -61,6 +61,7 @@ def test_train_writes_configuration_and_epochs_as_json(gradparity, tmp_path: Pat
     assert (written["backend"], written["data"]) == ("numpy", "digits")
     assert written["settings"] == {
         "epochs": 2, "batch_size": 64, "lr": 0.1, "optimizer": "sgd", "dtype": "float32", "seed": 42,
+        "schedule": "constant",
     }  # fmt: skip
     assert [e["epoch"] for e in written["epochs"]] == [1, 2]
     assert all(e["seconds"] > 0 for e in written["epochs"])
@@ -154,7 +155,10 @@ BAD = [
     (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer"),
     (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
-    (["check", "--order", "2", "--draws", "3"], "a sweep compares gradients, not Hessian-vector products"),
+    (
+        ["check", "--order", "2", "--draws", "3"],
+        "--order has no use in a sweep",
+    ),
     (["check", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["train", "--lr", "nan"], "--lr must be finite and above 0, got nan"),
     (["train", "--epoch", "3"], "No such option.*--epochs"),
