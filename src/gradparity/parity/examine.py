@@ -30,9 +30,14 @@ def examine(problem: Problem, seed: int) -> Report:
     return examine_ways([problem], seed)
 
 
-def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
-    """Judge several problems that ask the same in different ways, and put their rows into one report."""
+def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Report:
+    """Judge several problems that ask the same in different ways, and put their rows into one report.
+
+    Without any it is an empty one of this name.
+    """
     posed = list(problems)
+    if not posed:
+        return Report(name, 1, seed, (), (), ())
     judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
     rows = [row for each in judged for row in each.rows]
     single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}

@@ -13,12 +13,14 @@ from gradparity.errors import UsageError, require_some
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
-from gradparity.protocol import Array, Dtype
+from gradparity.parity.rows import Lane
+from gradparity.protocol import Array
 from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, outputs, read, require_callable
 from gradparity.subjects.backward_rule import Differentiate, none_note, posed, posed_in_float32
 from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.machines import by_torch, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_torch, posed_twice, require_order
+from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
 SECOND = 0.75
 """The second use is on this much of the arguments, so that what was saved for one use is wrong for the other."""
@@ -34,7 +36,7 @@ def check_autograd_function(
     reference: Callable[..., Any],
     *arguments: Any,
     seed: int = 0,
-    lanes: Sequence[Dtype] = LANES,
+    lanes: Sequence[Lane] = LANES,
     ways: Sequence[str] = WAYS,
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
@@ -47,8 +49,10 @@ def check_autograd_function(
     In float64, in each of ``ways``: "plain", as it is; "alone", with each argument alone needing a gradient
     (``ctx.needs_input_grad``); "non-contiguous"; "repeated", in a second backward pass; "twice", used twice in one
     graph; "unused", with each of several outputs used alone. In float32 the limit is measured: how far one unit in the
-    last place of the arguments and of the upstream gradient moves the float64 result. With ``order=2`` the derivative
-    of its backward as well, which a backward that leaves the graph gets wrong.
+    last place of the arguments and of the upstream gradient moves the float64 result. ``lanes`` may ask for
+    "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is of ``reference``
+    differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the derivative of its
+    backward as well, which a backward that leaves the graph gets wrong.
 
     Real arrays are checked, other arguments are passed as they are. ``constant`` names those without a gradient: by
     default, where tensors are passed of which some require a gradient, the others, else those for which ``function``
@@ -59,7 +63,7 @@ def check_autograd_function(
     if find_spec("torch") is None:
         raise UsageError("check_autograd_function needs PyTorch, which is not installed: run  pip install torch")
     require_order(order)
-    require_some("lanes", lanes, LANES)
+    short = short_of(lanes)
     require_some("ways", ways, WAYS)
     use = getattr(function, "apply", function)
     require_callable("function", use, arguments)
@@ -107,8 +111,10 @@ def check_autograd_function(
         own = editable(
             function.backward, lambda _: apply(given, upstream).gradients, lambda: evaluate(use, given, given.real)
         )
-        problems[0] = replace(problems[0], rule=own if "float64" in lanes else None)
-    report = examine_ways(problems, seed)
+        problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
+    report = examine_ways(problems, seed, name)
+    mine, plain = by_autodiff(use, "torch"), by_autodiff(reference, "torch")
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_torch(use, given)

@@ -14,7 +14,8 @@ from gradparity.parity.examine import examine_ways
 from gradparity.parity.norms import relative_error
 from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
-from gradparity.protocol import Dtype, Trace
+from gradparity.parity.rows import Lane
+from gradparity.protocol import Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
@@ -30,6 +31,7 @@ from gradparity.subjects.backward_rule import changed, none_note, posed, posed_i
 from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
+from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -47,7 +49,7 @@ def check_custom_vjp(
     reference: Callable[..., Any],
     *arguments: Any,
     seed: int = 0,
-    lanes: Sequence[Dtype] = LANES,
+    lanes: Sequence[Lane] = LANES,
     ways: Sequence[str] = WAYS,
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
@@ -57,18 +59,22 @@ def check_custom_vjp(
 
     In float64, in each of ``ways``: "plain", as it is, and under "jit" and "vmap"; and in float32, where the limit is
     measured: how far one unit in the last place of the arguments and of the upstream gradient moves the float64 result.
-    With ``order=2`` the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the
-    first are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they
-    are. ``constant`` names those without a gradient, by default those for which the rule returns None. A relative error
-    below ``rtol`` agrees whatever the limit is. Raises UsageError without JAX and for arguments or outputs that cannot
-    be checked, and what ``reference`` raises; what ``function`` raises is a disagreement.
+    ``lanes`` may ask for "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is
+    of ``reference`` differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the
+    derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first are compiled, and
+    so is ``reference``.
+
+    Real arrays are checked, other arguments are passed as they are. ``constant`` names those without a gradient, by
+    default those for which the rule returns None. A relative error below ``rtol`` agrees whatever the limit is. Raises
+    UsageError without JAX and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
+    ``function`` raises is a disagreement.
     """
     if find_spec("jax") is None:
         raise UsageError("check_custom_vjp needs JAX, which is not installed: run  pip install 'gradparity[jax]'")
     import jax
 
     require_order(order)
-    require_some("lanes", lanes, LANES)
+    short = short_of(lanes)
     require_some("ways", ways, WAYS)
     require_callable("function", function, arguments)
     require_callable("reference", reference, arguments)
@@ -111,8 +117,10 @@ def check_custom_vjp(
     problems = [located(problem, backward, given.names, forward) for problem in problems]
     again = partial(by_jax, function, given, upstream)
     own = editable(backward, lambda _: again().gradients, lambda: evaluate(function, given, given.real))
-    problems[0] = replace(problems[0], rule=own if "float64" in lanes else None)
-    report = examine_ways(problems, seed)
+    problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
+    report = examine_ways(problems, seed, name)
+    mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)

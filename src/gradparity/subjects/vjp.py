@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.errors import UsageError, require_some
+from gradparity.errors import UsageError
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm, relative_error
 from gradparity.parity.probes import probed
-from gradparity.parity.problem import LANES, Probes, Problem
+from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
-from gradparity.protocol import Array, Batch, Dtype, Trace
+from gradparity.parity.rows import Lane
+from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
@@ -39,6 +40,7 @@ from gradparity.subjects.machines import (
 )
 from gradparity.subjects.second_derivative import (
     GRADIENTS,
+    Gradients,
     and_twice,
     posed_by_differences,
     posed_twice,
@@ -48,6 +50,7 @@ from gradparity.subjects.second_derivative import (
     upstream_of_gradients,
     with_upstream,
 )
+from gradparity.subjects.short_lanes import by_autodiff, by_rule, in_short_lanes, short_of
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
 
@@ -60,7 +63,7 @@ def check_vjp(
     vjp: Callable[..., Any],
     *arguments: Any,
     seed: int = 0,
-    lanes: Sequence[Dtype] = ("float64",),
+    lanes: Sequence[Lane] = ("float64",),
     constant: Collection[str] | None = None,
     rtol: float = 0.0,
     order: int = 1,
@@ -75,14 +78,16 @@ def check_vjp(
 
     JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; in float64, differences of
     ``f`` along random directions always are. Real arrays are checked, other arguments are passed as they are.
-    ``lanes`` may ask for "float32" too, ``constant`` names the arguments without a gradient (by default those for
-    which ``vjp`` returns None), and a relative error below ``rtol`` agrees whatever the limit is. With ``order=2`` the
-    derivative of ``vjp`` is compared with that of the rule which a machine makes of ``f``: differentiated by the
-    arguments' library, for NumPy's arrays by differences.
-    Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
+    ``constant`` names the arguments without a gradient, by default those for which ``vjp`` returns None. A relative
+    error below ``rtol`` agrees whatever the limit is. ``lanes`` may ask for "float32" too; and, on arrays of JAX and
+    PyTorch, for "bfloat16" and "float16": there the limit is 4 times the error of plain code, that is of ``f``
+    differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the derivative of ``vjp``
+    is compared with that of the rule which a machine makes of ``f``: differentiated by the arguments' library, for
+    NumPy's arrays by differences. Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or
+    ``vjp`` themselves raise.
     """
     require_order(order)
-    require_some("lanes", lanes, LANES)
+    short = short_of(lanes)
     require_callable("f", f, arguments)
     require_callable("vjp", vjp, arguments, "dy")
     given = read(f, arguments, constant)
@@ -97,12 +102,15 @@ def check_vjp(
         ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
     ways = [located(way, vjp, given.names, f) for way in ways]
     if "float64" in lanes:
-        own = editable(vjp, lambda _: by_hand(f, vjp, given, upstream).gradients, ways[0].values)
-        ways[0] = replace(ways[0], rule=own)
-    report = examine_ways(ways, seed)
+        again = editable(vjp, lambda _: by_hand(f, vjp, given, upstream).gradients, ways[0].values)
+        ways[0] = replace(ways[0], rule=again)
+    report = examine_ways(ways, seed, name_of(f))
     if "float64" in lanes:
         report = _with_jacobian(report, f, vjp, given, upstream)
     rng = np.random.default_rng(seed)
+    if short:
+        own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
+        report = in_short_lanes(report, short, name_of(vjp), own, plain, given, upstream, rng, own_forward=False)
     return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
 
 
@@ -186,14 +194,7 @@ def _with_jacobian(
 def _twice(
     f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
 ) -> Problem:
-    name = name_of(vjp)
-
-    def rule(*arguments: Any) -> dict[str, Array]:
-        found = zip(given.names, per_argument(vjp, given, vjp(*arguments)), strict=True)
-        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
-        real = real_leaves(given, arguments[:-1])
-        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
-
+    name, rule = name_of(vjp), _rule(vjp, given)
     if given.library != "numpy":
         return posed_twice(name, WITNESSES[given.library], rule, f, given, upstream, rng)
     both, upstream = with_upstream(f, given, upstream), upstream_of_gradients(given, rng)
@@ -206,6 +207,16 @@ def _twice(
             continue
         return posed_by_differences(name, truth, both, upstream, _measured(rule, both, upstream, rng))
     raise UsageError(reasons[-1])
+
+
+def _rule(vjp: Callable[..., Any], given: Arguments) -> Gradients:
+    def rule(*arguments: Any) -> dict[str, Array]:
+        found = zip(given.names, per_argument(vjp, given, vjp(*arguments)), strict=True)
+        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
+        real = real_leaves(given, arguments[:-1])
+        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
+
+    return rule
 
 
 def _witnesses(

@@ -132,7 +132,10 @@ def test_only_the_ways_asked_for_are_tried(check: str, ways: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("choices", "says"),
     [
-        ({"lanes": []}, r"lanes must be a list of at least one, got \[\]: there is float64, float32"),
+        (
+            {"lanes": []},
+            r"lanes must be a list of at least one, got \[\]: there is float64, float32, bfloat16, float16",
+        ),
         ({"rtol": 0.6}, r"rtol must be a relative error from 0 to below 0\.5, got 0\.6"),
         ({"rtol": -1.0}, "rtol must be a relative error"),
         ({"constant": "x"}, r'constant must be a list of names, got \'x\': write constant=\["x"\]'),
