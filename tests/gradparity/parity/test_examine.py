@@ -99,6 +99,7 @@ def test_the_report_as_data_has_no_infinity() -> None:
         "slope",
         "place",
         "called",
+        "example",
         "agrees",
     } == set(data["rows"][0])
 
