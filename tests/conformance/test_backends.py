@@ -9,7 +9,17 @@ import pytest
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression, specs
-from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, PredictsNextTokens, TrainStep
+from gradparity.protocol import (
+    Backend,
+    Batch,
+    Dtype,
+    Examples,
+    KeepsStatistics,
+    Model,
+    ModelSpec,
+    PredictsNextTokens,
+    TrainStep,
+)
 
 SPECS: dict[str, ModelSpec] = {
     f"{name}, {variant}" if variant else name: spec
@@ -152,14 +162,23 @@ def test_takes_a_batch_of_one(backend: Backend, model: Model) -> None:
     assert all(np.isfinite(backend.to_numpy(g)).all() for g in gradients.values())
 
 
-def test_predicts_a_row_per_example(backend: Backend, model: Model) -> None:
+def test_predicts_a_row_per_example_as_numpy_does(backend: Backend, model: Model) -> None:
     params, batch = draw(model.spec)
+    if isinstance(model.spec, KeepsStatistics):
+        params |= {name: rising(a) for name, a in model.spec.statistics.items()}
     outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
+    expected = model_of(registry.backend("numpy"), model.spec, "float64").predict(params, batch.x, batch.extras)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-3 if model.dtype == "float32" else 1e-10, atol=1e-4)
     if isinstance(model.spec, PredictsNextTokens):
         assert outputs.shape == (*batch.y.shape, model.spec.vocabulary)
     else:
         assert outputs.shape == (N, list(model.spec.param_shapes.values())[-1][0])
     assert outputs.dtype == model.dtype
+
+
+def rising(a: np.ndarray) -> np.ndarray:
+    """Statistics as after some training, all of them different and positive."""
+    return np.arange(1.0, a.size + 1).reshape(a.shape)
 
 
 @pytest.mark.parametrize("scale", [1e4, -1e4])

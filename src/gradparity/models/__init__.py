@@ -26,6 +26,7 @@ from gradparity.errors import UsageError, unknown
 from gradparity.protocol import ModelSpec, PredictsNextTokens
 
 if TYPE_CHECKING:
+    from gradparity.models.convnet import ConvNet as ConvNet
     from gradparity.models.gru import GRU as GRU
     from gradparity.models.linear_regression import LinearRegression as LinearRegression
     from gradparity.models.logistic_regression import LogisticRegression as LogisticRegression
