@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from gradparity.errors import UsageError, did_you_mean
@@ -93,50 +94,60 @@ def _cells(path: Path, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def function_unit(program: Program, name: str, seconds: float = SECONDS) -> Unit:
+def function_unit(program: Program, name: str) -> Unit:
     """Run a program until a function is called, and take its arguments. Raises UsageError."""
-    entry = program.source.entries[program.file, name]
-    frame = _run_to(program, entry, f"{name} is never called", seconds, name)
-    code = frame.f_code
-    count = code.co_argcount + code.co_kwonlyargcount
-    names = code.co_varnames[:count]
-    star, two_stars = bool(code.co_flags & 4), bool(code.co_flags & 8)
-    extra = code.co_varnames[count : count + star + two_stars]
-    values = {each: frame.f_locals[each] for each in (*names, *extra)}
-    function = _function_of(frame)
+    frame = run_to_function(program, name)
+    again, values = call_again(frame)
+    scopes: list[dict[str, Any]] = []
+
+    def ended(ending: FrameType, _: Any) -> None:
+        if ending.f_code is frame.f_code:
+            scopes.append(scope_of(ending))
 
     def call(roots: Mapping[str, Any]) -> Finished:
+        scopes.clear()
+        program.hooks.ended = ended
+        returned = again(roots)
+        return Finished(returned, scopes[-1] if scopes else {})
+
+    return unit_of(program, name, frame.f_code.co_firstlineno, call, values)
+
+
+def run_to_function(program: Program, name: str) -> FrameType:
+    """Run a program until a function is called, and stop there. Raises UsageError."""
+    entry = program.source.entries[program.file, name]
+    return _run_to(program, entry, f"{name} is never called", name)
+
+
+def call_again(frame: FrameType) -> tuple[Callable[[Mapping[str, Any]], Any], dict[str, Any]]:
+    """Return the call that a frame has just begun as a function of its arguments, and these."""
+    code, function = frame.f_code, _function_of(frame)
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames[:count]
+    star, two_stars = bool(code.co_flags & CO_VARARGS), bool(code.co_flags & CO_VARKEYWORDS)
+    extra = code.co_varnames[count : count + star + two_stars]
+
+    def again(roots: Mapping[str, Any]) -> Any:
         positional = [roots[each] for each in names[: code.co_argcount]]
         named = {each: roots[each] for each in names[code.co_argcount :]}
         rest = roots[extra[0]] if star else ()
-        named |= roots[extra[-1]] if two_stars else {}
-        scopes: list[dict[str, Any]] = []
+        return function(*positional, *rest, **named, **(roots[extra[-1]] if two_stars else {}))
 
-        def ended(frame: FrameType, _: Any) -> None:
-            if frame.f_code is code:
-                scopes.append(scope_of(frame))
-
-        program.hooks.ended = ended
-        returned = function(*positional, *rest, **named)
-        return Finished(returned, scopes[-1] if scopes else {})
-
-    return _unit(program, name, code.co_firstlineno, call, values)
+    return again, {each: frame.f_locals[each] for each in (*names, *extra)}
 
 
 def _function_of(frame: FrameType) -> Callable[..., Any]:
     """Return what runs a frame's code again: the code itself with the variables around it."""
-    from types import CellType, FunctionType
-
     code = frame.f_code
     cells = tuple(CellType(frame.f_locals.get(name)) for name in code.co_freevars)
     return FunctionType(code, frame.f_globals, code.co_name, None, cells)
 
 
-def block_unit(program: Program, line: int, seconds: float = SECONDS) -> Unit:
+def block_unit(program: Program, line: int) -> Unit:
     """Run a program until a loop is entered, and take its first pass. Raises UsageError."""
     number, block = next((i, b) for i, b in enumerate(program.source.blocks) if b.line == line)
     where = f"{program.shown()}:{line}"
-    frame = _run_to(program, ~number, f"the loop at {where} is never entered", seconds, "this loop")
+    frame = _run_to(program, ~number, f"the loop at {where} is never entered", "this loop")
     code = compile(block.code, block.file, "exec")
     values = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
@@ -147,7 +158,7 @@ def block_unit(program: Program, line: int, seconds: float = SECONDS) -> Unit:
             exec(code, scope)
         return Finished(None, scope)
 
-    return _unit(program, f"the loop at {where}", line, call, values)
+    return unit_of(program, f"the loop at {where}", line, call, values)
 
 
 def module_unit(program: Program) -> Unit:
@@ -161,25 +172,26 @@ def module_unit(program: Program) -> Unit:
     return Unit(program.shown(), program.file, 1, call, {}, program.module.__dict__, program.hooks)
 
 
-def _unit(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
+def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
+    """Make a unit of a call, its arguments, and the program's global variables."""
     globals_ = {f"{MODULE}{key}": value for key, value in program.module.__dict__.items() if is_data(value)}
     roots = own_copy({**values, **globals_})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)
 
 
-def _run_to(program: Program, entry: int, never: str, seconds: float, what: str) -> FrameType:
+def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
     def arrive(frame: FrameType) -> None:
         raise _Arrived(frame)
 
     program.hooks.entries = {entry: arrive}
     try:
-        with as_a_script(program), _at_most(seconds), quiet():
+        with as_a_script(program), _at_most(SECONDS), quiet():
             program.run()
     except _Arrived as arrived:
         return arrived.frame
     except _TooLong:
         raise UsageError(
-            f"{program.shown()} ran for {seconds:.0f} s and did not come to {what}: "
+            f"{program.shown()} ran for {SECONDS:.0f} s and did not come to {what}: "
             "make what comes before it smaller, or check it from Python, gradparity.check_code(function, *arguments)"
         ) from None
     except Exception as error:

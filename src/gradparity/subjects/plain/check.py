@@ -16,6 +16,7 @@ from gradparity.subjects.plain.lines import Line, before, paired, without_owner
 from gradparity.subjects.plain.listing import listings
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, recognised
+from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.recording import Recording, Variable
 from gradparity.subjects.plain.truths import Truths, label
@@ -33,10 +34,14 @@ def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed
     program = capture.read(path)
     extra = paired_names(names)
     with as_a_script(program):
+        functions = regions.functions_of(program.source.trees[program.file])
         if name:
-            function = capture.choose_function(program, name, regions.functions_of(program.source.trees[program.file]))
-            return check_unit(capture.function_unit(program, function), program, extra, loss, seed)
-        return _check_likeliest(program, extra, loss, seed)
+            function = capture.choose_function(program, name, functions)
+            pair = pair_of(function, functions)
+            unit = pair_unit(program, *pair, seed) if pair else capture.function_unit(program, function)
+        else:
+            unit = _likeliest(program, functions, extra, loss, seed)
+        return check_unit(unit, program, extra, loss, seed)
 
 
 def split(argument: str) -> tuple[Path, str]:
@@ -59,18 +64,26 @@ def paired_names(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _check_likeliest(program: Program, extra: Mapping[str, str], loss: str, seed: int) -> Report:
-    """Check the smallest part of a file that has gradients, what they are gradients of, and a loss."""
+def _likeliest(
+    program: Program, functions: Mapping[str, ast.FunctionDef], extra: Mapping[str, str], loss: str, seed: int
+) -> Unit:
+    """Take the smallest part of a file that has gradients, what they are of, and a loss; else its pair."""
     found = regions.regions_of(program.source.trees[program.file], extra)
-    if not found:
+    best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
+    pairs = all_pairs(functions)
+    paired_up = {name for pair in pairs for name in pair}
+    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up)]
+    if pairs and not with_loss:
+        if len(pairs) > 1:
+            there = ", ".join(f"{program.shown()}:{backward}" for _, backward in pairs)
+            raise UsageError(f"{program.shown()} has {len(pairs)} pairs of functions: choose one, {there}")
+        return pair_unit(program, *pairs[0], seed)
+    if not best:
         raise UsageError(
             f"{program.shown()}: nothing in it is written as the gradient of something else: a name like dz, d_z, "
             "grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
         )
-    best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
-    with_loss = [region for region in best if region.has_loss or loss]
-    chosen = (with_loss or best)[0]
-    return check_unit(_unit_of(program, chosen), program, extra, loss, seed)
+    return _unit_of(program, (with_loss or best)[0])
 
 
 def _unit_of(program: Program, region: regions.Region) -> Unit:
@@ -96,9 +109,11 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     fed = fed_with_evidence(feeding, truths)
     places = {site.file: program.shown(site.file) for site in source.sites}
     checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
-    require_lines(checked)
     truths.learn(could_be(checked))
     by_numbers = recognised(fed, truths, recording)
+    if not fed.judged and by_numbers:
+        checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
+    require_lines(checked)
     problem = pose(checked, list(unchecked(checked, by_numbers)), [f"the loss is {where.said}"])
     report = examine(problem, seed)
     judged = labelled(checked)

@@ -205,18 +205,33 @@ class _Rewriter(ast.NodeTransformer):
         return len(self._source.sites) - 1
 
     def _with_parts(self, value: ast.expr) -> ast.expr:
-        """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b)."""
-        for call in [node for node in ast.walk(value) if isinstance(node, ast.Call)]:
-            for i, argument in enumerate(call.args):
-                if isinstance(argument, ast.BinOp):
-                    text = ast.unparse(argument)
-                    site = len(self._source.sites)
-                    within = ".".join(self._within)
-                    self._source.sites.append(
-                        Site(self._file, argument.lineno, within, text, "", "part", False, tuple(_names(argument)))
-                    )
-                    call.args[i] = ast.copy_location(_call("part", site, argument), argument)
+        """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b).
+
+        So is what is scaled: q @ k.T in q @ k.T / sqrt(d).
+        """
+        for node in list(ast.walk(value)):
+            if isinstance(node, ast.Call):
+                node.args = [self._part(argument) for argument in node.args]
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+                node.left, node.right = self._part(node.left), self._part(node.right)
         return value
+
+    def _part(self, value: ast.expr) -> ast.expr:
+        if not isinstance(value, ast.BinOp):
+            return value
+        self._source.sites.append(
+            Site(
+                self._file,
+                value.lineno,
+                ".".join(self._within),
+                ast.unparse(value),
+                "",
+                "part",
+                False,
+                tuple(_names(value)),
+            )
+        )
+        return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
 
 
 class _Stops(ast.NodeTransformer):

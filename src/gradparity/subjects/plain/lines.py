@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.names import says_gradient
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 
@@ -31,7 +31,7 @@ def paired(recording: Recording) -> list[Line]:
     """Return every line whose name says whose gradient it is."""
     groups: dict[tuple[int, str], list[Line]] = {}
     for writing in recording.events:
-        if writing.of is None or writing.site.how == "return":
+        if writing.of is None:
             continue
         lines = groups.setdefault((writing.frame, writing.name), [])
         if lines and not _afresh(writing):
@@ -46,7 +46,7 @@ def paired(recording: Recording) -> list[Line]:
 def _afresh(writing: Written) -> bool:
     """Whether a name is given a new value, and not a part more, or another scale."""
     partly = writing.site.at and writing.name == writing.site.target
-    return writing.site.how == "=" and not writing.site.itself and not partly
+    return writing.site.how in ("=", "return") and not writing.site.itself and not partly
 
 
 def _one_version_each(recording: Recording, lines: list[Line]) -> None:
@@ -93,5 +93,5 @@ def without_owner(recording: Recording, lines: Iterable[Line], loss: Key | None)
         if writing.of is None
         and writing.value.ndim
         and writing.site.how != "return"
-        and (is_gradient_like(writing.name) or writing.order > start)
+        and (says_gradient(writing.name) or writing.order > start)
     ]

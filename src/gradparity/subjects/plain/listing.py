@@ -10,7 +10,7 @@ from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
 from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.names import is_gradient_like
-from gradparity.subjects.plain.posing import Checked
+from gradparity.subjects.plain.posing import Checked, complete
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Variable
 from gradparity.subjects.plain.recording import Written as Writing
@@ -55,12 +55,9 @@ def listings(
 
 
 def loose(checked: Checked) -> list[Writing]:
-    """Return what has the name of a gradient and is paired with nothing, the last writing of each."""
-    last: dict[tuple[int, str], Writing] = {}
-    for writing, _ in checked.fed.loose:
-        if is_gradient_like(writing.name):
-            last[writing.key[0], writing.key[2]] = writing
-    return list(last.values())
+    """Return what has the name of a gradient and is paired with nothing, once for each place that writes it."""
+    named = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
+    return list({(writing.key[0], writing.key[2]): writing for writing in named}.values())
 
 
 def why_loose(writing: Writing) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import Source
-from gradparity.subjects.plain.recorder import Event, Key, Observed, Stop
+from gradparity.subjects.plain.recorder import Event, Key, Observed
 from gradparity.subjects.plain.recording import LOSSES, Recording, Variable
 from gradparity.subjects.plain.unit import Unit, scope_of
 
@@ -28,7 +28,7 @@ class LossAt:
     """Where it is known: of an expression, where the first gradient is written; None where only the end knows."""
 
 
-class _Known(Stop):
+class _Known(BaseException):
     """The loss is known: what comes after it need not run."""
 
     def __init__(self, value: Any) -> None:
@@ -120,7 +120,7 @@ class LossOf:
             return value
 
         try:
-            finished = self.unit.run(Observed(self.source, on), leaves)
+            finished = self.unit.run(Observed(self.source, on, until_loss=True), leaves)
         except _Known as known:
             return np.ravel(known.value)[0]
         if self.at.expression:

@@ -6,7 +6,6 @@ import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
-from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 from gradparity.subjects.plain.truths import Truths
@@ -101,7 +100,7 @@ def alike(recording: Recording, writing: Written) -> list[Variable]:
         for v in recording.variables
         if v.value.shape == writing.value.shape
         and v.value.ndim
-        and (v.given or is_part(recording, v) or v.where in written)
+        and (v.given or v.where in written or recording.source.sites[v.where[0]].how in ("part", "arg"))
         and v.where != writing.key
         and v.number < _number_at(recording, writing)
     ]

@@ -13,6 +13,7 @@ from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.recording import Written as Writing
 from gradparity.subjects.plain.truths import Truths
 
 BY_HAND = "by hand"
@@ -123,9 +124,15 @@ def require_lines(checked: Checked) -> None:
         )
 
 
+def complete(fed: Fed) -> list[Writing]:
+    """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
+    last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
+    return [writing for writing in last.values() if writing.value.any()]
+
+
 def could_be(checked: Checked) -> list[Variable]:
     """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
-    names = [writing for writing, _ in checked.fed.loose if is_gradient_like(writing.name)]
+    names = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
     return [variable for writing in names for variable in alike(checked.recording, writing)]
 
 
@@ -136,7 +143,7 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
         if one.of.number in checked.truths.at_kinks:
             yield Unchecked(one.line.name, BY_HAND, "the loss has no derivative at these numbers: choose others")
     reads = {name for one in judged for writing in one.line.writings for name in writing.site.reads}
-    for writing in sorted((w for w, _ in checked.fed.loose), key=lambda w: -w.order):
+    for writing in sorted(complete(checked.fed), key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads or writing.key in recognised:
             reads |= set(writing.site.reads)
         elif is_gradient_like(writing.name):

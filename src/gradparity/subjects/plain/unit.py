@@ -44,6 +44,8 @@ class Unit:
     namespace: dict[str, Any]
     """The module's own, in which its global variables are set before each run."""
     hooks: Hooks
+    returns_gradients_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Function -> the arguments whose gradients it returns, in their order."""
     _kept: dict[int, Any] = field(default_factory=dict)
     """Arrays that the code leaves as they are, which no run needs a copy of."""
 
