@@ -57,7 +57,7 @@ class Judge:
         size = norm(expected)
         limit = self._limit(kind, name, size, upstream)
         if kind != "value" and name in self.truth.accuracy:
-            limit += self.truth.accuracy[name] / (upstream if size <= ZERO * upstream else size or 1.0)
+            limit += self.truth.accuracy[name] / ((upstream if size <= ZERO * upstream else size) or 1.0)
         return Row(
             name,
             kind,

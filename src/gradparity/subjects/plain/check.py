@@ -8,14 +8,14 @@ from pathlib import Path
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
-from gradparity.subjects.plain import capture, regions
+from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
 from gradparity.subjects.plain.capture import Program, as_a_script, failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
 from gradparity.subjects.plain.listing import listings
 from gradparity.subjects.plain.loss import LossOf
-from gradparity.subjects.plain.pairing import fed_with_evidence, recognised
+from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.recording import Recording, Variable
@@ -102,11 +102,12 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
         raise failed(program, error) from error
     where = losses.find(recording, expression)
     loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
-    lines = paired(recording)
+    lines = conventions.after_the_loss(loss, paired(recording))
     truths = Truths(loss, seed)
     truths.learn(_targets(recording, lines))
+    of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, where.key))
-    fed = fed_with_evidence(feeding, truths)
+    truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
     truths.learn(could_be(checked))
@@ -114,10 +115,10 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     if not fed.judged and by_numbers:
         checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
     require_lines(checked)
-    problem = pose(checked, list(unchecked(checked, by_numbers)), [f"the loss is {where.said}"])
-    report = examine(problem, seed)
+    remarks = [f"the loss is {where.said}", *conventions.remarks(checked)]
+    report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
-    rows = tuple(replace(row, called=row.line) for row in report.rows)
+    rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
     return replace(report, rows=rows, listings=listings(checked, judged, rows, by_numbers))
 
 

@@ -59,7 +59,7 @@ class Feeding:
             value = event.value
             if event.key in of_key:
                 line, i = of_key[event.key]
-                return self._line(fed, line, i, targets, value, truth)
+                return self._line(fed, line, i, targets, value, truth, instead)
             if event.key in instead:
                 variable = instead[event.key]
                 fed.judged.append(Judged(Line([loose[event.key]], variable), loose[event.key], variable, _own(value)))
@@ -79,8 +79,11 @@ class Feeding:
         targets: dict[int, Variable | None],
         value: Any,
         truth: Mapping[int, np.ndarray],
+        instead: Mapping[Key, Variable],
     ) -> Any:
         target, writing = targets[id(line)], line.writings[i]
+        if writing.key in instead:
+            target = targets[id(line)] = instead[writing.key]
         right = None if target is None else truth.get(target.number)
         last = i == len(line.writings) - 1
         following = "" if last else _turn(line.writings[i + 1])
@@ -114,4 +117,4 @@ def _like(value: Any, right: np.ndarray) -> Any:
     """Return the witness's numbers as the code had its own: an array, or a number."""
     if isinstance(value, np.ndarray):
         return right.astype(value.dtype)
-    return np.float64(right.item()) if right.size == 1 else right
+    return np.float64(right.item()) if right.ndim == 0 else right

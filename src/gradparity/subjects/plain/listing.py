@@ -38,7 +38,8 @@ def listings(
     wrong = {row.line: row for row in rows if not row.agrees}
     compared = {row.line for row in rows}
     for name, judged in lines.items():
-        what = owner(checked, judged.of)
+        factor = checked.truths.factor(judged.of)
+        what = f"{'' if factor == 1 else f'{factor:g} '}{owner(checked, judged.of)}"
         if name in wrong:
             mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note)
         elif name not in compared:

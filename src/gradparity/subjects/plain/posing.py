@@ -117,17 +117,21 @@ def _examples(recording: Recording) -> int:
 
 def require_lines(checked: Checked) -> None:
     """Raise UsageError where nothing was paired."""
-    if not checked.fed.judged:
-        raise UsageError(
-            f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
-            "d_z, grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
-        )
+    if checked.fed.judged:
+        return
+    found = dict.fromkeys(w.name.partition("[")[0] for w in complete(checked.fed) if is_gradient_like(w.name))
+    there = f"; there is {', '.join(found)}" if found else ""
+    raise UsageError(
+        f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
+        f"d_z, grad_z, z_grad or grads['z'] says so, or --names gradient=name{there}"
+    )
 
 
 def complete(fed: Fed) -> list[Writing]:
     """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
     last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
-    return [writing for writing in last.values() if writing.value.any()]
+    judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
+    return [writing for place, writing in last.items() if writing.value.any() and place not in judged]
 
 
 def could_be(checked: Checked) -> list[Variable]:

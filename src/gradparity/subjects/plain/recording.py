@@ -31,6 +31,13 @@ class Variable:
     """File and line; line 0 for what the code was given."""
     value: np.ndarray
     """A copy."""
+    original: "Variable | None" = None
+    """What this is one use of, where a function was given it."""
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the code was given it, or this is a use of such."""
+        return self.given if self.original is None else self.original.is_input
 
     @property
     def given(self) -> bool:
@@ -113,14 +120,15 @@ class Recording:
         if event.site.how == "arg" and known is not None:
             self._alias(event.key, known[1], frame, event.name)
             if not event.key[2] and (frame, known[1].number) not in self._uses:
-                use = Variable(len(self.variables), event.key, event.name, event.place, known[1].value)
+                use = Variable(len(self.variables), event.key, event.name, event.place, known[1].value, known[1])
                 self.variables.append(use)
                 self._uses[frame, known[1].number] = use
             return value
         of = self._owner(event) if event.site.how not in ("part", "arg") else None
         if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
             self.before_gradients = event.key, scope_of(event.frame)
-        if event.site.how == "return" and id(value) in self._gradients:
+        again = event.site.how == "return" or bool(event.key[2])
+        if again and id(value) in self._gradients:
             return value
         if of is None and known is not None and afresh:
             self._alias(event.key, known[1], frame, event.name)
@@ -131,7 +139,7 @@ class Recording:
         order = len(self.variables) + len(self.events)
         if event.site.how not in ("part", "arg"):
             self.events.append(Written(event.key, event.name, event.site, order, copied, of, frame))
-        if of is None:
+        if of is None and event.site.how != "return":
             variable = self._add(event.key, event.name, event.place, value, copied)
             self._history.setdefault((frame, event.name), []).append(variable)
         if event.name.rpartition(".")[2] in LOSSES and copied.size == 1:
