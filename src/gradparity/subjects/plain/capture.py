@@ -162,14 +162,15 @@ def block_unit(program: Program, line: int) -> Unit:
 
 
 def module_unit(program: Program) -> Unit:
-    """Take a whole file, which starts from nothing."""
+    """Take a whole file, which starts from nothing, or a whole cell, from the names that are there."""
+    given = dict(program.module.__dict__)
 
     def call(_: Mapping[str, Any]) -> Finished:
-        scope = {"__name__": "__main__", "__file__": program.file, HOOKS: program.hooks}
+        scope = {name: program.module.__dict__[name] for name in given}
         exec(program.code, scope)
         return Finished(None, scope)
 
-    return Unit(program.shown(), program.file, 1, call, {}, program.module.__dict__, program.hooks)
+    return unit_of(program, program.shown(), 1, call, {})
 
 
 def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:

@@ -4,12 +4,14 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
 from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
+from gradparity.subjects.plain.around import renewed_names, unit_around
 from gradparity.subjects.plain.capture import Program, as_a_script, failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
@@ -32,16 +34,32 @@ def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed
     """
     path, name = split(argument)
     program = capture.read(path)
-    extra = paired_names(names)
     with as_a_script(program):
-        functions = regions.functions_of(program.source.trees[program.file])
-        if name:
-            function = capture.choose_function(program, name, functions)
-            pair = pair_of(function, functions)
-            unit = pair_unit(program, *pair, seed) if pair else capture.function_unit(program, function)
-        else:
-            unit = _likeliest(program, functions, extra, loss, seed)
-        return check_unit(unit, program, extra, loss, seed)
+        return _checked(program, name, names, loss, seed)
+
+
+def check_cell(
+    text: str, given: dict[str, Any], name: str = "", *, names: Sequence[str] = (), loss: str = "", seed: int = 0
+) -> Report:
+    """Check the gradients in a cell of a notebook that runs, on copies of the names that are there.
+
+    Raises UsageError, in one line, for what cannot be checked.
+    """
+    program = Program("<cell>", text)
+    program.module.__dict__.update(renewed_names(program, given))
+    return _checked(program, name, names, loss, seed)
+
+
+def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed: int) -> Report:
+    extra = paired_names(names)
+    functions = regions.functions_of(program.source.trees[program.file])
+    if name:
+        function = capture.choose_function(program, name, functions)
+        pair = pair_of(function, functions)
+        unit = _of_pair(program, pair, seed) if pair else capture.function_unit(program, function)
+    else:
+        unit = _likeliest(program, functions, extra, loss, seed)
+    return check_unit(unit, program, extra, loss, seed)
 
 
 def split(argument: str) -> tuple[Path, str]:
@@ -77,13 +95,18 @@ def _likeliest(
         if len(pairs) > 1:
             there = ", ".join(f"{program.shown()}:{backward}" for _, backward in pairs)
             raise UsageError(f"{program.shown()} has {len(pairs)} pairs of functions: choose one, {there}")
-        return pair_unit(program, *pairs[0], seed)
+        return _of_pair(program, pairs[0], seed)
     if not best:
         raise UsageError(
             f"{program.shown()}: nothing in it is written as the gradient of something else: a name like dz, d_z, "
             "grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
         )
     return _unit_of(program, (with_loss or best)[0])
+
+
+def _of_pair(program: Program, pair: tuple[str, str], seed: int) -> Unit:
+    """Run a program until the forward function is called, and take its arguments. Raises UsageError."""
+    return pair_unit(program, *capture.call_again(capture.run_to_function(program, pair[0])), pair, seed)
 
 
 def _unit_of(program: Program, region: regions.Region) -> Unit:
@@ -141,3 +164,20 @@ def is_plain(argument: str) -> bool:
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
     return "param_shapes" not in names and not (taken.get("forward") == 3 and taken.get("backward") == 4)
+
+
+def check_code(
+    function: Any, *arguments: Any, names: Sequence[str] = (), loss: str = "", seed: int = 0, **named: Any
+) -> Report:
+    """Check the gradients that a function of your own computes, as it runs on these arguments, unchanged.
+
+    It is ordinary NumPy code: forward lines, ``z = X @ W + b``, and gradient lines whose names say of what, ``dz = …``;
+    it returns its loss, or calls it loss. Functions that it calls are followed, those of libraries are not. A function
+    ``f_forward`` that returns ``out, cache`` is checked with its ``f_backward(dout, cache)``. A string is a file, as
+    ``gradparity check`` takes it. ``names`` say whose gradient a name is, ``"grad_of_z=z"``; ``loss`` is an expression
+    in the function's own names. Raises UsageError for what cannot be checked.
+    """
+    if isinstance(function, str | Path):
+        return check_file(str(function), names=names, loss=loss, seed=seed)
+    program, unit = unit_around(function, arguments, named, seed)
+    return check_unit(unit, program, paired_names(names), loss, seed)

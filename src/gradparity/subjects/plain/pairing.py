@@ -11,7 +11,6 @@ from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 from gradparity.subjects.plain.truths import Truths
 
-
 MOST = 8
 """Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
 
@@ -85,7 +84,7 @@ def _better(
         candidates = alike(feeding.recording, writing)
         truths.learn(candidates)
         for variable in candidates:
-            if variable.number not in truths.gradients:
+            if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue
             tried = {**instead, writing.key: variable}
             try:

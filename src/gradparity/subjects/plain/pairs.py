@@ -4,14 +4,14 @@ They have no loss of their own: it is ⟨dout, out⟩ for a random upstream grad
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from types import FrameType, MethodType
+from collections.abc import Callable, Iterable, Mapping
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.subjects.plain.capture import Program, call_again, run_to_function, unit_of
+from gradparity.subjects.plain.capture import Program, unit_of
 from gradparity.subjects.plain.recorder import is_real, with_changed
 from gradparity.subjects.plain.unit import Finished, Unit, arrays
 
@@ -43,17 +43,21 @@ def _are_a_pair(forward: str, backward: str) -> bool:
     return FORWARD.sub("", ahead) == BACKWARD.sub("", back) and (bool(FORWARD.search(ahead)) or "_" in back)
 
 
-def pair_unit(program: Program, forward: str, backward: str, seed: int) -> Unit:
-    """Run a program until the forward function is called, and take its arguments. Raises UsageError."""
-    frame = run_to_function(program, forward)
-    again, values = call_again(frame)
-    back = program.source.entries[program.file, backward]
+def pair_unit(
+    program: Program,
+    again: Callable[[Mapping[str, Any]], Any],
+    values: Mapping[str, Any],
+    pair: tuple[str, str],
+    seed: int,
+) -> Unit:
+    """Make a unit of a pair: ``again`` calls the forward function with ``values``, its arguments."""
+    forward, backward = pair
     rng = np.random.default_rng(seed)
     upstream: list[Any] = []
 
     def call(roots: Mapping[str, Any]) -> Finished:
         returned = again(roots)
-        rule, count = _rule(program, frame, roots, backward)
+        rule, count = _rule(program, next(iter(roots.values()), None), backward)
         outputs, cache = _outputs(returned, count, f"{program.shown()}: {forward}", backward)
         if not upstream:
             upstream.extend(_drawn(rng, output) for output in outputs)
@@ -64,23 +68,21 @@ def pair_unit(program: Program, forward: str, backward: str, seed: int) -> Unit:
         gradients = rule(*(_copied(dy) for dy in upstream), *cache)
         return Finished((loss, gradients), {})
 
-    line = program.source.sites[back].line
+    line = program.source.sites[program.source.entries[program.file, backward]].line
     unit = unit_of(program, f"{forward} and {backward}", line, call, values)
     real = tuple(name for name in values if any(is_real(leaf) for _, leaf in arrays({name: values[name]})))
     unit.returns_gradients_of = {backward: real}
     return unit
 
 
-def _rule(program: Program, frame: FrameType, roots: Mapping[str, Any], backward: str) -> tuple[Any, int]:
-    """Return the backward function, and how many arguments it takes."""
+def _rule(program: Program, first: Any, backward: str) -> tuple[Any, int]:
+    """Return the backward function, and how many arguments it takes; a method's object is the first argument."""
     owner, _, name = backward.rpartition(".")
     if owner:
-        first = frame.f_code.co_varnames[0]
-        function = getattr(type(roots[first]), name)
-        return MethodType(function, roots[first]), function.__code__.co_argcount - 1
+        function = getattr(type(first), name)
+        return MethodType(function, first), function.__code__.co_argcount - 1
     function = program.module.__dict__[name]
-    needed = function.__code__.co_argcount - len(function.__defaults__ or ())
-    return function, needed
+    return function, function.__code__.co_argcount - len(function.__defaults__ or ())
 
 
 def _outputs(returned: Any, count: int, forward: str, backward: str) -> tuple[list[Any], list[Any]]:
