@@ -91,7 +91,8 @@ class Feeding:
             if last or following:
                 fed.loose.append((writing, _own(value)))
             return value
-        if not (last or following == "mask" or (following and _same(value, right))):
+        masked = following == "mask" and before(self.recording, target) is not None
+        if not (last or masked or (following and _same(value, right))):
             return value
         fed.judged.append(Judged(line, writing, target, _own(value)))
         if not last:

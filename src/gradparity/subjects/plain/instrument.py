@@ -20,6 +20,7 @@ How: TypeAlias = Literal["=", "+=", "*=", "mask", "part", "return", "arg"]
 """How a site writes: afresh; adding to or scaling what is there; setting some entries to zero; a sub-expression;
 what a function returns; what a function or a loop is given."""
 
+MIXING = frozenset({"dot", "matmul", "einsum", "tensordot", "sum", "mean", "var", "std", "cumsum"})
 IMPURE = frozenset({"pop", "popleft", "popitem", "next", "append", "rand", "randn", "normal", "random", "read"})
 """Calls in an index that may not be made twice."""
 
@@ -39,6 +40,8 @@ class Site(NamedTuple):
     itself: bool
     """Whether what is written is computed from what the name held before."""
     reads: tuple[str, ...]
+    entrywise: bool = True
+    """Whether nothing in the expression multiplies matrices or sums."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +204,8 @@ class _Rewriter(ast.NodeTransformer):
         names = (*reads, *(name for value in values for name in _names(value)))
         itself = how in ("+=", "*=", "mask") or target in names
         within = ".".join(self._within)
-        self._source.sites.append(Site(self._file, node.lineno, within, target, index, how, itself, names))
+        entrywise = not any(map(_mixes, values))
+        self._source.sites.append(Site(self._file, node.lineno, within, target, index, how, itself, names, entrywise))
         return len(self._source.sites) - 1
 
     def _with_parts(self, value: ast.expr) -> ast.expr:
@@ -251,6 +255,13 @@ def _names(value: ast.expr) -> Iterator[str]:
     for node in ast.walk(value):
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
             yield ast.unparse(node)
+
+
+def _mixes(value: ast.expr) -> bool:
+    """Whether entries of a result depend on several entries."""
+    nodes = list(ast.walk(value))
+    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return bool(called & MIXING) or any(isinstance(node, ast.MatMult) for node in nodes)
 
 
 def _repeatable(target: ast.expr) -> bool:

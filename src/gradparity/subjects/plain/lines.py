@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradparity.subjects.plain.names import says_gradient
+from gradparity.subjects.plain.names import owners, says_gradient
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 
@@ -55,7 +55,7 @@ def _one_version_each(recording: Recording, lines: list[Line]) -> None:
     if len(lines) == 1 or len(targets) > 1:
         return
     (target,) = targets
-    versions = recording.versions(target) if target is not None else []
+    versions = recording.versions(target, *owners(lines[0].name, recording.extra)) if target is not None else []
     for i, line in enumerate(lines):
         line.target = versions[-1 - i] if i < len(versions) else None
 
@@ -74,7 +74,7 @@ def before(recording: Recording, variable: Variable) -> Variable | None:
     named = {v.name: v for v in alike if v.name in site.reads}
     if parts:
         return parts[-1]
-    return next(iter(named.values())) if len(named) == 1 else None
+    return next(iter(named.values())) if len(named) == 1 and site.entrywise else None
 
 
 def is_part(recording: Recording, variable: Variable) -> bool:

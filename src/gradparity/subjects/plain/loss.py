@@ -122,7 +122,8 @@ class LossOf:
             value = event.value
             if event.key in deltas:
                 value = value + deltas[event.key]
-                self._swapped[id(event.value)] = event.value, value
+                if event.site.how != "arg":  # one use alone: others of the same array are not changed
+                    self._swapped[id(event.value)] = event.value, value
             elif event.key in self.recording.aliases and id(value) in self._swapped:
                 value = self._swapped[id(value)][1]
             if event.key == self.at.key:

@@ -142,7 +142,7 @@ class Hooks:
         frame = _users_frame()
         if isinstance(base, np.ndarray):
             new = self.observer.see(site, base, frame)
-            if new is not base:
+            if new is not base and new.shape == base.shape:
                 base[...] = new
             return
         try:

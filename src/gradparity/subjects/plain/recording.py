@@ -106,9 +106,11 @@ class Recording:
         self._made.clear()
         return self
 
-    def versions(self, variable: Variable) -> list[Variable]:
-        """Return the values that a name had in one call, of which this is one, in order."""
-        return next((known for known in self._history.values() if variable in known), [variable])
+    def versions(self, variable: Variable, *names: str) -> list[Variable]:
+        """Return the values that its name, or one of these, had in one call, of which this is one, in order."""
+        called = (*names, variable.name)
+        lists = (known for (_, name), known in self._history.items() if name in called and variable in known)
+        return next(lists, [variable])
 
     def _on(self, event: Event) -> Any:
         value = event.value
@@ -189,7 +191,7 @@ class Recording:
         for of in owners(event.name, self.extra):
             for value in _meant(event.frame, of, event.site):
                 known = self._known.get(id(value))
-                if known is not None:
+                if known is not None and value is not event.value:
                     return self._use(event.frame, known[1], of)
         return None
 
