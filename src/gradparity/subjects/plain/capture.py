@@ -3,6 +3,7 @@
 The file runs as code because the user named it, in its own folder, as ``python FILE`` would run it.
 """
 
+import ast
 import contextlib
 import importlib.abc
 import importlib.machinery
@@ -188,6 +189,7 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
     try:
         with as_a_script(program), _at_most(SECONDS), quiet():
             program.run()
+            _call_with_examples(program, what)
     except _Arrived as arrived:
         return arrived.frame
     except _TooLong:
@@ -204,6 +206,14 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
     )
 
 
+def _call_with_examples(program: Program, function: str) -> None:
+    """Call a function that the file itself never calls with what ``example_inputs()`` returns, where that is there."""
+    names = program.module.__dict__
+    if function in names and "example_inputs" in names:
+        given = names["example_inputs"]()
+        names[function](**given) if isinstance(given, dict) else names[function](*given)
+
+
 def failed(program: Program, error: BaseException) -> UsageError:
     """Say in one line what a user's code raised, and where."""
     step = last_step(error.__traceback__, program.file)
@@ -218,6 +228,8 @@ def choose_function(program: Program, name: str, functions: Mapping[str, Any]) -
     if not fitting:
         there = ", ".join(functions) or "none"
         raise UsageError(f"{program.shown()} has no function '{name}': there is {there}{did_you_mean(name, functions)}")
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(functions[fitting[0]])):
+        raise UsageError(f"{program.shown()}: {fitting[0]} yields: check the function that it is called in")
     return fitting[0]
 
 

@@ -129,7 +129,7 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     truths = Truths(loss, seed)
     truths.learn(_targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
-    feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, where.key))
+    feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)

@@ -40,7 +40,7 @@ def in_its_own_units(feeding: Feeding, truths: Truths, fed: Fed) -> tuple[Truths
     wrong = wrong_lines(fed, truths)
     best = truths, fed
     for scale in sorted(_scales(fed, truths)) if wrong else ():
-        scaled = truths.at_scale(scale)
+        scaled = truths.at_scale(float(scale))
         other = fed_with_evidence(feeding, scaled)
         left = wrong_lines(other, scaled)
         divides = any(one.of.is_input and scaled.factor(one.of) == 1 for one in other.judged)
@@ -78,7 +78,7 @@ def _multiple(checked: Checked) -> float | None:
         if found is None or value.shape != found.gradient.shape or not found.gradient.any():
             continue
         k = float(np.vdot(value, found.gradient) / np.vdot(found.gradient, found.gradient))
-        if not relative_error(value, k * found.gradient) <= SAME:
+        if not relative_error(value, np.asarray(k * found.gradient)) <= SAME:
             return None
         ratios.append(k)
     alike = ratios and np.ptp(ratios) <= SAME * abs(ratios[0]) and ratios[0] != 0 and abs(ratios[0] - 1) > SAME
@@ -104,7 +104,7 @@ def _scales(fed: Fed, truths: Truths) -> set[int]:
             continue
         # A parameter's gradient divides by it, and so is that many times too small once it is fed the witness's.
         a, b = (right.gradient, one.value) if one.of.is_input else (one.value, right.gradient)
-        found |= {n for n in _sizes(fed) if min(relative_error(a, n * b), relative_error(a, -n * b)) <= SAME}
+        found |= {n for n in _sizes(fed) if any(relative_error(a, np.asarray(k * b)) <= SAME for k in (n, -n))}
     return found
 
 

@@ -87,6 +87,9 @@ class Feeding:
         right = None if target is None else truth.get(target.number)
         last = i == len(line.writings) - 1
         following = "" if last else _turn(line.writings[i + 1])
+        if target is not None and right is None and last:
+            fed.judged.append(Judged(line, writing, target, _own(value)))
+            return value
         if right is None or target is None:
             if last or following:
                 fed.loose.append((writing, _own(value)))

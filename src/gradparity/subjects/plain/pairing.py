@@ -11,6 +11,8 @@ from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 from gradparity.subjects.plain.truths import Truths
 
+PATIENT = 10.0
+"""Seconds for what could explain wrong lines."""
 MOST = 8
 """Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
 
@@ -40,9 +42,8 @@ def of_the_forward_pass(lines: Iterable[Line], truths: Truths, recording: Record
         if target is None or target.number not in truths.gradients or truths.gradients[target.number].gradient.any():
             continue
         same = [v for v in recording.variables if v.name == target.name and np.array_equal(v.value, target.value)]
-        truths.learn(same)
-        known = [v for v in same if v.number in truths.gradients and truths.gradients[v.number].gradient.any()]
-        line.target = known[0] if known else target
+        line.target = same[0]
+        truths.learn(same[:1])
 
 
 def wrong_lines(fed: Fed, truths: Truths) -> set[Key]:
@@ -82,7 +83,7 @@ def _better(
         if writing.key in instead:
             continue
         candidates = alike(feeding.recording, writing)
-        truths.learn(candidates)
+        truths.learn(candidates, PATIENT)
         for variable in candidates:
             if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue

@@ -1,7 +1,7 @@
 """Plain code as a problem: the lines that write gradients, beside what its own loss says."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradparity.errors import UsageError
 from gradparity.parity.problem import Problem, Subject, Written
@@ -14,7 +14,7 @@ from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable
 from gradparity.subjects.plain.recording import Written as Writing
-from gradparity.subjects.plain.truths import Truths
+from gradparity.subjects.plain.truths import Truths, label
 
 BY_HAND = "by hand"
 HINT = "say so with --names gradient=name"
@@ -34,10 +34,12 @@ class Checked:
     sources: Mapping[str, str]
     """File -> its text."""
 
-    def place(self, judged: Judged) -> str:
-        """Where a gradient is written."""
-        site = judged.writing.site
-        return f"{self.places.get(site.file, site.file)}:{site.line}"
+    def places_of(self, judged: Judged) -> tuple[str, ...]:
+        """Where a gradient is written, share by share where it is a sum."""
+        writings = judged.line.writings
+        until = writings[: writings.index(judged.writing)] if judged.writing in writings else []
+        sites = [writing.site for writing in until if writing.value.any()] + [judged.writing.site]
+        return tuple(dict.fromkeys(f"{self.places.get(site.file, site.file)}:{site.line}" for site in sites))
 
 
 def labelled(checked: Checked) -> dict[str, Judged]:
@@ -71,10 +73,15 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
     )
     params = {name: v.value for name, v in first.items() if v.given or name in large}
-    others = {v.name: v.value for v in checked.recording.variables if v.number not in owners and v.value.ndim}
+    read = _names_read(checked)
+    others = {
+        v.name: v.value
+        for v in checked.recording.variables
+        if v.number not in owners and v.value.ndim and (not v.given or v.name.partition("[")[0] in read)
+    }
 
     def beside(_: Dtype, __: Trace) -> Written:
-        places = {f"d['{name}']": (checked.place(judged),) for name, judged in lines.items()}
+        places = {f"d['{name}']": checked.places_of(judged) for name, judged in lines.items()}
         values = {name: judged.value for name, judged in lines.items()}
         return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
 
@@ -88,12 +95,18 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         budgets={},
         subjects=(Subject(BY_HAND, beside=beside),),
         lanes=("float64",),
-        measured={name: measured[str(judged.of.number)] for name, judged in large.items()},
+        measured={name: replace(measured[label(judged.of)], name=name) for name, judged in large.items()},
         seeds=frozenset(),
         spelling=_spelling(lines, first),
         remarks=tuple(remarks),
         unchecked=tuple(unchecked),
     )
+
+
+def _names_read(checked: Checked) -> set[str]:
+    """Return the names that are read in the functions that ran: what else the file holds is nobody's business here."""
+    ran = {(w.site.file, w.site.function) for w in checked.recording.events}
+    return {name for s in checked.recording.source.sites if (s.file, s.function) in ran for name in s.reads}
 
 
 def _reads(judged: Judged, lines: Mapping[str, Judged]) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class Recording:
     """Containers, and the call that made each: a cache tells which call a backward pass belongs to."""
     _uses: dict[tuple[int, int], Variable] = field(default_factory=dict)
     """A call and a variable that it was given -> that use of it alone."""
+    _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
+    """What has the name of a gradient, of nothing that is there."""
     _known: dict[int, tuple[Any, Variable]] = field(default_factory=dict)
     """Keeps what it knows alive: an identity is then never given twice."""
     _history: dict[tuple[int, str], list[Variable]] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Recording:
         self._known.clear()
         self._gradients.clear()
         self._made.clear()
+        self._nameless.clear()
         return self
 
     def versions(self, variable: Variable, *names: str) -> list[Variable]:
@@ -139,8 +142,13 @@ class Recording:
             self._gradients[id(value)] = value
         copied = np.array(value, dtype=np.float64)
         order = len(self.variables) + len(self.events)
+        if event.site.how == "return" and of is not None and id(value) in self._nameless:
+            self._nameless[id(value)][1].of = of  # it is returned where this argument's gradient belongs
+            return value
         if event.site.how not in ("part", "arg"):
             self.events.append(Written(event.key, event.name, event.site, order, copied, of, frame))
+            if of is None and is_gradient_like(event.name):
+                self._nameless[id(value)] = value, self.events[-1]
         if of is None and event.site.how != "return":
             variable = self._add(event.key, event.name, event.place, value, copied)
             self._history.setdefault((frame, event.name), []).append(variable)
@@ -191,7 +199,7 @@ class Recording:
         for of in owners(event.name, self.extra):
             for value in _meant(event.frame, of, event.site):
                 known = self._known.get(id(value))
-                if known is not None and value is not event.value:
+                if known is not None and not (value is event.value and (event.site.at or event.key[2])):
                     return self._use(event.frame, known[1], of)
         return None
 

@@ -58,8 +58,9 @@ class Region:
 
     @property
     def has_loss(self) -> bool:
-        """Whether it writes a loss."""
-        return any(_last(target) in LOSSES for target in self.targets)
+        """Whether it computes a loss, and does not only add to one that was there before."""
+        fresh = (statement for statement in self.statements if not isinstance(statement, ast.AugAssign))
+        return any(_last(target) in LOSSES for statement in fresh for target in targets_of(statement))
 
     @property
     def returns(self) -> bool:

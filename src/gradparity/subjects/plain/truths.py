@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gradparity.parity.differences import LossMeasurement, measure
-from gradparity.parity.probes import SECONDS, ProbedGradient, probed
+from gradparity.parity.probes import ProbedGradient, probed
 from gradparity.parity.problem import NO_BATCH
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.recording import Variable
+
+PATIENCE = 4.0
+"""Seconds that it may take to measure gradients entry by entry, before random directions have to do."""
 
 
 @dataclass(eq=False)
@@ -25,7 +28,7 @@ class Truths:
     at_kinks: set[int] = field(default_factory=set)
     too_large: set[int] = field(default_factory=set)
 
-    def learn(self, variables: Iterable[Variable], seconds: float = SECONDS) -> None:
+    def learn(self, variables: Iterable[Variable], seconds: float = PATIENCE) -> None:
         """Measure the gradients of these variables, entry by entry where they are small enough."""
         unknown = {*self.gradients, *self.at_kinks, *self.too_large}
         wanted = {label(v): v for v in variables if v.number not in unknown}
@@ -68,7 +71,7 @@ class Truths:
 
 
 def _times(found: ProbedGradient, factor: float) -> ProbedGradient:
-    return found._replace(gradient=found.gradient * factor, accuracy=found.accuracy * abs(factor))
+    return found._replace(gradient=np.asarray(found.gradient * factor), accuracy=float(found.accuracy * abs(factor)))
 
 
 def label(variable: Variable) -> str:
