@@ -1,4 +1,4 @@
-"""What an operation costs in every model, at the sizes of the digits, on every backend whose gradients agree.
+"""What an operation costs in every model, at the sizes of its data set, on every backend whose gradients agree.
 
 One backend is timed after another. Ratios are steadier from ``gradparity bench``, where the backends take turns. The
 ratio of ``test_gradient`` to ``test_forward`` is the price of a gradient.
@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from gradparity import data, registry
 from gradparity.data import Dataset
 from gradparity.manifest import manifest
-from gradparity.models import RegisteredSpec, names, spec_for_data
+from gradparity.models import RegisteredSpec, data_of, names, spec_for_data
 from gradparity.protocol import Backend, Batch, Dtype, TrainStep
 from gradparity_bench.engine import limits as machine
 from gradparity_bench.engine.guard import gradient_refusal
@@ -31,16 +31,22 @@ WORK = {"multiply": machine.MULTIPLY_FLOPS, "copy": machine.MOVED}
 """Operations of one call of the one, bytes of one call of the other."""
 
 
-@pytest.fixture(scope="session")
-def digits() -> Dataset:
-    """The embedded data set."""
-    return data.load("digits")
-
-
 @pytest.fixture(scope="session", params=names())
-def spec(request: pytest.FixtureRequest, digits: Dataset) -> RegisteredSpec:
+def model(request: pytest.FixtureRequest) -> str:
     """Each model in turn."""
-    return spec_for_data(request.param, digits)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def dataset(model: str) -> Dataset:
+    """The embedded data set that the model learns from."""
+    return data.load(data_of(model))
+
+
+@pytest.fixture(scope="session")
+def spec(model: str, dataset: Dataset) -> RegisteredSpec:
+    """The model at the sizes of its data set."""
+    return spec_for_data(model, dataset)
 
 
 _refusal = cache(gradient_refusal)
@@ -68,9 +74,9 @@ def native(params: dict[str, np.ndarray], backend: Backend) -> dict[str, Any]:
 
 
 @pytest.fixture
-def batch(digits: Dataset, backend: Backend) -> Batch:
+def batch(dataset: Dataset, backend: Backend) -> Batch:
     """The first batch, in the backend's own arrays."""
-    return digits.train.batch(slice(0, BATCH_SIZE), "float32").map(backend.from_numpy)
+    return dataset.train.batch(slice(0, BATCH_SIZE), "float32").map(backend.from_numpy)
 
 
 @pytest.fixture
@@ -182,15 +188,15 @@ def test_epoch(
     backend: Backend,
     step: TrainStep,
     params: dict[str, np.ndarray],
-    digits: Dataset,
+    dataset: Dataset,
     limits: Limits,
 ) -> None:
     """Time one pass over the training examples from the initial parameters: gathering every batch, and every step."""
-    order = np.random.default_rng(42).permutation(len(digits.train))
-    loaded = step.load(digits.train)
+    order = np.random.default_rng(42).permutation(len(dataset.train))
+    loaded = step.load(dataset.train)
 
     def arguments() -> tuple[Any, ...]:
         return step.start(params), loaded, order, BATCH_SIZE
 
     clock(benchmark, "epoch", spec, backend, step.epoch, arguments, rounds=40)
-    beside_the_limit(benchmark, spec, limits, steps=len(digits.train) / BATCH_SIZE)
+    beside_the_limit(benchmark, spec, limits, steps=len(dataset.train) / BATCH_SIZE)

@@ -11,15 +11,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from autograd import make_vjp
 from autograd import value_and_grad as with_grad
+from autograd.numpy import numpy_wrapper
 from autograd.tracer import getval, isbox
 
-from gradparity.protocol import Array, Batch, ModelSpec, Params, Tap
-from gradparity.recording import tapped_loss
+from gradparity.protocol import Array, Batch, Key, ModelSpec, Params, Tap
+from gradparity.recording import name_of, stacked, tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_manual import derivation
 
+# The array API's name: autograd knows it by NumPy's older one only, and would hand boxes to NumPy itself.
+numpy_wrapper.concat = numpy_wrapper.concatenate
+
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
 Named: TypeAlias = dict[str, Array]
+Keyed: TypeAlias = dict[Key, Array]
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
@@ -52,9 +57,9 @@ def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], 
     def value_and_grad(params: Params, batch: Batch) -> tuple[Array, Named, Named]:
         values: Named = {}
 
-        def tap(name: str, value: Array) -> Array:
-            if name in names:
-                values[name] = getval(value)
+        def tap(key: Key, value: Array) -> Array:
+            if key in names:
+                values[name_of(key)] = getval(value)
             return value
 
         return *_value_and_grad(loss, tap, params, batch), values
@@ -64,11 +69,11 @@ def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], 
 
 def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
     """Return every named value, and the gradient of every named real value and every parameter."""
-    values: Named = {}
-    gradients: Named = {}
+    values: Keyed = {}
+    gradients: Keyed = {}
     listened_to = set()
 
-    def listen(name: str, box: Array) -> None:
+    def listen(name: Key, box: Array) -> None:
         """Note the gradient that the backward pass brings to a box's node, before it goes on from there.
 
         At the node, a forward pass may go on with a variable of its own instead of what the tap returned.
@@ -88,7 +93,7 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
     real_inputs = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
 
     def of(zero: Array, *boxes: Array) -> Array:
-        def tap(name: str, value: Array) -> Array:
+        def tap(name: Key, value: Array) -> Array:
             values[name] = np.array(getval(value))
             if values[name].dtype.kind != "f":
                 return value
@@ -108,8 +113,9 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[Named, Named]:
     inputs = (zero, *params.values(), *real_inputs.values())
     backward, value = make_vjp(of, argnum=tuple(range(len(inputs))))(*inputs)
     backward(np.ones_like(value))
-    real = {name: v for name, v in {**values, **params}.items() if v.dtype.kind == "f"}
-    return values, {name: _like(v, gradients.get(name, 0)) for name, v in real.items()}
+    named_values: Keyed = {**values, **params}  # type: ignore[dict-item]
+    real = {name: v for name, v in named_values.items() if v.dtype.kind == "f"}
+    return stacked(values), stacked({name: _like(v, gradients.get(name, 0)) for name, v in real.items()})
 
 
 def _like(value: Array, gradient: Array) -> Array:
@@ -117,7 +123,7 @@ def _like(value: Array, gradient: Array) -> Array:
     return np.broadcast_to(np.asarray(gradient, value.dtype), value.shape)
 
 
-def _identity(name: str, value: Array) -> Array:
+def _identity(name: Key, value: Array) -> Array:
     """The tap outside a trace."""
     del name
     return value

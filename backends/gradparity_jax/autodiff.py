@@ -5,25 +5,21 @@ with respect to that intermediate: so one ordinary backward pass yields the grad
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Literal
 
-from gradparity.errors import UsageError
 from gradparity.models import module_of
-from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
-from gradparity.recording import tapped_loss
+from gradparity.protocol import Array, Batch, HandWrittenSpec, Key, ModelSpec, Params, Tap
+from gradparity.recording import name_of, stacked, tapped_loss
 from gradparity.runtime import ModelFunctions
-from gradparity_jax.jaxprs import apply
+from gradparity_jax.marks import Probes, mark, with_probes
 from gradparity_jax.operations import operations
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
-Atom: TypeAlias = Any
-"""A variable or a literal of a jaxpr."""
 Predict: TypeAlias = Callable[..., Array]
 
 
@@ -62,9 +58,9 @@ def _observing(tapped_loss: Loss, names: Collection[str]) -> Callable[[Params, B
     def loss_and_values(params: Params, batch: Batch) -> tuple[Array, dict[str, Array]]:
         values: dict[str, Array] = {}
 
-        def tap(name: str, value: Array) -> Array:
-            if name in names:
-                values[name] = value
+        def tap(key: Key, value: Array) -> Array:
+            if key in names:
+                values[name_of(key)] = value
             return value
 
         return tapped_loss(params, batch, tap), values
@@ -78,7 +74,7 @@ def _observing(tapped_loss: Loss, names: Collection[str]) -> Callable[[Params, B
     return value_and_grad
 
 
-def _identity(_: str, value: Array) -> Array:
+def _identity(_: Key, value: Array) -> Array:
     return value
 
 
@@ -98,56 +94,18 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Array], 
     its own instead of what the tap returned. A value that is not real, such as a mask, has no gradient and so is
     absent from the second dict.
     """
-    names: list[str] = []
-    traced = jax.make_jaxpr(partial(_loss_and_values, loss, names))(params, batch)
-    marks = dict(zip(names, traced.jaxpr.outvars[1:], strict=True))
-    probes = {
-        name: jnp.zeros(mark.aval.shape, mark.aval.dtype)
-        for name, mark in marks.items()
-        if jnp.issubdtype(mark.aval.dtype, jnp.floating)
-    }
+    forward = jax.make_jaxpr(lambda params, batch: loss(params, batch, mark))(params, batch)
 
-    def run(params: Params, probes: Params) -> tuple[Array, list[Array]]:
-        loss, *values = _evaluate(traced, jax.tree.leaves((params, batch)), marks, probes)
+    def run(params: Params, probes: Probes) -> tuple[Array, OrderedDict[Key, Array]]:
+        (loss,), values = with_probes(forward, jax.tree.leaves((params, batch)), probes)
         return loss, values
 
+    _, shapes = jax.eval_shape(run, params, {})
+    probes = OrderedDict(
+        (key, jnp.zeros(value.shape, value.dtype))
+        for key, value in shapes.items()
+        if jnp.issubdtype(value.dtype, jnp.floating)
+    )
     differentiate = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
     (_, values), (of_params, of_probes) = differentiate(params, probes)
-    return OrderedDict(zip(names, values, strict=True)), {**of_probes, **of_params}
-
-
-def _loss_and_values(loss: Loss, names: list[str], params: Params, batch: Batch) -> tuple[Array, list[Array]]:
-    values: list[Array] = []
-
-    def tap(name: str, value: Array) -> Array:
-        if name in names:
-            raise UsageError(f"c['{name}'] is written twice: give each intermediate its own name")
-        names.append(name)
-        values.append(jnp.asarray(value))
-        # A copy: a second name for the same value is then a variable of its own, with a gradient of its own.
-        return jnp.copy(values[-1])
-
-    total = loss(params, batch, tap)
-    return total, values
-
-
-def _evaluate(traced: ClosedJaxpr, arguments: list[Array], marks: Mapping[str, Atom], probes: Params) -> list[Array]:
-    """Evaluate a jaxpr, adding each name's probe to its variable as soon as that has a value."""
-    known: dict[Atom, Array] = {}
-
-    def write(variable: Atom, value: Array) -> None:
-        for name, mark in marks.items():
-            if mark is variable and name in probes:
-                value = value + probes[name]
-        known[variable] = value
-
-    def read(atom: Atom) -> Array:
-        return atom.val if isinstance(atom, Literal) else known[atom]
-
-    jaxpr = traced.jaxpr
-    for variable, value in zip([*jaxpr.constvars, *jaxpr.invars], [*traced.consts, *arguments], strict=True):
-        write(variable, value)
-    for equation in jaxpr.eqns:
-        for variable, value in zip(equation.outvars, apply(equation, [*map(read, equation.invars)]), strict=True):
-            write(variable, value)
-    return [read(atom) for atom in jaxpr.outvars]
+    return OrderedDict(stacked(values)), {**stacked(of_probes), **of_params}

@@ -12,6 +12,8 @@ from gradparity.protocol import Array
 
 CALLS = ("jit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint")
 """Primitives that do what a jaxpr among their parameters says, and no more. A loop or a branch is not one of them."""
+Opened: TypeAlias = Callable[[JaxprEqn], bool]
+"""Whether an equation is opened like a call: of a loop, one pass is then seen."""
 LONGEST = 40
 """Characters of a parameter that is shown; a longer one is left out."""
 
@@ -53,16 +55,18 @@ def apply(equation: JaxprEqn, inputs: Sequence[Array]) -> list[Array]:
     return list(result) if equation.primitive.multiple_results else [result]
 
 
-def flatten(closed: ClosedJaxpr) -> Program:
-    """Open every call of a jaxpr, and the calls in these."""
+def flatten(closed: ClosedJaxpr, opened: Opened) -> Program:
+    """Open every call of a jaxpr, and the calls in these; and what is ``opened`` besides."""
     jaxpr = closed.jaxpr
     inputs = tuple(Variable(v.aval) for v in jaxpr.invars)
     equations: list[Equation] = []
-    outputs = _open(jaxpr, inputs, "", equations)
+    outputs = _open(jaxpr, inputs, "", equations, opened)
     return Program(inputs, tuple(equations), outputs)
 
 
-def _open(jaxpr: Jaxpr, inputs: Sequence[Atom], scope: str, equations: list[Equation]) -> tuple[Atom, ...]:
+def _open(
+    jaxpr: Jaxpr, inputs: Sequence[Atom], scope: str, equations: list[Equation], opened: Opened
+) -> tuple[Atom, ...]:
     """Append the equations of a jaxpr that is called with these inputs, and return its outputs."""
     # A jaxpr that is called twice holds the same variables twice: each call has its own here.
     known: dict[Any, Atom] = {v: Variable(v.aval) for v in jaxpr.constvars}
@@ -75,8 +79,8 @@ def _open(jaxpr: Jaxpr, inputs: Sequence[Atom], scope: str, equations: list[Equa
         own = "/".join(filter(None, (scope, str(equation.source_info.name_stack))))
         arguments = tuple(map(read, equation.invars))
         outputs: tuple[Atom, ...]
-        if equation.primitive.name in CALLS:
-            outputs = _open(_called(equation), arguments, own, equations)
+        if equation.primitive.name in CALLS or opened(equation):
+            outputs = _open(_called(equation), arguments, own, equations, opened)
         else:
             outputs = made = tuple(Variable(v.aval) for v in equation.outvars)
             equations.append(Equation(equation.primitive.name, arguments, made, equation.params, own))

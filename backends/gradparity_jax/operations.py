@@ -12,7 +12,7 @@ from jax.extend.core import Literal
 from gradparity.protocol import Array, Batch, Operation, Operations, Params, Tap
 from gradparity.recording import forward_order
 from gradparity_jax.jaxprs import Program, Variable, flatten, letters, text
-from gradparity_jax.marks import MARK, Step, Target, marked_gradient, served
+from gradparity_jax.marks import MARK, Step, Target, has_marks, marked_gradient, served
 
 Reads: TypeAlias = Mapping[str, tuple[str, ...]]
 """Line -> what its value is computed from: other lines, parameters, ``batch.x`` and ``batch.y``."""
@@ -22,10 +22,11 @@ def operations(loss: Callable[[Params, Batch, Tap], Array], params: Params, batc
     """Return the equations of every name that the forward pass taps and of every parameter, in forward order.
 
     An equation that several gradients need belongs to the one that is complete first, and one whose result nobody reads
-    goes with the equation after it. A value that is another one under a second name has no equations of its own.
+    goes with the equation after it. Of a scan whose body has taps, one pass is told. A value that is another one under
+    a second name has no equations of its own.
     """
-    program = flatten(marked_gradient(loss, params, batch))
-    extras = {name: f"batch.{name}" for name in batch.extras}
+    program = flatten(marked_gradient(loss, params, batch), has_marks)
+    extras = {name: f"batch.extras['{name}']" for name in batch.extras}
     inputs = jax.tree.leaves(({name: name for name in params}, Batch("batch.x", "batch.y", extras)))
     given = dict(zip(program.inputs, inputs, strict=True))
     gradients = dict(zip(sorted(params), program.outputs[1:], strict=True))
@@ -54,7 +55,7 @@ def _reads(program: Program, given: Mapping[Variable, str]) -> Reads:
         found = {name: None for names in of_inputs for name in names}
         if equation.primitive == MARK and not equation.params["backward"]:
             line = equation.params["name"]
-            reads[line] = tuple(found)
+            reads[line] = tuple(dict.fromkeys((*reads.get(line, ()), *found)))
             found = {line: None}
         sources.update((variable, found) for variable in equation.outputs)
     return reads

@@ -15,6 +15,9 @@ from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
 from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 from gradparity_jax import update_rules
 
+COMPILED_SOON = {"xla_backend_optimization_level": 0}
+"""Halves the time that XLA takes for a long program."""
+
 
 class JaxRuntime:
     """Functions on JAX arrays, each compiled at its first call for each shape."""
@@ -26,11 +29,12 @@ class JaxRuntime:
 
         def of_own(*arguments: Any) -> Any:
             result = function(*[map_arrays(partial(_cast, dtype=dtype), argument) for argument in arguments])
-            return _in_order(result) if how == "program" else result
+            return _in_order(result) if how in ("program", "trace") else result
 
         if how == "eager":
             return _Program(of_own, dtype)
-        return _Program(jax.jit(of_own, donate_argnums=0 if how == "step" else ()), dtype)
+        donated, options = 0 if how == "step" else (), COMPILED_SOON if how == "trace" else None
+        return _Program(jax.jit(of_own, donate_argnums=donated, compiler_options=options), dtype)
 
     def from_numpy(self, array: np.ndarray) -> Array:
         """Copy a NumPy array into JAX's own, dtype kept."""

@@ -7,8 +7,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gradparity.models import module_of
-from gradparity.protocol import Array, Batch, HandDerivation, HandWrittenSpec, ModelSpec, Params
-from gradparity.recording import Gradients
+from gradparity.protocol import Array, Batch, HandDerivation, HandWrittenSpec, Key, ModelSpec, Params
+from gradparity.recording import Gradients, stacked
 from gradparity.runtime import ModelFunctions
 
 
@@ -30,8 +30,8 @@ def _functions(hand: HandDerivation, predict: Callable[..., Array] | None) -> Mo
         hand.forward(params, batch, c)
         return c["loss"]
 
-    def derive(params: Params, batch: Batch) -> tuple[dict[str, Array], Gradients]:
-        c: dict[str, Array] = {}
+    def derive(params: Params, batch: Batch) -> tuple[dict[Key, Array], Gradients]:
+        c: dict[Key, Array] = {}
         d = Gradients(loss=1.0)
         hand.forward(params, batch, c)
         hand.backward(params, batch, c, d)
@@ -42,11 +42,11 @@ def _functions(hand: HandDerivation, predict: Callable[..., Array] | None) -> Mo
         return c["loss"], {name: d[name] for name in params}
 
     def trace(params: Params, batch: Batch) -> tuple[dict[str, Array], dict[str, Array]]:
-        c: dict[str, Array] = {}
+        c: dict[Key, Array] = {}
         hand.forward(params, batch, c)
         d = Gradients(loss=array_namespace(c["loss"]).ones_like(c["loss"]))
         hand.backward(params, batch, c, d)
-        return c, d
+        return stacked(c), stacked(d)
 
     def observing(names: Collection[str]) -> Callable[[Params, Batch], Any]:
         def with_values(params: Params, batch: Batch) -> tuple[Array, dict[str, Array], Params]:

@@ -10,8 +10,8 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gradparity.errors import UsageError
 from gradparity.models import module_of
-from gradparity.protocol import Array, Batch, HandWrittenSpec, ModelSpec, Params, Tap
-from gradparity.recording import tapped_loss
+from gradparity.protocol import Array, Batch, HandWrittenSpec, Key, ModelSpec, Params, Tap
+from gradparity.recording import name_of, stacked, tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_torch.operations import operations
 
@@ -19,6 +19,7 @@ Loss = Callable[[Params, Batch, Tap], Tensor]
 Predict = Callable[..., Tensor]
 Place = TypeVar("Place", Tensor, GradientEdge)
 """Where in a graph a gradient is wanted."""
+Name = TypeVar("Name", str, Key)
 
 
 def functions(spec: ModelSpec) -> ModelFunctions:
@@ -66,9 +67,9 @@ def _observing(loss: Loss, names: Collection[str]) -> Callable[[Params, Batch], 
     def value_and_grad(params: Params, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Params]:
         values: dict[str, Tensor] = {}
 
-        def tap(name: str, value: Tensor) -> Tensor:
-            if name in names:
-                values[name] = value.detach()
+        def tap(key: Key, value: Tensor) -> Tensor:
+            if key in names:
+                values[name_of(key)] = value.detach()
             return value
 
         return *_value_and_grad(loss, tap, params, batch), values
@@ -90,13 +91,13 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor],
     leaves = {name: _leaf(value) for name, value in params.items()}
     # Inputs count as differentiable here, so that what is computed from them alone has a gradient as well.
     batch = batch.map(lambda value: _leaf(value) if value.is_floating_point() else value)
-    values: dict[str, Tensor] = {}
-    edges = {name: get_gradient_edge(leaf) for name, leaf in leaves.items()}
+    values: dict[Key, Tensor] = {}
+    edges: dict[Key, GradientEdge] = {name: get_gradient_edge(leaf) for name, leaf in leaves.items()}
 
-    def tap(name: str, value: Array) -> Array:
+    def tap(name: Key, value: Array) -> Array:
         if not isinstance(value, Tensor):
             raise UsageError(
-                f"c['{name}'] must be an array, got {type(value).__name__}: keep numbers in local variables"
+                f"c['{name_of(name)}'] must be an array, got {type(value).__name__}: keep numbers in local variables"
             )
         values[name] = value.detach().clone()
         if not value.is_floating_point():
@@ -113,13 +114,14 @@ def _trace(loss: Loss, params: Params, batch: Batch) -> tuple[dict[str, Tensor],
     with torch.enable_grad():
         total = loss(leaves, batch, tap)
     # A mask or an index has no gradient, and so none of zeros either.
-    real = {name: value for name, value in values.items() if value.is_floating_point()}
-    return values, _gradients(total, edges, {**real, **leaves})
+    real: dict[Key, Tensor] = {name: value for name, value in values.items() if value.is_floating_point()}
+    real.update(leaves)
+    return stacked(values), stacked(_gradients(total, edges, real))
 
 
-def _gradients(loss: Tensor, wanted: Mapping[str, Place], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _gradients(loss: Tensor, wanted: Mapping[Name, Place], like: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
     """Return dL/d(name) in the shape of ``like[name]``: zero where the loss does not depend on the name."""
-    found: dict[str, Tensor | None] = {}
+    found: dict[Name, Tensor | None] = {}
     if loss.requires_grad:
         found = dict(zip(wanted, torch.autograd.grad(loss, list(wanted.values()), allow_unused=True), strict=True))
     zeros = partial(torch.zeros_like, dtype=loss.dtype)
@@ -131,7 +133,7 @@ def _leaf(value: Tensor) -> Tensor:
     return value.detach().requires_grad_()
 
 
-def _identity(name: str, value: Tensor) -> Tensor:
+def _identity(name: Key, value: Tensor) -> Tensor:
     """The tap outside a trace."""
     del name
     return value

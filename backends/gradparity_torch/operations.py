@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node, get_gradient_edge
 
-from gradparity.protocol import Array, Batch, Operation, Operations, Params, Tap
+from gradparity.protocol import Array, Batch, Key, Operation, Operations, Params, Tap
+from gradparity.recording import name_of
 
 Edge: TypeAlias = tuple[Node, int]
 """A node, and which result of its operation: an operation with several results has one node for all."""
@@ -32,11 +33,13 @@ def operations(loss: Callable[[Params, Batch, Tap], Tensor], params: Params, bat
     reads: dict[str, tuple[str, ...]] = dict.fromkeys(params, ())
     computing: dict[str, set[Node]] = {name: set() for name in params}
 
-    def tap(name: str, value: Array) -> Array:
+    def tap(key: Key, value: Array) -> Array:
+        name = name_of(key)
         edge = edges[name] = _edge(value)
         reached = {} if edge is None else _reached(edge, owners)
-        reads[name] = (owners[edge],) if edge in owners else _joined(reached.values())
-        computing[name] = set()
+        read = (owners[edge],) if edge in owners else _joined(reached.values())
+        reads[name] = _joined([reads.get(name, ()), read])
+        computing.setdefault(name, set())
         for node, lines in reached.items():
             for line in lines:
                 computing[line].add(node)

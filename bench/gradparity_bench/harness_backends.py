@@ -9,73 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.model import BackendModel, RuntimeBackend
-from gradparity.protocol import Batch, Dtype, Examples, ModelSpec, Params
+from gradparity.protocol import Array, Batch, Dtype
+from gradparity.runtime import How, Optimizer, State, UpdateRule
 from gradparity_manual import backend as numpy
 
 SWEEPS = 400
 """Products that make a step of a few milliseconds."""
 SLOWER = 1.05
-
-
-@dataclass(frozen=True)
-class StandInStep:
-    """A training step that trains nothing, and does some work instead."""
-
-    work: Callable[[], None]
-
-    def start(self, params: Params) -> Any:
-        """Return the parameters, which stay as they are."""
-        return dict(params)
-
-    def __call__(self, state: Any, batch: Batch) -> tuple[Any, Any]:  # noqa: ARG002 (the protocol's signature)
-        """Do the work. Returns the state, and a loss of zero."""
-        self.work()
-        return state, np.float32(0)
-
-    def load(self, examples: Examples) -> Examples:
-        """Return the examples."""
-        return examples
-
-    def epoch(
-        self,
-        state: Any,
-        loaded: Examples,  # noqa: ARG002
-        order: np.ndarray,
-        batch_size: int,
-    ) -> tuple[Any, np.ndarray]:
-        """Do the work once for each batch."""
-        steps = -(-len(order) // batch_size)
-        for _ in range(steps):
-            self.work()
-        return state, np.zeros(steps)
-
-    def params(self, state: Any) -> dict[str, np.ndarray]:
-        """Return the parameters."""
-        return dict(state)
-
-
-@dataclass(frozen=True, eq=False)
-class StandInModel(BackendModel):
-    """NumPy's model with a stand-in for its training step."""
-
-    work: Callable[[], None]
-
-    def train_step(self, optimizer: Any) -> StandInStep:  # type: ignore[override]  # noqa: ARG002
-        """Return the stand-in."""
-        return StandInStep(self.work)
-
-
-@dataclass(frozen=True)
-class StandIn(RuntimeBackend):
-    """NumPy's backend with a stand-in for the training step."""
-
-    work: Callable[[], None] = lambda: None
-
-    def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> StandInModel:
-        """Return NumPy's model with the stand-in."""
-        right = super().model(spec, dtype)
-        return StandInModel(right.spec, right.dtype, right.functions, right.runtime, self.work)
 
 
 @dataclass(frozen=True)
@@ -91,7 +31,37 @@ class Products:
             a @ a
 
 
-null = StandIn("null", numpy.differentiation, numpy.functions, numpy.runtime)
-steady = replace(null, name="steady", work=Products(SWEEPS))
-copy = replace(null, name="copy", work=Products(SWEEPS))
-slower = replace(null, name="slower", work=Products(round(SLOWER * SWEEPS)))
+@dataclass(frozen=True)
+class StandIn:
+    """NumPy's runtime, but for a training step that trains nothing, and does some work instead."""
+
+    work: Callable[[], None]
+    library: str = numpy.library
+
+    def compile(self, function: Callable[..., Any], dtype: Dtype, how: How = "program") -> Callable[..., Any]:
+        """Return the function; in a step's place the work, which returns the state as it is, and a loss of zero."""
+        if how != "step":
+            return numpy.runtime.compile(function, dtype, how)
+
+        def step(state: State, batch: Batch) -> tuple[State, Array]:  # noqa: ARG001 (as every step is called)
+            self.work()
+            return state, np.float32(0)
+
+        return step
+
+    def from_numpy(self, array: np.ndarray) -> Array:
+        """Copy an array."""
+        return numpy.runtime.from_numpy(array)
+
+    def wait(self, x: Any) -> None:
+        """Nothing is pending."""
+
+    def optimizer(self, rule: UpdateRule) -> Optimizer:
+        """Return NumPy's, which no step asks for an update."""
+        return numpy.runtime.optimizer(rule)
+
+
+null = replace(numpy, name="null", runtime=StandIn(lambda: None))
+steady = replace(numpy, name="steady", runtime=StandIn(Products(SWEEPS)))
+copy = replace(steady, name="copy")
+slower = replace(numpy, name="slower", runtime=StandIn(Products(round(SLOWER * SWEEPS))))

@@ -4,14 +4,13 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.protocol import Dtype, ModelSpec
-from gradparity.subjects.model_file import is_file
+from gradparity.subjects.model_file import file_of, is_file
 from gradparity.subjects.specs import spec_of
 from gradparity_bench.standings import Point
 
@@ -67,7 +66,7 @@ def _spec(model: str, changed: int) -> ModelSpec:  # noqa: ARG001 (what the cach
 
 def _changed(model: str) -> int:
     """Return when the file of a model was last changed; 0 where it is none."""
-    file = Path(model[: model.rindex(".py") + 3]).resolve() if is_file(model) else None
+    file = file_of(model)
     return file.stat().st_mtime_ns if file and file.is_file() else 0
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.protocol import Array, Batch, HandDerivation, Params
+from gradparity.recording import stacked
 from gradparity_mutants.mutations import mutations
 from gradparity_mutants.plant import Change, Site, Symbol, chain, plant, shares
 
@@ -36,14 +37,14 @@ def mutants(hand: HandDerivation, p: Params, batch: Batch, other: Batch) -> Iter
 
     ``p`` and ``batch`` show what the bugs change; ``other``, another batch of as many examples, is what is stale.
     """
-    right = dict(zip(("c", "d"), chain(hand, p, batch), strict=True))
+    right = dict(zip(("c", "d"), map(stacked, chain(hand, p, batch)), strict=True))
     for (symbol, line), count in shares(hand, p, batch).items():
         for mutation, change in mutations(other, count).items():
             allowed: list[bool] = []
             with np.errstate(all="ignore"):
                 planted = chain(plant(hand, symbol, line, _noting(change, allowed)), p, batch)
             if any(allowed):
-                wrong = dict(zip(("c", "d"), planted, strict=True))[symbol][line]
+                wrong = dict(zip(("c", "d"), map(stacked, planted), strict=True))[symbol][line]
                 same = relative_error(np.asarray(wrong), np.asarray(right[symbol][line])) <= SAME
                 yield Mutant(symbol, line, mutation, plant(hand, symbol, line, change), same)
 

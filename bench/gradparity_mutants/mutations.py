@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from gradparity.protocol import Array, Batch
-from gradparity_mutants.plant import Change, Named, Site, chain
+from gradparity_mutants.plant import Change, Keyed, Site, chain
 
 FIRST, LAST = 0, -1
 STALE_STEP = 0.1
@@ -46,10 +46,10 @@ def dropped_example(value: Array, at: Site) -> Array:
     if np.ndim(value) and len(value) == n:
         return np.concatenate([value[:-1], np.zeros_like(value[-1:])])
 
-    def but_last(arrays: Named) -> Named:
+    def but_last(arrays: Keyed) -> Keyed:
         return {name: a[:-1] if np.ndim(a) and len(a) == n else a for name, a in arrays.items()}
 
-    return at.again(batch=Batch(at.batch.x[:-1], at.batch.y[:-1]), c=but_last(at.c), d=but_last(at.d))
+    return at.again(batch=at.batch.map(lambda a: a[:-1]), c=but_last(at.c), d=but_last(at.d))
 
 
 def one_wrong_entry(value: Array, _: Site) -> Array | None:
@@ -130,4 +130,5 @@ def mutations(other: Batch, shares: int) -> dict[str, Change]:
 
 def _like(other: Batch, batch: Batch) -> Batch:
     """Give the other batch the dtype of the one at hand."""
-    return Batch(other.x.astype(batch.x.dtype), other.y.astype(batch.y.dtype))
+    extras = {name: other.extras[name].astype(own.dtype) for name, own in batch.extras.items()}
+    return Batch(other.x.astype(batch.x.dtype), other.y.astype(batch.y.dtype), extras)

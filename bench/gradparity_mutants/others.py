@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gradparity.protocol import Batch, Dtype, HandDerivation
-from gradparity_mutants.plant import chain
+from gradparity_mutants.plant import Keyed, chain
 from gradparity_mutants.trial import Trial, batch_in
 
 
@@ -23,7 +23,7 @@ def gradcheck_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> bool:
     names = list(trial.problem.params)
     batch = batch_in(trial.problem.batch, dtype)
 
-    def run(params: tuple[torch.Tensor, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def run(params: tuple[torch.Tensor, ...]) -> tuple[Keyed, Keyed]:
         return _chain(hand, dict(zip(names, (p.detach().numpy() for p in params), strict=True)), batch)
 
     class Loss(torch.autograd.Function):
@@ -48,7 +48,7 @@ def check_grads_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> boo
     batch = batch_in(trial.problem.batch, dtype)
 
     # check_grads calls these on concrete arrays, so NumPy can compute them.
-    def run(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def run(params: dict[str, Any]) -> tuple[Keyed, Keyed]:
         return _chain(hand, {name: np.asarray(p) for name, p in params.items()}, batch)
 
     @jax.custom_vjp
@@ -69,7 +69,7 @@ def check_grads_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> boo
     return False
 
 
-def _chain(hand: HandDerivation, params: dict[str, Any], batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+def _chain(hand: HandDerivation, params: dict[str, Any], batch: Batch) -> tuple[Keyed, Keyed]:
     with np.errstate(all="ignore"):
         return chain(hand, params, batch)
 

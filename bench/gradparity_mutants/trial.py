@@ -13,6 +13,7 @@ from gradparity.parity.examine import rows_of
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, Written, draw_params, given_in, of_params, representable
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace
+from gradparity.recording import stacked
 from gradparity_manual import backend
 from gradparity_manual.derivation import functions
 from gradparity_mutants.mutants import Mutant, mutants
@@ -97,7 +98,7 @@ def verdict_on(trial: Trial, hand: HandDerivation) -> Verdict:
 def _subject(problem: Problem, hand: HandDerivation) -> Subject:
     def own_chain(lane: Dtype) -> Trace:
         params = {name: p.astype(lane) for name, p in problem.params.items()}
-        values, gradients = map(_arrays, chain(hand, params, batch_in(problem.batch, lane)))
+        values, gradients = (_arrays(stacked(each)) for each in chain(hand, params, batch_in(problem.batch, lane)))
         return Trace(values, of_params(Trace(values, gradients), params))
 
     def beside(lane: Dtype, truth: Trace) -> Written:

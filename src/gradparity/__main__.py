@@ -3,6 +3,7 @@
 import _thread
 import sys
 import threading
+import traceback
 from io import TextIOWrapper
 
 INTERRUPTED = 130
@@ -30,6 +31,12 @@ def run(arguments: list[str]) -> int:
         return _refuse(str(error))
     except typer.TyperException as error:
         return _refuse(error.format_message())
+    except SystemExit as error:  # of a user's model or another package's backend: no command of ours ends so
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _refuse(
+            f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
+            f"SystemExit({'' if error.code is None else repr(error.code)}): raise an error instead"
+        )
     if status == INTERRUPTED:
         print("gradparity: interrupted", file=sys.stderr)
     return int(status)
@@ -44,8 +51,10 @@ def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def _refuse(message: str) -> int:
+    from gradparity.drawing.words import visible
+
     if message:  # without arguments the help is the answer
-        print("gradparity:", " ".join(message.split()), file=sys.stderr)
+        print("gradparity:", visible(" ".join(message.split())), file=sys.stderr)
     return 2
 
 

@@ -1,15 +1,19 @@
 """The main job: check every backend, train each on the same batches, time a step of each in turns."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradparity import registry
-from gradparity.data import Dataset
+from gradparity.data import Dataset, with_inputs_for
+from gradparity.drawing.words import listing, scientific
+from gradparity.output import plain
 from gradparity.parity import Report
+from gradparity.parity.judge import FLOAT64_LIMIT
+from gradparity.parity.norms import relative_error
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
@@ -21,6 +25,8 @@ FOLLOWED = 100
 CHECKED = 61
 """Examples of the data set that the check takes."""
 ROUNDS = 11
+EPOCH_BATCHES = 3
+"""Batches after which an epoch is held against its own steps; the last is smaller."""
 STEPS = 10
 """Steps timed as one, so that the clock's own cost does not count."""
 
@@ -51,15 +57,44 @@ class Comparison:
     runs: tuple[TrainedBackend, ...]
     timings: Timings | None
     """Of a training step of the backends that agree; None where none does."""
+    epoch_errors: Mapping[str, float] = field(default_factory=dict)
+    """Backend -> how far an epoch of it is from its own steps one by one, a relative error in float64."""
 
     @property
     def agrees(self) -> bool:
-        """Whether gradients and the first steps of training agree."""
-        return self.report.agrees and (self.training is None or self.training.agrees)
+        """Whether gradients and training agree."""
+        return self.report.agrees and self.trains_alike
+
+    @property
+    def trains_alike(self) -> bool:
+        """Whether the first steps of training agree, and every backend's epoch with its own steps."""
+        return (self.training is None or self.training.agrees) and not self._wrong_epochs
 
     def agrees_for(self, backend: str) -> bool:
-        """Whether those of one backend agree."""
-        return self.report.agrees_for(backend) and (self.training is None or self.training.agrees_for(backend))
+        """Whether gradients and training of one backend agree."""
+        together = self.training is None or self.training.agrees_for(backend)
+        return self.report.agrees_for(backend) and together and backend not in self._wrong_epochs
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong with training, a sentence each."""
+        own = (
+            f"an epoch of {name} is not its steps one by one: relative error {scientific(self.epoch_errors[name])} "
+            f"after {EPOCH_BATCHES} batches, at most {scientific(FLOAT64_LIMIT)} is rounding"
+            for name in self._wrong_epochs
+        )
+        return (*(self.training.table.findings if self.training else ()), *own)
+
+    @property
+    def headline(self) -> str:
+        """What training comes to; empty where there was nothing to compare."""
+        if self._wrong_epochs:
+            return f"Epochs of {listing(self._wrong_epochs)} train otherwise than the steps that they are made of."
+        return self.training.table.headline if self.training else ""
+
+    @property
+    def _wrong_epochs(self) -> list[str]:
+        return [name for name, error in self.epoch_errors.items() if not error <= FLOAT64_LIMIT]
 
 
 def compare(
@@ -71,6 +106,7 @@ def compare(
 ) -> Comparison:
     """Check, train and time. ``progress`` is told what comes next. Raises UsageError as its parts do."""
     chosen = [registry.backend(name) for name in dict.fromkeys(backends)]
+    dataset = with_inputs_for(dataset, spec)
     progress("checking gradients line by line")
     some = dataset.train.batch(slice(0, CHECKED), "float64")
     report = check(spec, backends=[b.name for b in chosen], batch=some, seed=settings.seed)
@@ -78,7 +114,8 @@ def compare(
     training = _follow(chosen, spec, dataset, settings)
     runs = _train_in_step(chosen, spec, dataset, settings, progress)
     progress("timing a training step in turns")
-    found = Comparison(spec, dataset, settings, report, training, runs, None)
+    errors = {b.name: _epoch_error(b, spec, dataset, settings) for b in chosen}
+    found = Comparison(spec, dataset, settings, report, training, runs, None, errors)
     timed = [b for b in chosen if found.agrees_for(b.name)]
     return replace(found, timings=_time_steps(timed, spec, dataset, settings))
 
@@ -127,6 +164,25 @@ def _follow(chosen: list[Backend], spec: ModelSpec, dataset: Dataset, settings: 
         optimizer=settings.optimizer,
         lr=learning_rate(dataset, settings),
         seed=settings.seed,
+    )
+
+
+def _epoch_error(backend: Backend, spec: ModelSpec, dataset: Dataset, settings: Settings) -> float:
+    """Return how far an epoch of some batches is from the steps that it is made of, in parameters and losses."""
+    rng = np.random.default_rng(settings.seed)
+    step = backend.model(spec, "float64").train_step(rule_of(backend, dataset, settings))
+    params = spec.init(rng)
+    order = rng.permutation(len(dataset.train))[: EPOCH_BATCHES * settings.batch_size - settings.batch_size // 2]
+    trained, losses = step.epoch(step.start(params), step.load(dataset.train), order, settings.batch_size)
+    state, own_losses = step.start(params), []
+    for first in range(0, len(order), settings.batch_size):
+        state, loss = step(state, dataset.train.batch(order[first : first + settings.batch_size], "float64"))
+        own_losses.append(backend.to_numpy(loss))
+    own = {name: backend.to_numpy(p) for name, p in step.params(state).items()}
+    found = {name: backend.to_numpy(p) for name, p in step.params(trained).items()}
+    return max(
+        relative_error(np.asarray(losses), np.asarray(own_losses)),
+        *(relative_error(value, own[name]) for name, value in found.items()),
     )
 
 
@@ -187,6 +243,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
         "settings": asdict(result.settings),
         "parity": result.report.to_dict(),
         "training_parity": None if result.training is None else result.training.to_dict(),
+        "epoch_errors": plain(result.epoch_errors),
         "runs": [
             {
                 "backend": run.backend,

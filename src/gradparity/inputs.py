@@ -11,6 +11,8 @@ from gradparity.errors import UsageError, unknown
 
 SMALLEST, LARGEST = 2, 128
 """Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
+SMALLEST_COEFFICIENT = 1e-30
+"""Products with smaller ones come near 1e-38, below which float32 loses digits, and near 1e-45, where it is zero."""
 
 
 def normal_inputs(rng: np.random.Generator, n: int, features: int) -> Float[np.ndarray, "n features"]:
@@ -29,13 +31,13 @@ def token_inputs(rng: np.random.Generator, n: int, length: int, vocabulary: int)
     return unbalanced_labels(rng, n * length, vocabulary).reshape(n, length)
 
 
-def distinct_sizes(rng: np.random.Generator, count: int) -> list[int]:
+def distinct_sizes(rng: np.random.Generator, count: int, largest: int = LARGEST) -> list[int]:
     """Draw so many sizes, all different, for equal ones would hide swapped axes; the last is at least 3.
 
     The last one counts a spec's examples.
     """
     while True:
-        exponents = rng.uniform(np.log2(SMALLEST), np.log2(LARGEST + 1), size=count)
+        exponents = rng.uniform(np.log2(SMALLEST), np.log2(largest + 1), size=count)
         sizes = [int(size) for size in 2**exponents]
         if len(set(sizes)) == count and sizes[-1] >= 3:
             return sizes
@@ -49,10 +51,15 @@ def require_positive(model: str, **sizes: int) -> None:
 
 
 def require_finite(model: str, **coefficients: float) -> None:
-    """Raise UsageError unless every coefficient is finite and not negative."""
+    """Raise UsageError unless every coefficient is finite, not negative, and a number that float32 has digits of."""
     for name, value in coefficients.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise UsageError(f"{model}: {name} must be finite and at least 0, got {value!r}")
+        if 0 < value < SMALLEST_COEFFICIENT:
+            raise UsageError(
+                f"{model}: {name} must be 0 or at least {SMALLEST_COEFFICIENT:g}, got {value!r}: "
+                "what it multiplies is lost in float32"
+            )
 
 
 def require_among(spec: Any, **choices: Iterable[str]) -> None:

@@ -20,7 +20,10 @@ Array: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Array]
 """Parameter name -> array."""
 
-Tap: TypeAlias = Callable[[str, Array], Array]
+Key: TypeAlias = str | tuple[str, int]
+"""A name of ``c`` and ``d``; or a name and the pass of the loop that writes it, ``c["h", t]``."""
+
+Tap: TypeAlias = Callable[[Key, Array], Array]
 """Marks a named intermediate of a forward pass; the identity outside a trace."""
 
 Dtype: TypeAlias = Literal["float32", "float64"]
@@ -147,7 +150,10 @@ class HandWrittenSpec(ModelSpec, Protocol):
 
 @runtime_checkable
 class KeepsStatistics(ModelSpec, Protocol):
-    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters."""
+    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters.
+
+    Where a setting turns them off, all of it is empty.
+    """
 
     @property
     def statistics(self) -> dict[str, np.ndarray]:
@@ -168,6 +174,19 @@ class PredictsWithExtras(ModelSpec, Protocol):
     @property
     def prediction_extras(self) -> tuple[str, ...]:
         """Their names."""
+
+
+@runtime_checkable
+class PredictsNextTokens(ModelSpec, Protocol):
+    """A spec whose x and y are tokens (n, length), y those that follow: it is trained on a text."""
+
+    @property
+    def next_tokens(self) -> bool:
+        """True."""
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of different tokens, each with a logit."""
 
 
 @runtime_checkable

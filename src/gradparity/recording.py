@@ -3,20 +3,52 @@
 In training both are plain mappings. In a check they *record what is written and return the witness's value when
 read*: each line is fed the right inputs, so exactly the wrong line differs and errors do not cascade. An operation
 sees either, and ``p``, through a ``View``, under names of its own.
+
+A loop writes a name once in every pass: ``c["h", t]`` is h in pass t. Whoever compares sees one array h, whose first
+axis counts the passes.
 """
 
 from collections import UserDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
+from array_api_compat import array_namespace
+
 from gradparity.errors import UsageError, did_you_mean
-from gradparity.protocol import Array, Batch, Params, Tap
+from gradparity.protocol import Array, Batch, Key, Params, Tap
 
 
-class Gradients(dict[str, Array]):
+def name_of(key: Key) -> str:
+    """Return the name, without the pass of a loop."""
+    return key if isinstance(key, str) else key[0]
+
+
+def part(array: Array, key: Key) -> Array:
+    """Return what belongs to the key of an array that holds every pass of a loop."""
+    return array if isinstance(key, str) else array[key[1]]
+
+
+def stacked(named: Mapping[Key, Array]) -> dict[str, Array]:
+    """Return one array for each name: that of a loop holds every pass along its first axis."""
+    found: dict[str, Any] = {}
+    for key, value in named.items():
+        if isinstance(key, str):
+            found[key] = value
+        else:
+            found.setdefault(key[0], _Passes())[key[1]] = value
+    return {name: value.stacked() if isinstance(value, _Passes) else value for name, value in found.items()}
+
+
+class _Passes(dict[int, Array]):
+    def stacked(self) -> Array:
+        values = [self[t] for t in sorted(self)]
+        return array_namespace(values[0]).stack(values)
+
+
+class Gradients(dict[Key, Array]):
     """``d`` in training: a dict, with ``add`` for a name that is used more than once."""
 
-    def add(self, name: str, value: Array) -> None:
+    def add(self, name: Key, value: Array) -> None:
         """Add one use's share to d[name]."""
         self[name] = self[name] + value if name in self else value
 
@@ -38,19 +70,27 @@ class View:
         else:
             self._prefix, self._renamed = "", at
 
-    def __getitem__(self, name: str) -> Array:
-        return self._outer[self._renamed[name] if name in self._renamed else self._prefix + name]
+    def __getitem__(self, name: Key) -> Array:
+        return self._outer[self._full(name)]
 
-    def __setitem__(self, name: str, value: Array) -> None:
-        self._outer[self._renamed[name] if name in self._renamed else self._prefix + name] = value
+    def __setitem__(self, name: Key, value: Array) -> None:
+        self._outer[self._full(name)] = value
 
-    def add(self, name: str, value: Array) -> None:
+    def add(self, name: Key, value: Array) -> None:
         """Add one use's share, as ``d.add`` does."""
-        self._outer.add(self._renamed[name] if name in self._renamed else self._prefix + name, value)
+        self._outer.add(self._full(name), value)
+
+    def _full(self, key: Key) -> Key:
+        if isinstance(key, tuple):
+            return self._full_name(key[0]), key[1]
+        return self._full_name(key)
+
+    def _full_name(self, name: str) -> str:
+        return self._renamed[name] if name in self._renamed else self._prefix + name
 
     def behind(self, name: str) -> tuple[Any, str]:
         """Return the mapping that is viewed in the end, and what it calls this name."""
-        full = self._renamed.get(name, self._prefix + name)
+        full = self._full_name(name)
         return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
 
 
@@ -58,15 +98,17 @@ _UNCHANGED: Mapping[str, str] = {}
 
 
 # A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.
-class TappedCache(UserDict[str, Array]):
+class TappedCache(UserDict[Key, Array]):
     """``c`` for a machine that differentiates a hand-written forward: every write is a tap."""
 
     def __init__(self, tap: Tap) -> None:
         super().__init__()
         self._tap = tap
 
-    def __setitem__(self, name: str, value: Array) -> None:
-        self.data[name] = self._tap(name, value)
+    def __setitem__(self, key: Key, value: Array) -> None:
+        if key in self:
+            raise UsageError(f"{_place('c', key)} is written twice: give each intermediate its own name")
+        self.data[key] = self._tap(key, value)
 
 
 def tapped_loss(
@@ -86,7 +128,7 @@ def tapped_loss(
     return value
 
 
-class Recorder(UserDict[str, Array]):
+class Recorder(UserDict[Key, Array]):
     """``c`` or ``d`` in a check: holds what is written, and answers each read with the witness's value.
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
@@ -113,42 +155,46 @@ class Recorder(UserDict[str, Array]):
         self._seed = seed
         self._inspect = inspect
         self._follow = follow
-        self.shares: dict[str, list[Array]] = {}
+        self.shares: dict[Key, list[Array]] = {}
         self._pending: tuple[str, ...] = ()
         self.reads: dict[str, tuple[str, ...]] = {}
 
-    def __getitem__(self, name: str) -> Array:
-        if name not in self and name != self._seed:
+    def __getitem__(self, key: Key) -> Array:
+        name = name_of(key)
+        if key not in self and key != self._seed:
+            known = list(dict.fromkeys(map(name_of, self)))
             raise UsageError(
-                f"{self._symbol}['{name}'] is read before it is written: so far there is "
-                f"{', '.join(self) or 'nothing'}; write it first{self._about_sums(name)}{did_you_mean(str(name), self)}"
+                f"{_place(self._symbol, key)} is read before it is written: so far there is "
+                f"{', '.join(known) or 'nothing'}; write it first{self._about_sums(key)}"
+                f"{did_you_mean(str(name), known)}"
             )
         self._pending += (name,)
-        return self._witness[name] if name in self._witness else self.data[name]
+        return part(self._witness[name], key) if name in self._witness else self.data[key]
 
-    def __setitem__(self, name: str, value: Array) -> None:
-        if name in self:
-            fix = self._about_sums(name) or "; a new value gets a new name, and += and -= write too"
-            raise UsageError(f"{self._symbol}['{name}'] is written twice: a name is written once{fix}")
-        self._record(name, value)
-        self.data[name] = self._follow(value, self._witness[name]) if name in self._witness else value
+    def __setitem__(self, key: Key, value: Array) -> None:
+        if key in self:
+            fix = self._about_sums(key) or "; a new value gets a new name, and += and -= write too"
+            raise UsageError(f"{_place(self._symbol, key)} is written twice: a name is written once{fix}")
+        self._record(key, value)
+        name = name_of(key)
+        self.data[key] = self._follow(value, part(self._witness[name], key)) if name in self._witness else value
 
-    def add(self, name: str, value: Array) -> None:
+    def add(self, key: Key, value: Array) -> None:
         """Add one use's share to what is written."""
-        if name in self and name not in self.shares:
+        if key in self and key not in self.shares:
             raise UsageError(
-                f"{self._symbol}['{name}'] is written and then added to: "
-                f"write every share with {self._symbol}.add('{name}', value)"
+                f"{_place(self._symbol, key)} is written and then added to: write every share with {self._adding(key)}"
             )
-        self._record(name, value)
-        self.shares.setdefault(name, []).append(value)
-        self.data[name] = self.data[name] + value if name in self else value
+        self._record(key, value)
+        self.shares.setdefault(key, []).append(value)
+        self.data[key] = self.data[key] + value if key in self else value
 
-    def _record(self, name: str, value: Array) -> None:
+    def _record(self, key: Key, value: Array) -> None:
+        name = name_of(key)
         expected = library_of(self._witness.get(name, value))
         if library_of(value) not in (expected, "builtins"):
             raise UsageError(
-                f"{self._symbol}['{name}'] must be an array of {expected}, got one of {library_of(value)}: "
+                f"{_place(self._symbol, key)} must be an array of {expected}, got one of {library_of(value)}: "
                 "take functions from xp = array_namespace(x)"
             )
         if self._inspect is not None:
@@ -156,13 +202,21 @@ class Recorder(UserDict[str, Array]):
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 
-    def _about_sums(self, name: str) -> str:
+    def _about_sums(self, key: Key) -> str:
         """Name what replaces ``d[name] += value``, which Python turns into a read and then a write."""
-        return f"; a sum goes through d.add('{name}', value), never +=" if self._symbol == "d" else ""
+        return f"; a sum goes through {self._adding(key)}, never +=" if self._symbol == "d" else ""
+
+    def _adding(self, key: Key) -> str:
+        return f"{self._symbol}.add({key!r}, value)"
 
     def written(self) -> dict[str, Array]:
         """Return what was written, by name."""
-        return dict(self.data)
+        return stacked(self.data)
+
+
+def _place(symbol: str, key: Key) -> str:
+    """Return a key as one writes it: d['h', 3]."""
+    return f"{symbol}[{key!r}]" if isinstance(key, str) else f"{symbol}[{key[0]!r}, {key[1]}]"
 
 
 def library_of(array: Array) -> str:

@@ -1,10 +1,12 @@
 """Backends, found by their entry points. A built-in backend is registered exactly as a third party's is."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from gradparity.drawing.words import listing
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Backend
 
@@ -46,33 +48,41 @@ def backend(name: str) -> Backend:
 
 def availability(name: str) -> Availability:
     """Try to load the backend registered under ``name``. Raises UsageError if there is none of that name."""
-    entry = _registered().get(name)
-    if entry is None:
+    entries = _registered().get(name, ())
+    if not entries:
         raise unknown("backend", name, _registered())
-    provider = entry.dist.name if entry.dist else "unknown"
+    providers = [entry.dist.name if entry.dist else "unknown" for entry in entries]
+    entry, provider = entries[0], listing(providers)
+    if len(entries) > 1:
+        return Availability(name, provider, None, f"{provider} both register it: uninstall one of them")
     try:
         loaded: Backend = entry.load()
     except ModuleNotFoundError as error:
         missing = (error.name or entry.value).partition(".")[0]
         return Availability(name, provider, None, f"'{missing}' is not installed", _install(missing, provider))
-    except Exception as error:  # another package's code: whatever it raises must not hide the backends that work
+    except (Exception, SystemExit) as error:  # another package's code: it must not hide the backends that work
         return Availability(name, provider, None, f"loading {entry.value} raised {type(error).__name__}: {error}")
     return Availability(name, provider, loaded)
 
 
 def witnesses_among(chosen: Sequence[Backend]) -> list[Backend]:
-    """Return those that differentiate by machine; where none does, one that is installed. Raises UsageError."""
+    """Return what ``machines_among`` does. Raises UsageError where there is none."""
+    machines = machines_among(chosen)
+    if not machines:
+        raise UsageError(
+            "training is compared with a backend that differentiates by machine, and none is installed: run  "
+            "pip install 'gradparity[jax]'  or  pip install 'gradparity[torch]'; gradparity check needs none"
+        )
+    return machines
+
+
+def machines_among(chosen: Sequence[Backend]) -> list[Backend]:
+    """Return those that differentiate by machine; where none does, one that is installed, if any is."""
     machines = [b for b in chosen if b.differentiation == "machine"]
     if machines:
         return machines
     loaded = [availability(name).backend for name in names()]
-    others = [b for b in loaded if b is not None and b.differentiation == "machine"]
-    if not others:
-        raise UsageError(
-            "a check needs a backend that differentiates by machine, and none is installed: "
-            "run  pip install 'gradparity[jax]'  or  pip install 'gradparity[torch]'"
-        )
-    return others[:1]
+    return [b for b in loaded if b is not None and b.differentiation == "machine"][:1]
 
 
 def installed() -> list[str]:
@@ -86,5 +96,14 @@ def _install(missing: str, provider: str) -> str:
     return f"{sys.executable} -m pip install {wanted}"
 
 
-def _registered() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _registered() -> Mapping[str, Sequence[EntryPoint]]:
+    return _entries(tuple(sys.path))
+
+
+@cache
+def _entries(path: tuple[str, ...]) -> Mapping[str, Sequence[EntryPoint]]:  # noqa: ARG001 (where they are looked for)
+    """Return who registers each name. To read what all distributions register takes as long as a small check."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, []).append(entry)
+    return found

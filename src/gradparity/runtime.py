@@ -98,7 +98,7 @@ class Optimizer(NamedTuple):
     """(memory at the start, remembered arrays, steps taken) -> the memory as it was then."""
 
 
-How: TypeAlias = Literal["program", "step", "eager"]
+How: TypeAlias = Literal["program", "trace", "step", "eager"]
 Step: TypeAlias = Callable[[State, Batch], tuple[State, Array]]
 
 
@@ -116,7 +116,8 @@ class Runtime(Protocol):
         Its arguments are named arrays, a batch, one array, or a state. Arrays arrive as the library's own, what is
         floating point in ``dtype``, and nothing else is cast to it; a state arrives as it is (``map_arrays``).
 
-        A "program" is called often. A "step" takes a state first, which nobody uses afterwards. What is "eager" is
+        A "program" is called often. A "trace" is called a few times: it should be compiled soon rather than run fast.
+        A "step" takes a state first, which nobody uses afterwards. What is "eager" is
         called seldom and may return anything: it is not worth compiling.
         """
 
@@ -134,6 +135,15 @@ def to_numpy(runtime: Runtime, array: Array) -> np.ndarray:
     """Copy a library's array to NumPy, dtype kept; waits for it."""
     runtime.wait(array)
     return np.array(np.asarray(array))
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same numbers, in the same memory, for backends that share them: one that writes there raises."""
+    shared = np.asarray(array)
+    if shared.flags.writeable:
+        shared = shared.view()
+        shared.flags.writeable = False
+    return shared
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
-from gradparity.data import Dataset
+from gradparity.data import Dataset, with_inputs_for
 from gradparity.errors import UsageError
 from gradparity.protocol import (
     Backend,
@@ -31,7 +31,9 @@ from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
 
 MONITORED = 10_000
-"""After each epoch, loss and accuracy are taken on this many of the first training examples."""
+"""After each epoch, loss and accuracy are taken on this many of the first training examples; of a text, characters."""
+SAMPLED = 200
+"""Characters that a model of next tokens writes after training."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def train(
 
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
+    dataset = with_inputs_for(dataset, spec)
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
     step = model.train_step(rule_of(backend, dataset, settings))
@@ -97,7 +100,8 @@ def train(
     else:
         state, first = _resume(backend, step, resumed), resumed.epoch + 1
     loaded = step.load(dataset.train)
-    monitored = dataset.train.batch(slice(0, MONITORED), settings.dtype)
+    characters = dataset.train.x.shape[1] if dataset.vocabulary else 1
+    monitored = dataset.train.batch(slice(0, -(-MONITORED // characters)), settings.dtype)
     for number in range(1, settings.epochs + 1):
         order = rng.permutation(len(dataset.train))
         if number < first:
@@ -179,7 +183,7 @@ def _to_numpy(backend: Backend, named: Params) -> dict[str, np.ndarray]:
 
 
 def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> float | None:
-    """Return the share of examples whose largest output is at their label; None for real targets.
+    """Return the share of labels, of an example or of each of its tokens, at the largest output; None for real targets.
 
     One-hot targets count as labels. Where the model tells one class from the others, its logit's sign is what counts.
     """
@@ -189,12 +193,25 @@ def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> fl
     outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
     if isinstance(model.spec, TellsOneClass):
         return float(np.mean((outputs[:, 0] > 0) == (labels == model.spec.positive)))
-    return float(np.mean(outputs.argmax(axis=1) == labels))
+    return float(np.mean(outputs.argmax(axis=-1) == labels))
 
 
 def accuracy_on(backend: Backend, spec: ModelSpec, params: Params, examples: Examples, dtype: Dtype) -> float | None:
     """Return the accuracy on all examples of a test set; None for real targets."""
     return accuracy(backend, backend.model(spec, dtype), params, examples.batch(slice(None), dtype))
+
+
+def sample(backend: Backend, spec: ModelSpec, params: Params, dataset: Dataset, settings: Settings) -> str:
+    """Let a model of next tokens write on from the first test window, each character drawn from its softmax."""
+    model = backend.model(spec, settings.dtype)
+    rng = np.random.default_rng(settings.seed)
+    tokens = dataset.test.x[0].tolist()
+    window = len(tokens)
+    for _ in range(SAMPLED):
+        logits = backend.to_numpy(model.predict(params, np.array([tokens[-window:]])))[0, -1]
+        # The place of the largest sum with Gumbel noise is a draw from softmax.
+        tokens.append(int(np.argmax(logits + rng.gumbel(size=logits.shape))))
+    return "".join(dataset.vocabulary[token] for token in tokens[window:])
 
 
 def labels_of(y: np.ndarray) -> np.ndarray | None:

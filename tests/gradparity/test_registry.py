@@ -1,4 +1,5 @@
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from gradparity.errors import UsageError
 def register(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     def add(name: str, value: str) -> None:
         own = EntryPoint(name, value, registry.GROUP)
-        monkeypatch.setattr(registry, "entry_points", lambda group: [own] if group == registry.GROUP else [])
+        monkeypatch.setattr(registry, "_registered", lambda: {name: [own]})
 
     return add
 
@@ -44,3 +45,29 @@ def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register)
     assert "AttributeError" in found.problem
     with pytest.raises(UsageError, match="cannot be used, loading"):
         registry.backend("mine")
+
+
+def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "ends_the_process.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    register("mine", "ends_the_process:backend")
+    assert "raised SystemExit: 0" in registry.availability("mine").problem
+
+
+def test_two_packages_that_register_one_name_are_refused_under_it_and_the_others_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "zz-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: zz\nVersion: 1.0\n")
+    (other / "entry_points.txt").write_text("[gradparity.backends]\nnumpy = gradparity_torch:backend\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UsageError, match="'numpy' cannot be used, zz and gradparity both register it: uninstall one"):
+        registry.backend("numpy")
+    assert registry.backend("torch").library == "torch"
+
+
+def test_what_is_registered_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.names()
+    monkeypatch.setattr(registry, "entry_points", None)
+    assert "numpy" in registry.names()

@@ -1,9 +1,13 @@
 import os
 import sys
+from dataclasses import replace
 
-from gradparity import registry
+import numpy as np
+
+from gradparity import SoftmaxRegression, registry
+from gradparity.protocol import Examples
 from gradparity_bench.harness import BACKENDS, registered, run_in_words
-from gradparity_bench.harness_backends import SLOWER, SWEEPS, Products, copy, null, slower, steady
+from gradparity_bench.harness_backends import SLOWER, SWEEPS, Products, StandIn, copy, null, slower, steady
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Point, Rounds, Standing
 
@@ -18,10 +22,24 @@ def test_the_stand_ins_are_registered_for_as_long_as_they_are_needed() -> None:
 
 
 def test_the_slower_stand_in_does_five_percent_more_and_the_null_does_nothing() -> None:
-    assert copy.work == steady.work == Products(SWEEPS)
-    assert slower.work == Products(420)
+    assert copy.runtime == steady.runtime == StandIn(Products(SWEEPS))
+    assert slower.runtime == StandIn(Products(420))
     assert SLOWER * SWEEPS == 420
-    assert not isinstance(null.work, Products)
+    assert isinstance(null.runtime, StandIn)
+    assert not isinstance(null.runtime.work, Products)
+
+
+def test_a_stand_in_trains_nothing_and_does_its_work_in_every_step() -> None:
+    done = []
+    backend = replace(null, runtime=StandIn(lambda: done.append(1)))
+    spec = SoftmaxRegression(features=4, classes=3)
+    rng = np.random.default_rng(0)
+    params, batch = spec.init(rng), spec.example_batch(rng, 6)
+    step = backend.model(spec).train_step(backend.optimizer("sgd", lr=0.1))
+    state, losses = step.epoch(step.start(params), step.load(Examples(batch.x, batch.y)), np.arange(6), 2)
+    assert len(done) == 3
+    np.testing.assert_array_equal(losses, np.zeros(3))
+    np.testing.assert_array_equal(step.params(state)["W"], params["W"].astype(np.float32))
 
 
 def test_a_run_is_said_in_one_line() -> None:

@@ -16,7 +16,17 @@ def run_suites(plugins: Path, *arguments: str) -> str:
     paths = [str(plugins), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "bench", "-rs", *arguments],
+        # What is timed is not checked for shapes, so nothing need be made ready for it.
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "bench",
+            "-rs",
+            "-o",
+            "addopts=-p no:gradparity --import-mode=importlib",
+            *arguments,
+        ],
         cwd=ROOT,
         env=environment,
         capture_output=True,

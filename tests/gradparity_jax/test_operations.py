@@ -41,7 +41,7 @@ def plain(spec: ModelSpec) -> list[tuple[str, str]]:
     params = {name: jnp.asarray(value, "float32") for name, value in drawn.items()}
     y = jnp.asarray(batch.y, "int32" if batch.y.dtype.kind == "i" else "float32")
     traced = jax.make_jaxpr(autodiff.functions(spec).value_and_grad)(params, Batch(jnp.asarray(batch.x, "float32"), y))
-    return [(equation.primitive, equation.scope) for equation in flatten(traced).equations]
+    return [(equation.primitive, equation.scope) for equation in flatten(traced, lambda _: False).equations]
 
 
 def primitives(operations: tuple[Operation, ...]) -> list[str]:

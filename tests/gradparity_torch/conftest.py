@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradparity.protocol import Batch, Params, Tap
+from gradparity.protocol import Batch, Key, Params, Tap
 
 TappedLoss = Callable[[Params, Batch, Tap], Tensor]
 CentralDifferences = Callable[[TappedLoss, dict[str, np.ndarray], Batch, str, tuple[int, ...]], np.ndarray]
@@ -26,7 +26,7 @@ def central_differences() -> CentralDifferences:
         on_tensors = batch.map(torch.tensor)
 
         def at(shift: np.ndarray) -> float:
-            def move(tapped: str, value: Tensor) -> Tensor:
+            def move(tapped: Key, value: Tensor) -> Tensor:
                 return value + torch.tensor(shift) if tapped == name else value
 
             moved = {k: move(k, v) for k, v in tensors.items()}

@@ -39,6 +39,6 @@ _SPECIAL = {
 }
 
 
-def summed_over_rows(x: Float[Array, "*n width"]) -> Float[Array, " width"]:
-    """Sum over every axis but the last: what is shared by all rows receives from each."""
-    return x.reshape(-1, x.shape[-1]).sum(axis=0)
+def in_rows(x: Float[Array, "*n width"]) -> Float[Array, "rows width"]:
+    """Lay every axis but the last into one: what acts on each row alone acts on all alike."""
+    return x.reshape(-1, x.shape[-1])

@@ -9,7 +9,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.operations.layer_norm import Convention
 from gradparity.protocol import Array
-from gradparity_manual.operations import namespace, summed_over_rows
+from gradparity_manual.operations import in_rows, namespace
 
 USUAL = Convention()
 
@@ -29,8 +29,8 @@ def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = US
 
 def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Convention = USUAL) -> Float[Array, "*n width"]:
     """Add to the gradients of gain and bias; return what x receives."""
-    d.add("bias", summed_over_rows(d["out"]))  # (width,)
-    d.add("gain", summed_over_rows(d["out"] * c["centred"] * c["scale"]))  # (width,)
+    d.add("bias", in_rows(d["out"]).sum(axis=0))  # (width,)
+    d.add("gain", in_rows(d["out"] * c["centred"] * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * c["centred"]).sum(axis=-1, keepdims=True)  # (…, 1)
     d.add("centred", d["out"] * p["gain"] * c["scale"])  # (…, width)
     d.add("centred", d["scale"] * _slope_of_scale(c, _count(x, size), size) * c["centred"])  # (…, width)

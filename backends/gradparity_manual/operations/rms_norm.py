@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array
-from gradparity_manual.operations import namespace, summed_over_rows
+from gradparity_manual.operations import in_rows, namespace
 
 
 def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, epsilon: float = 1e-5) -> Inexact[Array, "*n width"]:
@@ -21,6 +21,6 @@ def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, epsilon: float = 1e-5
 
 def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any) -> Float[Array, "*n width"]:
     """Add to the gradient of the gain; return what x receives: as what is scaled, and as part of the scale."""
-    d.add("gain", summed_over_rows(d["out"] * x * c["scale"]))  # (width,)
+    d.add("gain", in_rows(d["out"] * x * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * x).sum(axis=-1, keepdims=True)  # (…, 1)
     return d["out"] * p["gain"] * c["scale"] - d["scale"] * c["scale"] ** 3 / x.shape[-1] * x  # (…, width)

@@ -10,6 +10,7 @@ from pathlib import Path
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
+from gradparity.subjects.model_file import file_of
 from gradparity_bench import ROUNDS
 from gradparity_bench.engine.guard import gradient_guard
 from gradparity_bench.engine.measure import Bench, Interrupted, Progress, measure_point
@@ -45,7 +46,16 @@ def run(
     names = tuple(dict.fromkeys(backends))
     _require_possible(points, names, rounds)
     machine = manifest()
-    about = {"schema": SCHEMA, "backends": list(names), "rounds": rounds, "seed": seed, "machine": machine}
+    files = {point.model: file for point in points if (file := file_of(point.model))}
+    code = {model: journal.content_hash(file) for model, file in files.items()}
+    about = {
+        "schema": SCHEMA,
+        "backends": list(names),
+        "rounds": rounds,
+        "seed": seed,
+        "machine": machine,
+        "code": code,
+    }
     done = [] if keep is None else [Measurement.from_dict(line) for line in journal.read(keep, about)]
     began = {"began": datetime.now(UTC).isoformat(timespec="seconds")}
     found: list[Measurement] = []

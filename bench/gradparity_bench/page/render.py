@@ -1,29 +1,21 @@
 """The page's content, section by section, and the template that lays it out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from gradparity.drawing import Table
 from gradparity.drawing.page import template
-from gradparity_bench import words
+from gradparity_bench import tables, words
 from gradparity_bench.page import bars, curves
 from gradparity_bench.page.looks import Looks, looks
 from gradparity_bench.page.roofline import roofline
 from gradparity_bench.places import common_label, differing, full_label, label, place, spelled, sweep_axis, sweeps
 from gradparity_bench.results import Measurement, Result
-from gradparity_bench.standings import Standing
 
-FILTERS: dict[str, Callable[..., Any]] = {
-    "seconds": words.seconds,
-    "times": words.times,
-    "to_baseline": words.to_baseline,
-    "share": words.share,
-    "noise": words.noise,
-    "untimed": words.untimed,
-    "mebibytes": words.mebibytes,
-}
+NOTHING = "No two backends were timed, so there is nothing to compare."
 
 
 class Figure(NamedTuple):
@@ -48,15 +40,17 @@ def render(result: Result) -> str:
     points = [m.point for m in result.measurements]
     axis = sweep_axis([m.point for m in found])
     shown = looks(found)
-    return template("bench.html.jinja", "gradparity_bench.page", **FILTERS).render(
-        result=result,
+    verdicts = words.verdicts(found)
+    return template("bench.html.jinja", "gradparity_bench.page").render(
         heading=points[0].model if points else "benchmark",
         common=common_label(points),
-        verdicts=words.verdicts(found),
+        headline=verdicts[0] if verdicts else NOTHING,
+        agrees=bool(verdicts) and not any(r.status == "disagrees" for m in result.measurements for r in m.rows),
+        accusations=[],
+        verdicts=verdicts,
         cautions=words.cautions(found),
-        disagrees=any(row.status == "disagrees" for m in result.measurements for row in m.rows),
         facts=_facts(result),
-        grid=_grid_cells(found[-1]) if found and any(map(words.method_pairs, found)) else [],
+        grid=tables.library_and_method(found[-1]) if found and any(map(words.method_pairs, found)) else None,
         grid_where=label(found[-1].point, differing(points)) if found else "",
         intervals=[] if axis else _figures(found, shown, curves.ratio_intervals, "ratios"),
         lines=_lines(found, axis, shown) if axis else [],
@@ -64,8 +58,13 @@ def render(result: Result) -> str:
         roofs=_roofs(found, shown),
         phases=bars.phases("phases", found[-1]) if found else None,
         memory=bars.memory("memory", found[-1]) if found else None,
-        points=[(label(m.point, differing(points)) or full_label(m.point), m) for m in result.measurements],
+        points=[_numbers(m, label(m.point, differing(points)) or full_label(m.point)) for m in result.measurements],
     )
+
+
+def _numbers(m: Measurement, where: str) -> tuple[str, list[str], list[Table]]:
+    """Return what a point is called, who is not timed at it, and the tables of the others."""
+    return where, words.untimed(m), [tables.each_step(m), tables.paid_once(m)] if m.timed else []
 
 
 def _facts(result: Result) -> dict[str, dict[str, str]]:
@@ -82,15 +81,6 @@ def _facts(result: Result) -> dict[str, dict[str, str]]:
     same = {n: spelled(v) for n, v in place(points[0]).items() if n not in differing(points)} if points else {}
     versions = {name: version for row in rows for name, version in row.versions.items()}
     return {"Model": same, "Run": run, "Machine": {**versions, **result.manifest}}
-
-
-def _grid_cells(m: Measurement) -> list[tuple[str, list[tuple[Standing, str]], list[tuple[Standing, str]]]]:
-    """Return the grid with each row's ratio to the baseline in words."""
-
-    def cells(rows: Sequence[Standing]) -> list[tuple[Standing, str]]:
-        return [(row, words.to_baseline(m, row) or row.status) for row in rows]
-
-    return [(row.library, cells(row.by_hand), cells(row.by_machine)) for row in words.grid(m)]
 
 
 def _figures(found: Sequence[Measurement], shown: Looks, draw: Any, name: str) -> list[Figure]:

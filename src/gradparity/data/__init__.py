@@ -9,7 +9,7 @@ Importing this package imports neither scikit-learn nor pooch: each is imported 
 """
 
 from gradparity.data.catalog import DATASETS, Status, load, status
-from gradparity.data.dataset import Dataset, with_real_targets
+from gradparity.data.dataset import Dataset, with_inputs_for, with_real_targets
 from gradparity.data.synthetic import SyntheticShape
 
-__all__ = ["DATASETS", "Dataset", "Status", "SyntheticShape", "load", "status", "with_real_targets"]
+__all__ = ["DATASETS", "Dataset", "Status", "SyntheticShape", "load", "status", "with_inputs_for", "with_real_targets"]

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradparity.data import csv_file, digits, mnist, npz, synthetic
+from gradparity.data import csv_file, digits, mnist, npz, synthetic, text
 from gradparity.data.dataset import Dataset
 from gradparity.data.synthetic import SyntheticShape
 from gradparity.errors import UsageError, unknown
@@ -14,11 +14,12 @@ DATASETS = {
     "digits": "1,797 handwritten digits of 8×8 pixels, 10 classes",
     "mnist": "70,000 handwritten digits of 28×28 pixels, 10 classes",
     "fashion_mnist": "70,000 photographs of clothing of 28×28 pixels, 10 classes",
+    "text": "Python's own help texts, 465,000 characters in windows of 32, of which each next one is the label",
     "synthetic": "Gaussian clusters of any shape, drawn from the seed",
 }
 """Name -> one-line description."""
 
-FILES = {".npz": npz.load, ".csv": csv_file.load}
+FILES = {".npz": npz.load, ".csv": csv_file.load, ".txt": text.load}
 """Suffix of a user's file -> loader."""
 
 
@@ -36,7 +37,7 @@ class Status:
 def load(
     name: str, *, data_dir: Path | None = None, seed: int = 0, synthetic_shape: SyntheticShape | None = None
 ) -> Dataset:
-    """Load a data set by its name in DATASETS, or a user's .npz or .csv file by its path.
+    """Load a data set by its name in DATASETS, or a user's .npz, .csv or .txt file by its path.
 
     ``data_dir`` is where MNIST and Fashion-MNIST are looked for first (else the folder that the environment variable
     GRADPARITY_DATA names). ``seed`` draws synthetic data and splits files that are not yet split; the published data
@@ -50,6 +51,8 @@ def load(
         raise UsageError(f"a synthetic shape goes with the data set 'synthetic', got '{name}'")
     if name == "digits":
         return digits.load()
+    if name == "text":
+        return text.windows(name, text.embedded())
     if name == "synthetic":
         return synthetic.load(synthetic_shape or SyntheticShape(), seed)
     if name in mnist.SOURCES:
@@ -85,5 +88,5 @@ def _load_file(name: str, seed: int) -> Dataset:
     if not path.is_file():
         raise UsageError(f"there is no data file '{name}': check the path, or choose from {', '.join(DATASETS)}")
     if path.suffix.lower() not in FILES:
-        raise UsageError(f"a data file must be {' or '.join(FILES)}, got '{name}'")
+        raise UsageError(f"a data file must be {', '.join(FILES)}, got '{name}'")
     return FILES[path.suffix.lower()](path, seed)

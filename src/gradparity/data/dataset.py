@@ -4,12 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradparity.protocol import Examples
+from gradparity.protocol import Examples, ModelSpec
+from gradparity.runtime import read_only
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples for training and for testing, of the same features and the same kind of target."""
+    """Examples for training and for testing, of the same features and the same kind of target.
+
+    All backends share them, so their arrays cannot be written.
+    """
 
     name: str
     train: Examples
@@ -18,6 +22,13 @@ class Dataset:
     """The number of classes, labelled from 0; None for real targets."""
     image_shape: tuple[int, int] | None
     """(height, width) where each row of x is a flattened image."""
+    vocabulary: str = ""
+    """The characters of a text, each at its token: x and y are then tokens (n, window), y those that follow."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only here; whose they were may still change them."""
+        for part in ("train", "test"):
+            object.__setattr__(self, part, getattr(self, part).map(read_only))
 
     @property
     def features(self) -> int:
@@ -28,6 +39,17 @@ class Dataset:
     def outputs(self) -> int:
         """The number of classes, or of target columns."""
         return int(self.train.y.shape[1]) if self.classes is None else self.classes
+
+
+def with_inputs_for(dataset: Dataset, spec: ModelSpec) -> Dataset:
+    """Return the data set for a model: whole numbers stay where it takes tokens, and become float64 elsewhere."""
+    if dataset.train.x.dtype.kind != "i" or spec.example_batch(np.random.default_rng(0), 3).x.dtype.kind != "f":
+        return dataset
+
+    def real(examples: Examples) -> Examples:
+        return replace(examples, x=examples.x.astype(np.float64))
+
+    return replace(dataset, train=real(dataset.train), test=real(dataset.test))
 
 
 def with_real_targets(dataset: Dataset) -> Dataset:

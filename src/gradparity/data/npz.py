@@ -18,8 +18,8 @@ PARTS = ("x_train", "y_train", "x_test", "y_test")
 def load(path: Path, seed: int) -> Dataset:
     """Load x (n, features) or images (n, height, width), and y: integer labels (n,) or real targets (n, outputs).
 
-    uint8 stays uint8, with divisor 255. Arrays x and y are shuffled by ``seed``, and one example in five is for
-    testing. Pickled objects are never loaded.
+    uint8 stays uint8, with divisor 255; other whole numbers, such as tokens, stay whole. Arrays x and y are shuffled by
+    ``seed``, and one example in five is for testing. Pickled objects are never loaded.
 
     Raises UsageError for a damaged file, missing arrays, and for arrays that ``gradparity.data.requirements`` refuses.
     """

@@ -15,7 +15,7 @@ PLAUSIBLE_CLASSES = 1_000
 def required_inputs(
     name: str, array: Shaped[np.ndarray, "..."]
 ) -> tuple[Num[np.ndarray, "n features"], tuple[int, int] | None]:
-    """Return x (n, features) and the image shape: uint8, float32 and float64 as they are, other numbers as float64.
+    """Return x (n, features) and the image shape: uint8, float32 and float64 as they are, whole numbers as int64.
 
     Images (n, height, width) are flattened. Raises UsageError for another shape, no examples, no features, and for
     what is not a finite number.
@@ -27,7 +27,8 @@ def required_inputs(
     _require_numbers(name, array)
     image_shape = (array.shape[1], array.shape[2]) if array.ndim == 3 else None
     native = array.dtype.newbyteorder("=")
-    dtype = native if native in (np.uint8, np.float32, np.float64) else np.float64
+    whole = native.kind in "iu" and np.can_cast(native, np.int64)
+    dtype = native if native in (np.uint8, np.float32, np.float64) else np.int64 if whole else np.float64
     x = np.ascontiguousarray(array.reshape(len(array), -1), dtype)
     _require_finite(name, x)
     return x, image_shape

@@ -1,4 +1,4 @@
-"""A learner's backward pass against a machine's, line by line, up to the first line that is not right."""
+"""A learner's backward pass against a witness's, line by line, up to the first line that is not right."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ def _require_declared(exercise: Exercise, learner: UserModel) -> None:
 
 
 def _answer(learner: UserModel, problem: Problem) -> _Answer:
-    """Run a learner's two passes; each line reads the machine's gradients, so that errors do not cascade."""
+    """Run a learner's two passes; each line reads the witness's gradients, so that errors do not cascade."""
     found = _Answer(problem)
     c: dict[str, Any] = {}
     learner.hand.forward(problem.params, problem.batch, c)
@@ -100,7 +100,7 @@ def _wrong(line: str, answer: _Answer, learner: UserModel) -> Wrong | None:
     if array is None and line in answer.written:
         return Wrong(line, place, "it is not an array of real numbers", blank=False)
     written = Written(None, {} if array is None else {line: array}, {}, answer.reads)
-    judge = Judge("numpy", "machine", "float64", problem.first, problem.budgets)
+    judge = Judge("numpy", "witness", "float64", problem.first, problem.budgets)
     row = next(row for row in judged_lines(problem, judge, written) if row.line == line)
     if row.agrees:
         return None

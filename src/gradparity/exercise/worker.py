@@ -54,8 +54,8 @@ def main(file: str, name: str, neighbours: str, result: str, watch: str, seconds
 
 
 def _outcome(file: str, name: str, watch: Path, seconds: float) -> Outcome:
-    chosen, machine = exercise(name), witness()
-    drawn = list(problems(chosen, machine))
+    chosen, asked = exercise(name), witness()
+    drawn = list(problems(chosen, asked))
     with watch.open("w") as log:
         # It needs no turn of the interpreter, so it also ends a loop inside a library.
         faulthandler.dump_traceback_later(seconds, exit=True, file=log)
@@ -63,7 +63,7 @@ def _outcome(file: str, name: str, watch: Path, seconds: float) -> Outcome:
             right, wrong = judge(chosen, load(file), drawn)
         finally:
             faulthandler.cancel_dump_traceback_later()
-    return Outcome(right, wrong, machine.name)
+    return Outcome(right, wrong, asked.name)
 
 
 def without_numbers(sentence: str) -> str:

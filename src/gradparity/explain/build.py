@@ -16,6 +16,8 @@ from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
 from gradparity.parity.examine import rows_of
 from gradparity.parity.problem import Problem
+from gradparity.parity.rows import DIFFERENCES
+from gradparity.parity.rule import forward_reads
 from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params
 from gradparity.recording import forward_order
 from gradparity.runtime import TellsOperations
@@ -47,7 +49,7 @@ def _build(spec: ModelSpec, problem: Problem, seed: int) -> Explanation:
         slopes=slopes(hand.forward, problem.params, batch, problem.kinks, np.random.default_rng(seed)),
     )
     machine = dict(_machines(spec, problem, batch))
-    reads = _reads(problem.first.values, machine)
+    reads = _reads(problem.first.values, machine) if machine else forward_reads(hand, problem)
     formulas = {line.name: line for line in spec.derivation}
     order = list(formulas) or forward_order(reads, problem.params)
     codes = statements(hand, problem.params, batch)
@@ -55,7 +57,7 @@ def _build(spec: ModelSpec, problem: Problem, seed: int) -> Explanation:
         model=spec.name,
         n=problem.n,
         seed=seed,
-        witnesses=tuple(problem.truths),
+        witnesses=tuple(name for name in problem.truths if name != DIFFERENCES),
         lines=tuple(_line(name, formulas.get(name), codes, sources, problem.params, machine) for name in order),
         edges=tuple(Edge(source, name) for name in order for source in reads.get(name, ())),
         inputs={name: array.shape for name, array in problem.given.items()},
@@ -66,7 +68,7 @@ def _build(spec: ModelSpec, problem: Problem, seed: int) -> Explanation:
 def _machines(spec: ModelSpec, problem: Problem, batch: Batch) -> Iterator[tuple[str, Mapping[str, Operations]]]:
     """Yield what each machine does for each line, as far as it tells."""
     for name in problem.truths:
-        model = registry.backend(name).model(spec, "float64")
+        model = None if name == DIFFERENCES else registry.backend(name).model(spec, "float64")
         if isinstance(model, TellsOperations):
             yield name, model.operations(problem.params, batch)
 

@@ -37,6 +37,11 @@ class Sources:
     slopes: Slopes
 
     @property
+    def machines(self) -> dict[str, Trace]:
+        """The traces but that of differences, which have a column of their own and no forward pass of their own."""
+        return {witness: trace for witness, trace in self.truths.items() if witness != DIFFERENCES}
+
+    @property
     def first(self) -> Trace:
         """The trace of the first witness, whose numbers the hand derivation is fed."""
         return next(iter(self.truths.values()))
@@ -56,10 +61,11 @@ def value(sources: Sources, name: str) -> Entries:
     rows = _rows(sources, "value", name)
     wrong = [row for row in rows if not row.agrees]
     places = _places(truth, own if wrong else None)
-    machines = {witness: trace.values[name] for witness, trace in sources.truths.items()}
+    machines = {witness: trace.values[name] for witness, trace in sources.machines.items()}
     columns = tuple(Column(source, _entries(array, places)) for source, array in {HAND: own, **machines}.items())
-    verdict: Verdict = "different" if wrong else "same to rounding"
-    return Entries(truth.shape, norm(truth), places, columns, verdict, _error(rows), _reason(wrong))
+    verdict: Verdict = "different" if wrong else "same to rounding" if machines else "not checked"
+    reason = _reason(wrong) or ("" if machines else "no other forward pass is here")
+    return Entries(truth.shape, norm(truth), places, columns, verdict, _error(rows) if machines else None, reason)
 
 
 def gradient(sources: Sources, name: str) -> Entries | None:
@@ -72,7 +78,7 @@ def gradient(sources: Sources, name: str) -> Entries | None:
     wrong = [row for row in rows if not row.agrees]
     places = _places(truth, own if wrong else None)
     slopes = [sources.slopes.at(name, place) if sources.slopes.can_move(name) else None for place in places]
-    machines = {witness: trace.gradients[name] for witness, trace in sources.truths.items()}
+    machines = {witness: trace.gradients[name] for witness, trace in sources.machines.items()}
     shown = {HAND: np.ones(()) if given else own, **machines}
     columns = [Column(source, _entries(array, places)) for source, array in shown.items()]
     columns.append(Column(DIFFERENCES, tuple(None if slope is None else slope.value for slope in slopes)))

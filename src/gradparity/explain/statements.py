@@ -33,7 +33,8 @@ def statements(hand: HandDerivation, params: Params, batch: Batch) -> tuple[Stat
 
 def _note(found: Statements, name: str, recorder: Recorder) -> None:
     statement = _writing(recorder, inspect.currentframe())
-    if statement:
+    # A loop runs the same statement in every pass.
+    if statement and statement not in found.get(name, ()):
         found[name] = (*found.get(name, ()), statement)
 
 
@@ -70,4 +71,4 @@ def _in_full(statement: str, frame: FrameType) -> str:
         view = frame.f_locals.get(found["view"])
         return found[0] if not isinstance(view, View) else f'{found["to"]}"{view.behind(found["name"])[1]}"'
 
-    return re.sub(r'(?P<to>\b(?P<view>\w+)(?:\[|\.add\())"(?P<name>\w+)"', full, statement)
+    return re.sub(r'(?P<to>\b(?P<view>\w+)(?:\[|\.add\(\(?))"(?P<name>\w+)"', full, statement)

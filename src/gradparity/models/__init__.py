@@ -23,13 +23,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_ch
 import numpy as np
 
 from gradparity.errors import UsageError, unknown
-from gradparity.protocol import ModelSpec
+from gradparity.protocol import ModelSpec, PredictsNextTokens
 
 if TYPE_CHECKING:
+    from gradparity.models.convnet import ConvNet as ConvNet
+    from gradparity.models.gru import GRU as GRU
     from gradparity.models.linear_regression import LinearRegression as LinearRegression
     from gradparity.models.logistic_regression import LogisticRegression as LogisticRegression
+    from gradparity.models.lstm import LSTM as LSTM
     from gradparity.models.mlp import MLP as MLP
+    from gradparity.models.rnn import RNN as RNN
     from gradparity.models.softmax_regression import SoftmaxRegression as SoftmaxRegression
+    from gradparity.models.transformer import Transformer as Transformer
 
     SpecClass: TypeAlias = type["RegisteredSpec"]
 else:
@@ -78,6 +83,10 @@ class Sizes(Protocol):
     @property
     def outputs(self) -> int:
         """The number of classes, or of target columns."""
+
+    @property
+    def vocabulary(self) -> str:
+        """The characters of a text; empty where x is no text."""
 
 
 def names() -> list[str]:
@@ -135,6 +144,11 @@ def default_spec(model: str, settings: Sequence[str] = ()) -> RegisteredSpec:
     return cls(**_parse(model, settings, _fields(cls)))
 
 
+def data_of(model: str) -> str:
+    """Return the name of the embedded data set that a model learns from. Raises UsageError for an unknown model."""
+    return "text" if hasattr(require_model(model), "next_tokens") else "digits"
+
+
 def spec_for_data(model: str, data: Sizes, settings: Sequence[str] = ()) -> RegisteredSpec:
     """Return the model at the sizes of a data set. Raises UsageError where they do not go together."""
     cls = require_model(model)
@@ -142,7 +156,12 @@ def spec_for_data(model: str, data: Sizes, settings: Sequence[str] = ()) -> Regi
     fitted = {name for name, p in of_data.items() if p.kind is p.POSITIONAL_OR_KEYWORD}
     extra = {name for name, p in of_data.items() if p.kind is p.KEYWORD_ONLY}
     settable = ({*_fields(cls)} | extra) - fitted
-    return cls.for_data(data.features, data.classes, data.outputs, **_parse(model, settings, settable))
+    spec = cls.for_data(data.features, data.classes, data.outputs, **_parse(model, settings, settable))
+    if isinstance(spec, PredictsNextTokens) and not data.vocabulary:
+        raise UsageError(f"{model} learns the next characters of a text, got labels or targets: use --data text")
+    if data.vocabulary and not isinstance(spec, PredictsNextTokens):
+        raise UsageError(f"{model} learns labels or targets, got a text: use the model rnn, lstm, gru or transformer")
+    return spec
 
 
 def _fields(cls: Any) -> list[str]:

@@ -52,7 +52,7 @@ def run_beside(
         c.reads,
         d.reads,
         places,
-        {name: [backend.to_numpy(share) for share in shares] for name, shares in d.shares.items()},
+        {x: [backend.to_numpy(share) for share in shares] for x, shares in d.shares.items() if isinstance(x, str)},
     )
 
 

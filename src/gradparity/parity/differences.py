@@ -20,9 +20,9 @@ parameters are changed at once,
 along one direction, which costs some dozens.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -32,7 +32,8 @@ from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.norms import norm, typical_size
 from gradparity.parity.perturbed import Direction, Forward, ForwardPass, Loss
-from gradparity.protocol import Array, Batch
+from gradparity.parity.probes import probed
+from gradparity.protocol import Array, Batch, Trace
 
 Method: TypeAlias = Literal["complex step", "central differences"]
 
@@ -64,6 +65,8 @@ class LossMeasurement:
     """Directions that met a kink and were drawn again."""
     noise: float
     """The rounding error of the loss."""
+    single: bool = False
+    """Whether the loss computes in float32 inside."""
 
 
 @dataclass(frozen=True)
@@ -94,28 +97,71 @@ class Agreement:
         return self.error <= self.limit
 
 
+class ByDifferences(NamedTuple):
+    """What the loss tells where no machine differentiates."""
+
+    trace: Trace
+    """The forward's own values, and the gradients that were measured entry by entry, each with its accuracy."""
+    method: str
+    measured: dict[str, LossMeasurement]
+    """What is too large for that, along random directions; and without a direction, what is at a kink."""
+
+
+def witness(
+    forward: Forward,
+    params: Mapping[str, Float[np.ndarray, "..."]],
+    batch: Batch,
+    rng: np.random.Generator,
+    kinks: Kinks,
+) -> ByDifferences:
+    """Measure ∂L/∂(name) of every parameter, and of every intermediate of which a change reaches the forward pass.
+
+    ``params`` and ``batch`` are NumPy, float64.
+    """
+    loss = Loss(forward, params, batch, kinks)
+    here = loss.run({})
+    movable = loss.movable(here)
+    found = probed(loss.beside(here), movable, rng)
+    trace = Trace(
+        {name: np.asarray(value) for name, value in here.values.items()},
+        {name: each.gradient for name, each in found.gradients.items()} | {"loss": np.ones(())},
+        {name: each.accuracy for name, each in found.gradients.items()},
+    )
+    methods = {"complex steps" if each.exactly else "central differences" for each in found.gradients.values()}
+    along = measure(forward, params, batch, rng, kinks, found.too_large) if found.too_large else {}
+    at_kinks = {name: LossMeasurement(name, "central differences", (), 0, 0.0) for name in found.at_kinks}
+    return ByDifferences(trace, " and ".join(sorted(methods)), {**along, **at_kinks})
+
+
 def measure(
     forward: Forward,
     params: Mapping[str, Float[np.ndarray, "..."]],
     batch: Batch,
     rng: np.random.Generator,
     kinks: Kinks,
+    names: Collection[str] | None = None,
 ) -> dict[str, LossMeasurement]:
     """Measure the loss along random directions of every parameter, and of every real intermediate but the loss.
 
+    With ``names``, of these alone.
+
     ``params`` and ``batch`` are NumPy, float64. An intermediate counts only if a change of it reaches the
     forward pass. Complex steps are taken where ``kinks`` is empty and they agree with
-    central differences along every direction of the name; they do not where the forward refuses complex numbers or
+    central differences along the first direction of the name; they do not where the forward refuses complex numbers or
     drops their imaginary part somewhere.
     """
     loss = Loss(forward, params, batch, kinks)
     here = loss.run({})
     everywhere = {name: _draw(rng, p) for name, p in params.items()}
-    noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
-    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in loss.movable(here).items()}
-    if kinks:
-        return measured
-    return {name: _by_complex_step(loss, m) or m for name, m in measured.items()}
+
+    def along(t: float) -> float:
+        return float(loss.run({name: t * v for name, v in everywhere.items()}).loss)
+
+    single = derivative.single_noise(along)
+    noise = single or derivative.noise(along)
+    asked = {name: value for name, value in loss.movable(here).items() if names is None or name in names}
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in asked.items()}
+    return {name: replace(m, single=bool(single)) for name, m in measured.items()}
 
 
 def measure_jointly(
@@ -187,8 +233,12 @@ def _measure(
         direction = loss.along(name, _draw(rng, value), here, noise)
         if direction is None:
             redrawn += 1
-        else:
-            found.append(direction)
+            continue
+        found.append(direction)
+        if len(found) == 1 and not loss.kinks:
+            exact = _by_complex_step(loss, name, direction, [_draw(rng, value) for _ in range(wanted - 1)], noise)
+            if exact:
+                return LossMeasurement(name, "complex step", exact, redrawn, noise)
     # Where most directions meet a kink, the rest may only look smooth.
     return LossMeasurement(name, "central differences", tuple(found) if len(found) == wanted else (), redrawn, noise)
 
@@ -198,24 +248,27 @@ def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np
     return np.asarray(rng.normal(size=value.shape) * typical_size(value))
 
 
-def _by_complex_step(loss: Loss, measured: LossMeasurement) -> LossMeasurement | None:
-    """Measure the same directions by complex steps; None where they fail, or central differences contradict."""
-    exact = []
-    for each in measured.directions:
-        slope = loss.complex_step(measured.name, each.v)
+def _by_complex_step(
+    loss: Loss, name: str, first: Direction, others: Iterable[Float[np.ndarray, "..."]], noise: float
+) -> tuple[Direction, ...]:
+    """Measure the first direction and others by complex steps; nothing where they fail, or the first contradicts."""
+    exact: list[Direction] = []
+    for each in (first, *(Direction(v, 0.0, np.inf, np.empty(0), np.empty(0)) for v in others)):
+        slope = loss.complex_step(name, each.v)
         if slope is None or not abs(slope - each.derivative) <= each.accuracy:
-            return None
-        exact.append(replace(each, derivative=slope, accuracy=ROUNDING * (measured.noise + EPS * abs(slope))))
-    return replace(measured, method="complex step", directions=tuple(exact)) if exact else None
+            return ()
+        exact.append(replace(each, derivative=slope, accuracy=ROUNDING * (noise + EPS * abs(slope))))
+    return tuple(exact)
 
 
 def _remainder_rate(
     measured: LossMeasurement, predicted: Float[np.ndarray, " directions"]
 ) -> tuple[float, tuple[float, float]] | None:
-    """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide."""
-    common = [h for h in measured.directions[0].steps if all(h in each.steps for each in measured.directions)]
-    remainders = [
-        each.change[np.isin(each.steps, common)] - np.array(common) * slope
-        for each, slope in zip(measured.directions, predicted, strict=True)
-    ]
+    """Fit ‖remainders of all directions‖₂ over the steps that all have: one flat direction must not decide.
+
+    Those count that were measured step by step.
+    """
+    stepped = [(each, slope) for each, slope in zip(measured.directions, predicted, strict=True) if each.steps.size]
+    common = [h for h in measured.directions[0].steps if all(h in each.steps for each, _ in stepped)]
+    remainders = [each.change[np.isin(each.steps, common)] - np.array(common) * slope for each, slope in stepped]
     return derivative.rate(np.array(common), np.array([norm(r) for r in np.transpose(remainders)]), measured.noise)

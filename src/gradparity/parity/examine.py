@@ -6,22 +6,23 @@ implementation: the error against the float64 truth must stay within a budget me
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, starmap
 
 import numpy as np
 
-from gradparity.parity.diagnosis import Evidence, diagnose, gather
+from gradparity.drawing.words import listing
+from gradparity.parity.diagnosis import UNEXPLAINED, Evidence, diagnose, gather
+from gradparity.parity.diagnosis.mending import mend
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
-from gradparity.parity.judge import FLOAT64_LIMIT, Judge
+from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.pinned import explained
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
+from gradparity.parity.reasons import excused, single_remark
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
 from gradparity.parity.rule import no_rules
 from gradparity.protocol import Dtype, Trace
-
-TOO_LOOSE = 0.5
-"""A limit above this would let a gradient pass that is half of what it should be."""
 
 
 def examine(problem: Problem, seed: int) -> Report:
@@ -29,10 +30,18 @@ def examine(problem: Problem, seed: int) -> Report:
     return examine_ways([problem], seed)
 
 
-def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
-    """Judge several problems that ask the same in different ways, and put their rows into one report."""
+def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Report:
+    """Judge several problems that ask the same in different ways, and put their rows into one report.
+
+    Without any it is an empty one of this name.
+    """
     posed = list(problems)
-    rows = [row for problem in posed for row in rows_of(problem)]
+    if not posed:
+        return Report(name, 1, seed, (), (), ())
+    judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
+    rows = [row for each in judged for row in each.rows]
+    single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}
+    reasons = [*starmap(single_remark, single.items()), *(said for each in judged for said in each.guards)]
     witnesses = dict.fromkeys(witness for problem in posed for witness in problem.truths)
     if any(row.witness == DIFFERENCES for row in rows) or any(problem.measured for problem in posed):
         witnesses[DIFFERENCES] = None
@@ -43,7 +52,7 @@ def examine_ways(problems: Iterable[Problem], seed: int) -> Report:
         backends=tuple(dict.fromkeys(subject.name for problem in posed for subject in problem.subjects)),
         witnesses=tuple(witnesses),
         rows=tuple(rows),
-        remarks=tuple(dict.fromkeys(remark for problem in posed for remark in _remarks(problem, rows, seed))),
+        remarks=tuple(dict.fromkeys(chain(reasons, *(_remarks(problem, rows, seed) for problem in posed)))),
         unchecked=tuple(each for problem in posed for each in _unchecked(problem, rows)),
     )
 
@@ -57,13 +66,12 @@ def rows_of(problem: Problem) -> list[Row]:
 
 def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[Row]:
     """Run a subject's own chain once in a lane, and its lines beside each witness."""
-    known = problem.truths.get(subject.name) if lane == "float64" else None
-    chain = known or (subject.chain(lane) if subject.chain else None)
+    chain = subject.chain(lane) if subject.chain else None
     written = None
     for witness, truth in problem.truths.items():
         if witness == subject.name:
             continue
-        judge = Judge(subject.name, witness, lane, truth, problem.budgets)
+        judge = Judge(subject.name, witness, lane, truth, problem.budgets, problem.rtol)
         if subject.beside is not None:
             try:
                 written = subject.beside(lane, truth)
@@ -71,6 +79,8 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
                 yield _raised(problem, judge, error)
                 continue
             rows = [_diagnosed(problem, judge, written, row) for row in judged_lines(problem, judge, written)]
+            if lane == "float64" and truth is problem.first:
+                rows = _mended(problem, truth, rows)
         else:
             rows = _line_rows(judge, chain) if chain else []
         if chain is not None:
@@ -92,12 +102,16 @@ def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
 
 def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
     """Compare the gradient that training uses: the one of the subject's own chain."""
-    return judge.rows("whole gradient", chain.gradients, problem.params)
+    return judge.rows(
+        "whole gradient", chain.gradients, [name for name in problem.params if name in judge.truth.gradients]
+    )
 
 
 def judged_lines(problem: Problem, judge: Judge, written: Written) -> list[Row]:
     """Compare the lines of a hand derivation with the witness's."""
-    gradients = [name for name in judge.truth.gradients if name not in problem.seeds or name in written.gradients]
+    stray = written.gradients.keys() - judge.truth.gradients.keys()  # perhaps meant to be what is missing
+    need_not = problem.seeds | (frozenset() if stray else problem.optional)
+    gradients = [name for name in judge.truth.gradients if name not in need_not or name in written.gradients]
     rows = judge.rows("gradient", written.gradients, gradients, written.gradient_reads)
     if written.values is None:
         return rows
@@ -150,9 +164,7 @@ def _pinned(problem: Problem, subject: Subject, judge: Judge, chain: Trace, rows
     return [replace(row, pinned=row.kind in own_chain and row.line in names) for row in rows]
 
 
-def _against_differences(
-    problem: Problem, subject: Subject, chain: Trace | None, written: Written | None
-) -> Iterator[Row]:
+def _against_differences(problem: Problem, subject: Subject, chain: Trace | None, written: Written | None) -> list[Row]:
     """Compare gradients with what the loss itself says; names that could not be measured have no row."""
     judged: dict[Kind, Mapping[str, np.ndarray]] = {}
     if chain is not None:
@@ -164,17 +176,47 @@ def _against_differences(
             judged["gradient"] = {name: g for name, g in chain.gradients.items() if name not in problem.params}
     elif written is not None:
         judged["gradient"] = {x: written.gradients.get(x, np.zeros_like(p)) for x, p in problem.params.items()}
+    if written is not None and chain is not None:
+        # A line that no witness tells; of the others the witness's number is the better one.
+        told = {name for truth in problem.truths.values() for name in truth.gradients} | set(problem.params)
+        judged["gradient"] = {name: g for name, g in written.gradients.items() if name not in told}
+    rows = []
     for kind, gradients in judged.items():
         for name, gradient in gradients.items():
             if name in problem.measured and problem.measured[name].directions:
-                row = _difference_row(subject.name, kind, problem.measured[name], gradient)
-                yield row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row)
+                row = _difference_row(subject.name, kind, problem.measured[name], gradient, problem.rtol)
+                rows.append(row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row))
+    if problem.probes and not problem.truths and any(UNEXPLAINED in row.diagnosis for row in rows):
+        probes = problem.probes()
+        limits = {name: max(FLOAT64_LIMIT, accuracy) for name, accuracy in probes.accuracy.items()}
+        known = [replace(row, limit=limits[row.line]) for row in rows if row.line in limits]
+        mended = {row.line: row for row in _mended(problem, probes.trace, known)}
+        rows = [replace(mended.get(row.line, row), limit=row.limit) for row in rows]
+    return rows
 
 
-def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray) -> Row:
+def _mended(problem: Problem, truth: Trace, rows: list[Row]) -> list[Row]:
+    """Say of wrong gradients that no cause explains which edit of the rule makes them right."""
+    lost = [row for row in rows if UNEXPLAINED in row.diagnosis and row.kind == "gradient"]
+    if problem.rule is None or not lost:
+        return rows
+    limits = {row.line: row.limit for row in rows if row.kind == "gradient" and row.line not in problem.seeds}
+    found = mend(problem.rule, truth, limits)
+    if found is None:
+        return rows
+    return [
+        replace(row, diagnosis=f"d['{row.line}'] {found.sentence}", place=found.place)
+        if row in lost and row.line in found.lines
+        else row
+        for row in rows
+    ]
+
+
+def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray, rtol: float) -> Row:
     found, shape = agreement_with(measured, gradient), measured.directions[0].v.shape
     note = "" if gradient.shape == shape else f"shape {gradient.shape}, should be {shape}"
-    return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, found.limit, note, slope=found.slope)
+    limit = max(found.limit, rtol)
+    return Row(measured.name, kind, subject, DIFFERENCES, "float64", found.error, limit, note, slope=found.slope)
 
 
 def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
@@ -184,7 +226,7 @@ def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
     probes = problem.probes()
     if row.line not in probes.accuracy:
         return replace(row, place=problem.places.get(row.line, ""))
-    judge = Judge(row.backend, row.witness, row.lane, probes.trace, {})
+    judge = Judge(row.backend, row.witness, "float64", probes.trace, {})
     exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
     return replace(_diagnosed(problem, judge, written, exact), limit=row.limit)
 
@@ -206,7 +248,8 @@ def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
 def _asked(problem: Problem) -> list[str]:
     """Return the parameters whose gradient the witnesses were asked for: all, where there is no witness."""
     known = [truth.gradients for truth in problem.truths.values()]
-    return [name for name in problem.params if not known or any(name in gradients for gradients in known)]
+    told = {name for gradients in known for name in gradients} | set(problem.measured)
+    return [name for name in problem.params if not known or name in told]
 
 
 def _raised_in(rows: Sequence[Row], subject: Subject) -> bool:
@@ -230,6 +273,13 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
     methods = sorted({m.method for m in measured.values()})
     if methods:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
+    by_hand = {subject.name for subject in problem.subjects if subject.beside}
+    told = {row.line for row in rows if row.kind == "gradient" and row.backend in by_hand}
+    left_out = [f"d['{name}']" for name in problem.optional - told if rows and name in problem.first.gradients]
+    if left_out:
+        yield f"backward never writes {listing(sorted(left_out))}: the lines that go on from there are compared"
+    if any(m.single for m in measured.values()):
+        yield f"{problem.name} computes in float32 inside: differences of it show no smaller mistake than their limit"
     slopes = [row.slope for row in rows if row.slope is not None]
     if slopes:
         yield f"Taylor test: remainders fall as h^{min(slopes):.2f} or faster; 2 is right, 1 is wrong"
@@ -242,6 +292,6 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
                 f"kinks: of {count.decisions} entries of {count.line}, {count.at} are at the {count.kink}'s kink, "
                 f"{count.near} near"
             )
-    if measured and ALL not in measured:
+    if problem.hand is not None and (measured or DIFFERENCES in problem.truths) and ALL not in measured:
         wrong = {row.line for row in rows if not row.agrees}
         yield from no_rules(problem, np.random.default_rng(seed), wrong)

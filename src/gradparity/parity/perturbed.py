@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from gradparity.parity import derivative
 from gradparity.parity.kinks import Kinks, masks, same
-from gradparity.protocol import Array, Batch, Params
-from gradparity.recording import TappedCache
+from gradparity.protocol import Array, Batch, Key, Params
+from gradparity.recording import TappedCache, name_of, part, stacked
 
 Forward: TypeAlias = Callable[[Params, Batch, Any], None]
 """The hand-written forward: writes each intermediate to the cache, and c["loss"]."""
@@ -54,12 +54,16 @@ class Loss:
 
     def run(self, change: Mapping[str, Array]) -> ForwardPass:
         """Run the forward with a change added to each of these names: an intermediate's as it is written to ``c``."""
+        c = self._written(change, self._made_anew if change.keys() - self.params.keys() else frozenset())
+        return ForwardPass(c.data["loss"], stacked(c.data), c.read)
+
+    def _written(self, change: Mapping[str, Array], made_anew: Collection[str]) -> "_Cache":
         p = {name: value + change[name] if name in change else value for name, value in self.params.items()}
-        c = _Cache(change, self._made_anew if change.keys() - p.keys() else frozenset())
+        c = _Cache(change, made_anew)
         # Large steps may overflow: such a loss is not finite, and is left out.
         with np.errstate(all="ignore"):
             self.forward(p, self.batch, c)
-        return ForwardPass(c.data["loss"], c.data, c.read)
+        return c
 
     def movable(self, here: ForwardPass) -> dict[str, Float[np.ndarray, "..."]]:
         """Return each parameter, and each real intermediate whose change reaches what the forward pass goes on with."""
@@ -71,12 +75,13 @@ class Loss:
     def _made_anew(self) -> frozenset[str]:
         """The intermediates whose array is made by each run, and holds nothing but that name."""
         given = [*self.params.values(), self.batch.x, self.batch.y, *self.batch.extras.values()]
-        runs = [self.run({}).values for _ in range(2)]
+        runs = [self._written({}, ()).data for _ in range(2)]
         others = [*given, *runs[1].values()]
         return frozenset(
             name
             for name, value in runs[0].items()
-            if isinstance(value, np.ndarray)
+            if isinstance(name, str)  # what a loop writes is read back from ``c``
+            and isinstance(value, np.ndarray)
             and not any(np.may_share_memory(value, other) for other in others)
             and not any(np.may_share_memory(value, other) for key, other in runs[0].items() if key != name)
         )
@@ -117,14 +122,15 @@ class _Cache(TappedCache):
         self._made_anew = made_anew
         self.read: set[str] = set()
 
-    def __getitem__(self, name: str) -> Array:
-        self.read.add(name)
-        return super().__getitem__(name)
+    def __getitem__(self, key: Key) -> Array:
+        self.read.add(name_of(key))
+        return super().__getitem__(key)
 
-    def _changed(self, name: str, value: Array) -> Array:
+    def _changed(self, key: Key, value: Array) -> Array:
+        name = name_of(key)
         if name not in self._change:
             return value
-        change = self._change[name]
+        change = part(self._change[name], key)
         if name in self._made_anew and change.dtype == value.dtype:
             value += change
             return value

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gradparity.parity.judge import Judge
-from gradparity.parity.kinks import Kinks, flips, masks
+from gradparity.parity.kinks import Kink, Kinks, flips, masks
 from gradparity.parity.problem import Problem
-from gradparity.protocol import Array, Batch, HandDerivation, Params, Trace
-from gradparity.recording import Gradients, TappedCache
+from gradparity.protocol import Array, Batch, HandDerivation, Key, Params, Trace
+from gradparity.recording import Gradients, TappedCache, name_of, part, stacked
 
 
 def explained(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
@@ -52,23 +52,27 @@ def pinned(
     one that a machine differentiates.
     """
     sides = masks(kinks, values)
-    pins = {line: partial(_PIN[kink], mask=sides[line]) for line, kink in kinks.items()}
+    pins = {line: partial(_pin, kink, sides[line]) for line, kink in kinks.items()}
     own, moved = _gradients(hand, params, batch, {}), _gradients(hand, params, batch, pins)
     gradients = {
         name: np.asarray(gradient + (moved[name] - own[name])) if name in own else gradient
         for name, gradient in truth.gradients.items()
     }
-    return Trace(truth.values, gradients)
+    return replace(truth, gradients=gradients)
+
+
+def _pin(kink: Kink, mask: Bool[np.ndarray, "..."], value: Array, key: Key) -> Array:
+    return _PIN[kink](value, part(mask, key))
 
 
 def _gradients(
-    hand: HandDerivation, params: Params, batch: Batch, pins: Mapping[str, Callable[[Array], Array]]
+    hand: HandDerivation, params: Params, batch: Batch, pins: Mapping[str, Callable[[Array, Key], Array]]
 ) -> dict[str, Array]:
-    c = TappedCache(lambda name, value: pins[name](value) if name in pins else value)
+    c = TappedCache(lambda key, value: pins[name_of(key)](value, key) if name_of(key) in pins else value)
     d = Gradients(loss=1.0)
     hand.forward(params, batch, c)
     hand.backward(params, batch, c, d)
-    return d
+    return stacked(d)
 
 
 def _pin_relu(z: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -113,7 +113,7 @@ class _Asked:
         size = self._sizes[name]
         found = np.array([self._complex(name, self._entry(name, i)) for i in self._places(name)], dtype=float) / size
         rounding = derivative.ROUNDING * (self._noise / size * np.sqrt(found.size) + EPS * norm(found))
-        return ProbedGradient(found.reshape(self._values[name].shape), rounding, exactly=True)
+        return ProbedGradient(found.reshape(self._values[name].shape), float(rounding), exactly=True)
 
     def by_differences(self, name: str) -> ProbedGradient | None:
         """Measure the gradient of a name; None where the loss has no derivative along one of its entries."""

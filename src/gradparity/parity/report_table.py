@@ -8,6 +8,7 @@ from gradparity.parity.rows import (
     DIFFERENCES,
     NAMED,
     Kind,
+    Lane,
     Row,
     Unchecked,
     consequences,
@@ -17,7 +18,6 @@ from gradparity.parity.rows import (
     sign,
     smallest_visible_bugs,
 )
-from gradparity.protocol import Dtype
 
 TITLES: dict[Kind, str] = {
     "value": "Values, in forward order",
@@ -25,9 +25,11 @@ TITLES: dict[Kind, str] = {
     "whole gradient": "Whole gradients: the backend's own chain from the loss to the parameter",
     "Hessian-vector product": "Hessian-vector products: how a whole gradient changes along a random direction v",
 }
-PARTS: dict[Dtype, tuple[str, str]] = {
+PARTS: dict[Lane, tuple[str, str]] = {
     "float64": ("error", "float64 relative error"),
     "float32": ("budget", "share of the float32 error budget"),
+    "bfloat16": ("bfloat16", "share of what plain code leaves room for in bfloat16"),
+    "float16": ("float16", "share of what plain code leaves room for in float16"),
 }
 """Lane -> the heading of its entry in a cell, and what that is."""
 SIGNS = (
@@ -87,7 +89,7 @@ def _table_row(
     name: str,
     found: Mapping[str, Sequence[Row]],
     follow: Sequence[Row],
-    lanes: Sequence[Dtype],
+    lanes: Sequence[Lane],
     details: Sequence[TableCell],
 ) -> TableRow:
     signs = {backend: sign(own, follow) for backend, own in found.items()}
@@ -99,7 +101,7 @@ def _table_row(
     return TableRow((TableCell((name,)), *cells, *details, verdict), whole)
 
 
-def _entries(rows: Sequence[Row], lanes: Sequence[Dtype]) -> tuple[Entry, ...]:
+def _entries(rows: Sequence[Row], lanes: Sequence[Lane]) -> tuple[Entry, ...]:
     """Return the worst of each lane.
 
     What differences say is not exact to rounding, and would hide that autodiff is: it is shown where nothing else was
@@ -107,7 +109,7 @@ def _entries(rows: Sequence[Row], lanes: Sequence[Dtype]) -> tuple[Entry, ...]:
     """
     shown = [row for row in rows if row.witness != DIFFERENCES or not row.agrees] or rows
 
-    def worst(lane: Dtype) -> Entry:
+    def worst(lane: Lane) -> Entry:
         own = [row for row in shown if row.lane == lane]
         if not own:
             return "–"
@@ -137,7 +139,7 @@ def _headline(rows: Sequence[Row], backends: Sequence[str], unchecked: Sequence[
 
 
 def _caption(
-    lanes: Sequence[Dtype], witnesses: Sequence[str], bugs: Mapping[tuple[Kind, str], float], kinds: Collection[Kind]
+    lanes: Sequence[Lane], witnesses: Sequence[str], bugs: Mapping[tuple[Kind, str], float], kinds: Collection[Kind]
 ) -> str:
     worst = " against the worst witness" if len(witnesses) > 1 else ""
     lines = "each line alone, fed the witness's numbers"

@@ -8,6 +8,8 @@ from gradparity.drawing import Sign
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
+Short = Literal["bfloat16", "float16"]
+Lane = Dtype | Short
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
 NAMED: dict[Kind, str] = {
@@ -29,7 +31,7 @@ class Row:
     """"value" and "gradient": the line alone, fed the witness's numbers; "whole gradient": the backend's own chain."""
     backend: str
     witness: str
-    lane: Dtype
+    lane: Lane
     error: float
     """Norm-wise relative error ‖a − b‖₂ / ‖b‖₂; infinite for NaN, a wrong shape or a line never written."""
     limit: float
@@ -47,6 +49,8 @@ class Row:
 
     place: str = ""
     """Where the line is written, as ``my_model.py:34``, as far as known."""
+    example: str = ""
+    """The smallest case at which the line is wrong, as far as one was found."""
     called: str = ""
     """What its author calls it, where that is not as a derivation writes it."""
 
@@ -91,7 +95,8 @@ def describe(row: Row) -> str:
     line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
-    return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
+    said = f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
+    return f"{said}; smallest case: {row.example}" if row.example else said
 
 
 def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:

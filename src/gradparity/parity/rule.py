@@ -20,6 +20,8 @@ from gradparity.parity.problem import Problem
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity.recording import Recorder
 
+NEARBY = 2.0**-10
+"""Far enough for rounding not to hide it, near enough for a logarithm to stay one."""
 SHOWS = 1e-6
 """A relative difference below this may be the measurement's."""
 
@@ -85,33 +87,34 @@ def _backward(hand: HandDerivation, problem: Problem, upstream: Mapping[str, Arr
 
 def _children(hand: HandDerivation, problem: Problem, known: Collection[str]) -> dict[str, set[str]]:
     """Return, for each name, the forward lines that read it: through lines whose gradient has no name, too."""
-    p = _Watched(problem.params)
-    reads: dict[str, set[str]] = {}
-    c = Recorder("c", problem.first.values, inspect=lambda name, _: reads.update({name: p.taken()}))
-    hand.forward(p, problem.batch, c)
     children: dict[str, set[str]] = {}
-    for line in reversed(list(c.written())):
+    for line, reads in reversed(forward_reads(hand, problem).items()):
         into = {line} if line in known else children.get(line, set())
-        for read in reads[line] | set(c.reads[line]):
+        for read in reads:
             children.setdefault(read, set()).update(into)
     return children
 
 
-class _Watched(dict[str, Array]):
-    """Parameters that remember which of them were read."""
+def forward_reads(hand: HandDerivation, problem: Problem) -> dict[str, tuple[str, ...]]:
+    """Return, for each line in the order of the forward pass, the lines and the parameters that it is computed from.
 
-    def __init__(self, params: Params) -> None:
-        super().__init__(params)
-        self._read: set[str] = set()
+    A parameter shows in what changes with it, while every line is fed the witness's values.
+    """
 
-    def __getitem__(self, name: str) -> Array:
-        self._read.add(name)
-        return super().__getitem__(name)
+    def run(params: Params) -> Recorder:
+        c = Recorder("c", problem.first.values)
+        with np.errstate(all="ignore"):
+            hand.forward(params, problem.batch, c)
+        return c
 
-    def taken(self) -> set[str]:
-        """Return what was read since this was last asked."""
-        read, self._read = self._read, set()
-        return read
+    here = run(problem.params)
+    values, reads = here.written(), {line: dict.fromkeys(here.reads[line]) for line in here.written()}
+    for name, value in problem.params.items():
+        moved = run({**problem.params, name: value + NEARBY * typical_size(value)}).written()
+        for line in values:
+            if not np.array_equal(moved[line], values[line]):
+                reads[line][name] = None
+    return {line: tuple(names) for line, names in reads.items()}
 
 
 class _Along:
@@ -131,13 +134,19 @@ class _Along:
     def fits(self, gradient: Array, upstream: Mapping[str, Array]) -> bool:
         """Whether ⟨gradient, v⟩ is the change of Σ ⟨upstream, value⟩ along v; also where a kink forbids to say."""
         loss = Loss(self._weighted(upstream), {self._name: self._value}, self._problem.batch, {})
+        if np.shape(gradient) != self._v.shape:
+            return True
+        predicted = float(np.vdot(gradient, self._v))
+        least = norm(np.asarray(gradient)) * norm(self._v) * SHOWS
+        exact = loss.complex_step(self._name, self._v)
+        if exact is not None and abs(predicted - exact) <= SHOWS * max(abs(predicted), least):
+            return True
         here = loss.run({})
         noise = derivative.noise(lambda t: float(loss.run({self._name: t * self._v}).loss))
         found = loss.along(self._name, self._v, here, noise)
-        if found is None or np.shape(gradient) != self._v.shape:
+        if found is None:
             return True
-        predicted = float(np.vdot(gradient, self._v))
-        scale = max(abs(predicted), abs(found.derivative), norm(np.asarray(gradient)) * norm(self._v) * SHOWS)
+        scale = max(abs(predicted), abs(found.derivative), least)
         return abs(predicted - found.derivative) <= found.accuracy + SHOWS * scale
 
     def _weighted(self, upstream: Mapping[str, Array]) -> Callable[[Params, Batch, Any], None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,23 @@ from typing import Any
 import numpy as np
 
 from gradparity import registry
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.beside import run_beside
-from gradparity.parity.budget import error_budgets
-from gradparity.parity.differences import measure, measure_jointly
+from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
+from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, in_order, of_params
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
+from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
-
-LARGE = 2e8
-"""Floating-point operations of a training step above which the differences take all parameters at once."""
+from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
 
 def check(
@@ -36,6 +37,7 @@ def check(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     order: int = 1,
 ) -> Report:
     """Compare every named value and gradient of a model, derived by hand and by machine, at random parameters.
@@ -43,15 +45,18 @@ def check(
     ``model`` is a spec, the name of a built-in model, a file (``my_model.py`` or ``my_model.py:Name``), or a module,
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
-    and where none is chosen, an installed one is taken. Without a ``batch``, n random examples are drawn. With
-    ``order=2`` Hessian-vector products are compared too: how each gradient changes along a random direction.
-    Raises UsageError for a model that cannot be checked, and where no installed backend differentiates by machine.
+    and where none is chosen, an installed one is taken; where none is installed, differences of the loss are the
+    witness. Without a ``batch``, n random examples are drawn. A relative error below ``rtol`` agrees
+    whatever the limit is. With ``order=2`` Hessian-vector products are compared too: how each gradient changes along
+    a random direction. Raises UsageError for a model that cannot be checked.
     """
     require_order(order)
     spec = spec_of(model)
     with in_words(spec):
-        problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes)
+        problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol)
         report = examine(problem, seed)
+        if isinstance(spec, UserModel) and problem.truths:
+            report = with_smallest_cases(report, problem)
         if order == 1:
             return report
         models = {name: registry.backend(name).model(spec, "float64") for name in report.backends}
@@ -81,6 +86,7 @@ def pose(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     differences: bool = True,
 ) -> Problem:
     """Draw parameters and examples, trace the witnesses there, and measure what rounding does.
@@ -88,46 +94,64 @@ def pose(
     Without ``differences`` the loss itself is not asked. Raises UsageError as ``check`` does.
     """
     names = registry.installed() if backends is None else backends
-    _require_some(names, lanes)
+    require_some("backends", names, registry.names())
+    require_some("lanes", lanes, LANES)
+    require_rtol(rtol)
     rng = np.random.default_rng(seed)
     params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]
-    witnesses = {b.name: b.model(spec, "float64") for b in registry.witnesses_among(chosen)}
-    hand, kinks = hand_derivation(chosen, spec), kinks_of(spec)
-    measured = {}
-    if hand is not None and differences:
-        large = spec.flops(len(batch.x)) > LARGE
-        measured = (measure_jointly if large else measure)(
-            hand.forward, params, batch, np.random.default_rng(seed), kinks
-        )
-    truths = {name: in_order(model.trace(params, batch), spec) for name, model in witnesses.items()}
-    traces = {name: model.trace for name, model in witnesses.items()}
-    return Problem(
+    by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    hand = None if by_hand is None else by_hand.derivation
+    seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
+    problem = Problem(
         name=spec.name,
         params=params,
         given=given_in(batch),
         n=len(batch.x),
-        truths=truths,
-        budgets=error_budgets(traces, truths, params, batch, rng) if "float32" in lanes else {},
-        subjects=tuple(subject(b, spec, params, batch, kinks) for b in chosen),
+        truths=seen.truths,
+        budgets=seen.budgets(params, batch, rng) if "float32" in lanes else {},
+        subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
         hand=hand,
         batch=batch,
-        measured=measured,
+        measured=seen.measured,
+        remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rtol=rtol,
+        rule=_rule(spec, hand, chosen, params, batch),
+    )
+    if not isinstance(spec, UserModel):
+        return problem
+    again = partial(
+        pose, spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol, differences=differences
+    )
+    return replace(
+        problem,
+        optional=frozenset(problem.first.values if seen.truths else ()) - {"loss"},
+        code=(spec.hand.forward, spec.hand.backward),
+        values=lambda: _values(spec, params, batch),
+        again=again,
     )
 
 
-def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
-    for what, given, known in (("backends", names, registry.names), ("lanes", lanes, lambda: LANES)):
-        if isinstance(given, str) or not given:
-            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known())}")
-    for lane in lanes:
-        if lane not in LANES:
-            raise unknown("lane", str(lane), LANES)
+def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarray]:
+    c: dict[str, Any] = {}
+    spec.hand.forward(params, batch, c)
+    return {name: np.asarray(value) for name, value in c.items()}
+
+
+def _rule(
+    spec: ModelSpec, hand: HandDerivation | None, chosen: Sequence[Backend], params: Params, batch: Batch
+) -> Rule | None:
+    """Return a model file's backward pass as what may be edited and run again on NumPy's arrays."""
+    if hand is None or not isinstance(spec, UserModel):
+        return None
+    numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
+    run = partial(run_beside, hand, numpy, "float64", params, batch)
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:
@@ -140,11 +164,17 @@ def _line_of(hand: HandDerivation, symbol: str) -> str:
     return calling_line(hand.forward if symbol == "c" else hand.backward)
 
 
-def subject(backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any) -> Subject:
-    """Return a backend's model as what is checked."""
+def subject(
+    backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any, known: Trace | None
+) -> Subject:
+    """Return a backend's model as what is checked; ``known`` is its trace in float64, where it is a witness."""
 
     def chain(lane: Dtype) -> Trace:
-        return own_chain(backend.model(spec, lane), params, batch, kinks)
+        model = backend.model(spec, lane)
+        if lane == "float64":
+            trace = known or own_chain(model, params, batch, kinks)
+            return with_training_gradients(backend, model, trace, params, batch)
+        return own_chain(model, params, batch, kinks)
 
     def beside(lane: Dtype, truth: Trace) -> Any:
         hand = backend.model(spec, lane).derivation
@@ -167,12 +197,12 @@ def own_chain(model: Model, params: Params, batch: Batch, kinks: Any) -> Trace:
     return Trace(values, of_params(trace, params))
 
 
-def hand_derivation(chosen: Sequence[Backend], spec: ModelSpec) -> HandDerivation | None:
-    """Return the derivation of the first chosen backend that runs one on NumPy arrays."""
-    for backend in chosen:
-        if backend.library == "numpy" and backend.differentiation == "hand":
-            return backend.model(spec, "float64").derivation
-    return None
+def with_training_gradients(backend: Backend, model: Model, trace: Trace, params: Params, batch: Batch) -> Trace:
+    """Put what training takes, the answer of ``value_and_grad``, in the place of what the trace tells of it."""
+    loss, gradients = model.value_and_grad(params, batch)
+    told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
+    kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
+    return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
 
 
 @contextmanager

@@ -59,7 +59,7 @@ KERNELS = [
     ),
     *pieces(
         torch_piece("Gelu", "gelu", normal(5, 8)),
-        mistake("3 forgotten", "(1 + 3 * 0.044715 * x**2)", "(1 + 0.044715 * x**2)", "x", "lacks|too much|factor"),
+        mistake("3 forgotten", "(1 + 3 * 0.044715 * x**2)", "(1 + 0.044715 * x**2)", "x", r"lacks|0\.134145 belongs"),
         mistake("square forgotten", "(1 - t**2) * du", "(1 - t) * du", "x", "lacks|too much|factor"),
         mistake("inner derivative forgotten", "(1 - t**2) * du", "(1 - t**2)", "x", "lacks|too much|factor"),
     ),

@@ -32,7 +32,7 @@ LAYERS = [
         ),
         mistake("mask of the upstream gradient", "dx[x <= 0]", "dx[dout <= 0]", "x", "mask"),
         mistake("mask the wrong way round", "dx[x <= 0]", "dx[x >= 0]", "x", r"mask|\(x > 0\)"),
-        mistake("no mask", "dx[x <= 0] = 0\n", "pass\n", "x", r"lacks the factor \(x > 0\)"),
+        mistake("no mask", "dx[x <= 0] = 0\n", "pass\n", "x", r"lacks the factor \((x|y|cache) > 0\)"),
     ),
     *pieces(
         Piece(
@@ -55,7 +55,7 @@ LAYERS = [
             (normal(6, 5),),
         ),
         mistake("another slope", "1.0, 0.01)", "1.0, 0.1)", "x", r"10 times|0\.1"),
-        mistake("no slope", "1.0, 0.01)", "1.0, 0.0)", "x", "zero where they should not be"),
+        mistake("no slope", "1.0, 0.01)", "1.0, 0.0)", "x", "zero where they should not be|once too often"),
     ),
     *pieces(
         Piece(
@@ -185,7 +185,7 @@ LAYERS = [
             "seven steps", "batch_norm", "vjp", lambda m: layer(m.batchnorm_forward, m.batchnorm_backward), NORMALISED
         ),
         mistake("the mean's share forgotten", "dx = dx1 + dx2", "dx = dx1", "x", "mean over axis 0"),
-        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", r"[nN6] − 1|6/5"),
+        mistake("n − 1 for n", "dsq = 1.0 / N *", "dsq = 1.0 / (N - 1) *", "x", r"[nN6] [−-] 1|6/5"),
         mistake(
             "root forgotten",
             "dvar = 0.5 / np.sqrt(var + eps)",
@@ -193,7 +193,7 @@ LAYERS = [
             "x",
             "too (large|small)|factor|lacks|too much",
         ),
-        mistake("a 2 forgotten", "dxmu2 = 2 * xmu", "dxmu2 = xmu", "x", "lacks|half"),
+        mistake("a 2 forgotten", "dxmu2 = 2 * xmu", "dxmu2 = xmu", "x", r"lacks|half|where 2\.0 belongs"),
         mistake("gamma forgotten", "dxhat = dout * gamma\n    # 6", "dxhat = dout\n    # 6", "x", "gamma"),
         mistake(
             "xhat for x − mu",

@@ -105,7 +105,11 @@ LOSSES = [
             "7 times too large",
         ),
         mistake(
-            "mask of the wrong array", "dh[h <= 0] = 0", "dh[dh <= 0] = 0", "params['W1'], params['b1']", "mask|lacks"
+            "mask of the wrong array",
+            "dh[h <= 0] = 0",
+            "dh[dh <= 0] = 0",
+            "params['W1'], params['b1']",
+            "mask|lacks|dh where h",
         ),
         mistake("mask left out", "    dh[h <= 0] = 0\n", "", "params['W1'], params['b1']", "mask|lacks"),
         mistake(

@@ -75,7 +75,7 @@ MODELS = [
             'd.add("b", xp.sum(da, axis=0))',
             'd.add("b", (t == 0) * xp.sum(da, axis=0))',
             "b",
-            "lacks|share",
+            "lacks|share|factor t == 0 once too often",
         ),
         mistake("not transposed", 'da @ p["Wh"].T', 'da @ p["Wh"]', "h0, h1, h2", r"\.T"),
     ),

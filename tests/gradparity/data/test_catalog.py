@@ -23,7 +23,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 @pytest.mark.usefixtures("cache")
 def test_every_name_has_a_description_and_a_status() -> None:
-    assert set(data.DATASETS) == {"digits", "mnist", "fashion_mnist", "synthetic"}
+    assert set(data.DATASETS) == {"digits", "mnist", "fashion_mnist", "text", "synthetic"}
     for name, description in data.DATASETS.items():
         assert description
         assert data.status(name).where
@@ -61,14 +61,14 @@ def test_files_load_by_path_with_the_seed(tmp_path: Path, monkeypatch: pytest.Mo
         ("absent.npz", "there is no data file 'absent.npz': check the path"),
         (os.path.join("absent", "mnist"), "there is no data file"),
         (".", "unknown data set"),
-        ("notes.txt", r"a data file must be \.npz or \.csv, got 'notes\.txt'"),
+        ("notes.md", r"a data file must be \.npz, \.csv, \.txt, got 'notes\.md'"),
     ],
 )
 def test_what_is_neither_name_nor_file_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("notes.txt").write_text("no data")
+    Path("notes.md").write_text("no data")
     with pytest.raises(UsageError, match=message):
         data.load(name)
 

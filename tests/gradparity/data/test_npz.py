@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.data import npz
+from gradparity.data import npz, with_inputs_for
 from gradparity.errors import UsageError
+from gradparity.models import SoftmaxRegression
+from gradparity.subjects.model_file import adopt
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 3])
@@ -54,15 +56,39 @@ def test_keras_names_and_uint8_images_are_kept_as_they_are(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("dtype", "kept"),
-    [("<f4", "=f4"), (">f4", "=f4"), (">f8", "=f8"), ("f2", "=f8"), ("i8", "=f8"), ("?", "=f8"), ("u2", "=f8")],
+    [
+        ("<f4", "=f4"),
+        (">f4", "=f4"),
+        (">f8", "=f8"),
+        ("f2", "=f8"),
+        ("?", "=f8"),
+        ("u8", "=f8"),
+        ("i8", "=i8"),
+        (">i2", "=i8"),
+    ],
 )
-def test_other_inputs_become_native_floats(tmp_path: Path, dtype: str, kept: str) -> None:
+def test_other_inputs_become_native_floats_and_whole_numbers_stay_whole(tmp_path: Path, dtype: str, kept: str) -> None:
     dataset = npz.load(save(tmp_path, x=np.asfortranarray(X.astype(dtype)), y=np.arange(10)), 0)
     assert dataset.train.x.dtype == np.dtype(kept)
     assert dataset.train.x.dtype.isnative
     assert dataset.train.x.flags.c_contiguous
     assert dataset.train.divisor == 1
     np.testing.assert_array_equal(dataset.train.x, X.astype(dtype)[dataset.train.y])
+
+
+def test_tokens_become_real_only_for_a_model_of_real_inputs(tmp_path: Path) -> None:
+    tokens = np.arange(30).reshape(10, 3)
+    dataset = npz.load(save(tmp_path, x=tokens, y=np.arange(10)), 0)
+    real = with_inputs_for(dataset, SoftmaxRegression(features=3, classes=10))
+    assert (real.train.x.dtype, real.test.x.dtype) == (np.float64, np.float64)
+    np.testing.assert_array_equal(real.train.x, dataset.train.x)
+
+    def example_batch(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        return rng.integers(30, size=(n, 3)), rng.integers(10, size=n)
+
+    sizes = {"param_shapes": {"E": (30, 10)}, "input_shape": 3, "num_classes": 10}
+    of_tokens = adopt({**sizes, "forward": print, "backward": print, "example_batch": example_batch})
+    assert with_inputs_for(dataset, of_tokens) is dataset
 
 
 @pytest.mark.parametrize(

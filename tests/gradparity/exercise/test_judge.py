@@ -9,7 +9,7 @@ import pytest
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.exercise import Outcome, exercise
-from gradparity.exercise.problem import WITNESSES, problems
+from gradparity.exercise.problem import MACHINES, of_machine, problems
 from gradparity.parity.problem import Problem
 
 Solved = Callable[..., Path]
@@ -154,9 +154,9 @@ def test_the_machine_is_asked_about_the_exercise_s_own_forward_pass(posed: Calla
 
 def test_pytorch_and_jax_check_alike() -> None:
     chosen = exercise("softmax-regression")
-    machines = [registry.availability(name).backend for name in WITNESSES]
+    machines = [registry.availability(name).backend for name in MACHINES]
     if None in machines:
         pytest.skip("JAX and PyTorch are not both installed: pip install 'gradparity[all]'")
-    first, second = (next(problems(chosen, machine)).first for machine in machines if machine is not None)
+    first, second = (next(problems(chosen, of_machine(machine))).first for machine in machines if machine is not None)
     assert first.gradients.keys() == second.gradients.keys() >= set(chosen.questions)
     assert all(np.allclose(first.gradients[line], second.gradients[line], rtol=1e-12) for line in chosen.questions)

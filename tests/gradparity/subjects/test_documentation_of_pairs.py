@@ -15,7 +15,7 @@ def test_the_code_of_the_page_runs_and_its_report_is_as_printed() -> None:
     page = PAGE.read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     for block in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
-        exec(block, names)
+        exec(compile(block, "my_rules.py", "exec"), names)
     with pytest.raises(AssertionError) as raised:
         names["report"].assert_ok()
     (printed,) = re.findall(r"^    (d\['x'\] is wrong.*)$", page, re.MULTILINE)

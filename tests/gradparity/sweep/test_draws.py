@@ -97,6 +97,34 @@ def test_finished_draws_are_not_repeated(tmp_path: Path, checked: list[int]) -> 
     assert checked == [12, 13]
 
 
+def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_count(
+    buggy: str, tmp_path: Path, checked: list[int]
+) -> None:
+    journal, neighbour = tmp_path / "sweep.jsonl", tmp_path / "neighbour.py"
+    Path(buggy).write_text(f"import neighbour\n{HAND_WITH_A_RARE_BUG}")
+    for content in ("", "FACTOR = 2"):
+        neighbour.write_text(content)
+        journal.unlink(missing_ok=True)
+        assert len(sweep(buggy, 3, backends=QUICK, journal=journal).outcomes) == 3
+        for file in (Path(buggy), neighbour):
+            before = file.read_text()
+            file.write_text(before + "\nlater = 1")
+            with pytest.raises(UsageError, match="journal of another sweep, with other code: name another file"):
+                sweep(buggy, 3, backends=QUICK, journal=journal)
+            file.write_text(before)
+    assert checked == [0, 1, 2] * 2
+
+
+def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path, checked: list[int]) -> None:
+    journal = tmp_path / "sweep.jsonl"
+    sweep("mlp", 3, backends=QUICK, journal=journal)
+    first, *lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([first, lines[0], lines[1].replace("true", "false"), lines[2], ""]))
+    checked.clear()
+    assert all(outcome.agrees for outcome in sweep("mlp", 3, backends=QUICK, journal=journal).outcomes)
+    assert checked == [1]
+
+
 @pytest.mark.parametrize(("content", "says"), [("not JSON\n", "no journal"), ("", "no journal"), ("{}\n", "another")])
 def test_a_journal_of_something_else_is_refused(tmp_path: Path, content: str, says: str) -> None:
     journal = tmp_path / "sweep.jsonl"

@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import gradparity_bench
 from gradparity.errors import UsageError
 from gradparity_bench.drawn import draw
+from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
 from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.engine.measure import Bench, measure_point
@@ -19,47 +21,39 @@ from gradparity_bench.standings import Point
 
 BROKEN = """
 import os, time
-from dataclasses import dataclass
+from dataclasses import replace
 import numpy as np
-from gradparity.model import BackendModel, RuntimeBackend
-from gradparity_manual import backend as numpy
+from gradparity_manual import backend as right
 
-class Step:
-    def __init__(self, step, how):
-        self.step, self.how, self.calls = step, how, 0
-        self.load, self.params, self.epoch = step.load, step.params, step.epoch
+class Runtime:
+    library = "numpy"
+    from_numpy = staticmethod(right.runtime.from_numpy)
+    wait = staticmethod(right.runtime.wait)
+    optimizer = staticmethod(right.runtime.optimizer)
 
-    def start(self, params):
-        return self.step.start(params)
+    def __init__(self, fault):
+        self.fault, self.calls = fault, 0
 
-    def __call__(self, state, batch):
-        if self.how == "dies":
+    def compile(self, function, dtype, how="program"):
+        compiled = right.runtime.compile(function, dtype, how)
+        return (lambda state, batch: self.step(compiled, state, batch)) if how == "step" else compiled
+
+    def step(self, compiled, state, batch):
+        if self.fault == "dies":
             print("an assertion deep inside", flush=True)
             os.abort()
-        if self.how == "hangs":
+        if self.fault == "hangs":
             time.sleep(1000)
-        if self.how == "greedy":
+        if self.fault == "greedy":
             np.ones(2**50, dtype=np.uint8)
-        state, loss = self.step(state, batch)
+        state, loss = compiled(state, batch)
         self.calls += 1
-        if self.how == "idle" or (self.how == "tires" and self.calls > 60):
-            state = self.step.start({name: 0 * value for name, value in self.step.params(state).items()})
+        if self.fault == "idle" or (self.fault == "tires" and self.calls > 60):
+            state = state._replace(params={name: 0 * value for name, value in state.params.items()})
         return state, loss
 
-@dataclass(frozen=True, eq=False)
-class Model(BackendModel):
-    how: str = ""
-
-    def train_step(self, optimizer):
-        return Step(super().train_step(optimizer), self.how)
-
-class Broken(RuntimeBackend):
-    def model(self, spec, dtype="float32"):
-        right = super().model(spec, dtype)
-        return Model(right.spec, right.dtype, right.functions, right.runtime, self.name)
-
 dies, hangs, greedy, idle, tires = (
-    Broken(name, "hand", numpy.functions, numpy.runtime) for name in ("dies", "hangs", "greedy", "idle", "tires")
+    replace(right, name=name, runtime=Runtime(name)) for name in ("dies", "hangs", "greedy", "idle", "tires")
 )
 """
 NAMES = ("dies", "hangs", "greedy", "idle", "tires")
@@ -85,12 +79,23 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
 
 
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do without the worker that measures the machine, which imports PyTorch too."""
+    real = measure.measure_contestants
+
+    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
+        return real(*arguments, limits=False)
+
+    monkeypatch.setattr(measure, "measure_contestants", without_limits)
+
+
 def workers() -> list[psutil.Process]:
     """Return the processes that this one has started and that still run."""
     return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.usefixtures("broken")
+@pytest.mark.usefixtures("broken", "unlimited")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
     names = ["lost", "dies", "numpy", "greedy", "wrong", "idle", "tires"]
@@ -175,7 +180,7 @@ def interrupt_at(moment: str) -> Callable[[str], None]:
     return progress
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     before = workers()
     result = gradparity_bench.run(POINTS * 2, ["numpy"], rounds=9, progress=interrupt_at("round 2 of 9"))
@@ -187,7 +192,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     assert workers() == before
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
     before = workers()
     result = gradparity_bench.run(POINTS, ["numpy"], progress=interrupt_at("starting numpy"))
@@ -195,7 +200,7 @@ def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> N
     assert workers() == before
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = tmp_path / "sweep.jsonl"
     sweep = points("softmax_regression", batch_size=[4, 8])
@@ -220,7 +225,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
         gradparity_bench.run(sweep, ["numpy"], rounds=4, keep=keep)
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "docs" / "examples" / "my_model.py"
     log, file = tmp_path / "log", tmp_path / "my_model.py"

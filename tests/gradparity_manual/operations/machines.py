@@ -15,10 +15,11 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from gradparity.protocol import Array
+from gradparity.protocol import Array, Key
 from gradparity.recording import Gradients, TappedCache
 
-Named: TypeAlias = Mapping[str, Array]
+Named: TypeAlias = Mapping[Any, Array]
+"""By name, or by name and pass of a loop."""
 Shape: TypeAlias = tuple[int, ...]
 
 sizes = st.integers(1, 7)
@@ -94,9 +95,9 @@ def _by_torch(operation: Operation, arrays: Named, real: list[str], upstream: Ar
 
 
 def _over_the_forward(operation: Operation, arrays: Named, real: list[str], upstream: Array) -> tuple[Array, Named]:
-    values: dict[str, Any] = {}
+    values: dict[Key, Any] = {}
 
-    def tap(name: str, value: Any) -> Any:
+    def tap(name: Key, value: Any) -> Any:
         value.retain_grad()
         values[name] = value
         return value

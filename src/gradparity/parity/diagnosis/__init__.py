@@ -13,9 +13,9 @@ from gradparity.parity.diagnosis.factors import constant_factor, known_factor
 from gradparity.parity.diagnosis.misfit import misfit
 from gradparity.parity.diagnosis.places import few_entries, few_slices, one_entry
 from gradparity.parity.diagnosis.shares import made_of, one_example, scalar_share, share, swapped_array
-from gradparity.parity.diagnosis.words import is_not, worst
+from gradparity.parity.diagnosis.words import UNEXPLAINED, is_not, worst
 
-__all__ = ["Evidence", "diagnose", "gather"]
+__all__ = ["UNEXPLAINED", "Evidence", "diagnose", "gather"]
 
 CAUSES = (
     known_factor,
@@ -55,4 +55,4 @@ def _cause(e: Evidence) -> str:
     at = worst(error.difference)
     entry = f"the worst entry is {list(at)}: " if error.wrong.size > 1 else ""
     what = "should be zero, and" if e.vanishes else "is wrong:"
-    return f"{what} no known cause fits; {entry}{is_not(error.array, error.expected, at)}"
+    return f"{what} {UNEXPLAINED}; {entry}{is_not(error.array, error.expected, at)}"

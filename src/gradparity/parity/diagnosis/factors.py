@@ -33,7 +33,9 @@ def known_factor(error: Discrepancy) -> str | None:
             matches = [f for f in factors if error.agree(error.array, sign * f.value * error.expected)]
             if matches:
                 return f"{start} " + "; or ".join(f"{f.what}: {f.reason}" for f in matches)
-    return None
+    upstream = {read: float(e.terms[read].item()) for read in e.reads if read in e.terms and e.terms[read].size == 1}
+    forgotten = [read for read, g in upstream.items() if g != 1 and error.agree(g * error.array, error.expected)]
+    return f"lacks the factor {forgotten[0]}: the upstream gradient is left out" if forgotten else None
 
 
 def constant_factor(error: Discrepancy) -> str | None:

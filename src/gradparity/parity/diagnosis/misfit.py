@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, combinations
 
 import numpy as np
 from jaxtyping import Shaped
@@ -67,8 +67,10 @@ def _summed(array: np.ndarray, right: np.ndarray) -> Iterator[Guess]:
     for axis in range(right.ndim):
         for keepdims in (False, True):
             yield f"it is summed over axis {axis} as well", array, np.asarray(right.sum(axis=axis, keepdims=keepdims))
-    for axis in range(array.ndim):
-        yield f"it is not yet summed over axis {axis}", np.asarray(array.sum(axis=axis)), right
+    for count in range(1, array.ndim + 1):
+        for axes in combinations(range(array.ndim), count):
+            over = f"axis {axes[0]}" if count == 1 else f"axes {axes}"
+            yield f"it is not yet summed over {over}", np.asarray(array.sum(axis=axes)), right
 
 
 def _cut(array: np.ndarray, right: np.ndarray) -> Iterator[Guess]:

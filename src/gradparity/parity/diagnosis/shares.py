@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from gradparity.parity.diagnosis.evidence import CLOSE, Discrepancy
 from gradparity.parity.diagnosis.expressions import Expression, contracting, outer, outer_form
-from gradparity.parity.diagnosis.words import example, times
+from gradparity.parity.diagnosis.words import UNEXPLAINED, example, times
 from gradparity.parity.norms import distance, norm
 
 
@@ -29,7 +29,10 @@ def swapped_array(error: Discrepancy) -> str | None:
 
 def made_of(error: Discrepancy) -> str | None:
     """Array is an expression of the named arrays; what it should be is none of them."""
-    return next((f"is {x.text}" + " itself" * (x.form == "{0}") for x in error.equal_candidates), None)
+    for x in error.equal_candidates:
+        another = x.form == "{0}" and x.text.startswith("d[") and error.evidence.symbol == "d"
+        return f"is what {x.text} should be" if another else f"is {x.text}, and {UNEXPLAINED}"
+    return None
 
 
 def scalar_share(error: Discrepancy) -> str | None:

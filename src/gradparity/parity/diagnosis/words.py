@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+UNEXPLAINED = "no known cause fits"
+
 
 def apart(a: float, b: float) -> tuple[str, str]:
     """Write two numbers with four digits, or as many more as it takes to tell them apart."""

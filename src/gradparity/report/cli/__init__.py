@@ -10,10 +10,11 @@ import typer
 
 from gradparity import __version__
 from gradparity.report.cli import exercise
-from gradparity.report.cli.check import check_command
+from gradparity.report.cli.check import CheckCommand, check_command
 from gradparity.report.cli.compare import compare_command
 from gradparity.report.cli.explain import explain_command
 from gradparity.report.cli.lists import backends, data, models
+from gradparity.report.cli.trace import trace_command
 from gradparity.report.cli.train import train_command
 
 app = typer.Typer(
@@ -41,7 +42,9 @@ def _options(
     pass
 
 
-for command in (compare_command, check_command, explain_command, train_command, models, backends, data):
+app.command("compare")(compare_command)
+app.command("check", cls=CheckCommand)(check_command)
+for command in (explain_command, train_command, trace_command, models, backends, data):
     app.command(command.__name__.removesuffix("_command"))(command)
 app.add_typer(exercise.app, name="exercise")
 

@@ -1,9 +1,10 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from gradparity.report.cli import options
 from gradparity.report.cli.options import (
@@ -21,6 +22,30 @@ from gradparity.report.cli.options import (
 if TYPE_CHECKING:
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+
+SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
+REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
+TRACED = ("backends", "dtype", "steps", "order", "draws", "replay")
+
+
+class CheckCommand(TyperCommand):
+    """``gradparity check``, which refuses an option that would change nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments. Raises UsageError for an option without the one it belongs to."""
+        rest = super().parse_args(ctx, args)
+        if ctx.params["draws"] is None:
+            options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
+        else:
+            rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
+            options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
+        if ctx.params["steps"] is None:
+            options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
+        if ctx.params["replay"] is not None:
+            options.refuse_given(ctx, "is kept in the file of --replay: leave it out", *REPLAYED)
+        if ctx.params["against"] is not None:
+            options.refuse_given(ctx, "has no use with --against, which checks a file: leave it out", *TRACED)
+        return rest
 
 
 def check_command(
@@ -50,6 +75,9 @@ def check_command(
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE", help="Check a trace that another program wrote.")
+    ] = None,
     owners: Annotated[
         list[str] | None,
         typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
@@ -66,7 +94,7 @@ def check_command(
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
-    from gradparity.subjects import plain, specs
+    from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -74,17 +102,11 @@ def check_command(
     for path in (json, page):
         require_writable(path)
     if draws is not None:
-        if steps is not None or page is not None:
-            raise UsageError("a sweep neither trains nor makes a page: leave out --draws, or --steps and --report")
-        if order != 1:
-            raise UsageError("a sweep compares gradients, not Hessian-vector products: leave out --draws or --order")
-        if settings:
-            raise UsageError(f"a sweep draws the settings itself, got --set {settings[0]}: leave out --set or --draws")
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
         )
     if plain.is_plain(model):
-        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay}
+        others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay, "--against": against}
         given = [option for option, value in others.items() if value is not None]
         if given:
             raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
@@ -99,7 +121,11 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+    report = (
+        specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+        if against is None
+        else traced.against(against, spec, n=n, seed=seed)
+    )
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None

@@ -33,7 +33,7 @@ def compare_command(
     model: ModelName = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,
-    data: Data = "digits",
+    data: Data = None,
     data_dir: DataDir = None,
     epochs: EpochCount = 8,
     batch_size: BatchSize = 64,
@@ -79,7 +79,7 @@ def compare_command(
 
 def _table(result: "Comparison") -> Table:
     """A row for each backend, parity, training and cost; below it, how the first steps of training went."""
-    s, training = result.settings, result.training
+    s = result.settings
     title = (
         f"{result.spec.name} on {result.dataset.name}: {s.epochs} epochs, batch {s.batch_size}, lr {s.lr:g}, "
         f"{s.optimizer}, {s.dtype}, seed {s.seed}"
@@ -95,9 +95,7 @@ def _table(result: "Comparison") -> Table:
     columns = ("backend", TableColumn("gradients", "code"), "loss", "test acc.", "weights", "step", "interval")
     rows = (_cells(result, run) for run in result.runs)
     table = table_of(title, columns, [rows], caption=caption)
-    if training is None:
-        return table
-    return replace(table, findings=training.table.findings, headline=training.table.headline)
+    return replace(table, findings=result.findings, headline=result.headline)
 
 
 def _cells(result: "Comparison", run: "TrainedBackend") -> Iterator[TableCell | str]:

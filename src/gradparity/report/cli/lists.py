@@ -51,6 +51,7 @@ def data(data_dir: DataDir = None) -> None:
     rows += [
         ("FILE.npz", "x and y, or x_train, y_train, x_test, y_test", "your file"),
         ("FILE.csv", "a row per example, y in the last column", "your file"),
+        ("FILE.txt", "a text in UTF-8: each next character is the label", "your file"),
     ]
     console.print(Shown(_words(("data set", "what it is", "here"), rows)))
     for name, state in states.items():

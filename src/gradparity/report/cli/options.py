@@ -1,7 +1,7 @@
 """The options that read alike in every command, and what their words mean."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -31,7 +31,14 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
 ]
-Data = Annotated[str, typer.Option("--data", help="digits, mnist, fashion_mnist, synthetic, or a .npz or .csv file.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="digits, mnist, fashion_mnist, text, synthetic, or a .npz, .csv or .txt file; without it digits, or text "
+        "for a model of the next characters.",
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.")
 ]
@@ -69,6 +76,15 @@ def names_of(backends: str) -> list[str]:
     return names
 
 
+def refuse_given(context: Any, rule: str, *names: str) -> None:
+    """Raise UsageError, the option and then the rule, where one of these is given: it would change nothing."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is not None and source.name == "COMMANDLINE":
+            said = option.opts[0] if option.opts[0].startswith("-") else option.name.upper()
+            raise UsageError(f"{said} {rule}")
+
+
 def require_drawable(n: int, seed: int) -> None:
     """Raise UsageError for numbers of examples and seeds that nothing can be drawn with."""
     if n < 1:
@@ -88,15 +104,14 @@ def dtype_of(name: str) -> "Dtype":
 
 
 def load_for(
-    model: str, settings: list[str] | None, data: str, data_dir: Path | None, seed: int
+    model: str, settings: list[str] | None, data: str | None, data_dir: Path | None, seed: int
 ) -> "tuple[RegisteredSpec, Dataset]":
     """Load a data set and fit the model to it; labels become one-hot targets where the model takes real ones."""
-    from gradparity.data import load, with_real_targets
-    from gradparity.models import require_model, spec_for_data
+    from gradparity.data import load, with_inputs_for, with_real_targets
+    from gradparity.models import data_of, spec_for_data
 
-    require_model(model)
-    dataset = load(data, data_dir=data_dir, seed=seed)
+    dataset = load(data or data_of(model), data_dir=data_dir, seed=seed)
     spec = spec_for_data(model, dataset, settings or [])
     if spec.real_targets:
         dataset = with_real_targets(dataset)
-    return spec, dataset
+    return spec, with_inputs_for(dataset, spec)

@@ -26,7 +26,7 @@ def train_command(
     model: ModelName = "softmax_regression",
     backend: Annotated[str, typer.Option("--backend", "--backends", help="The one that trains.")] = "numpy",
     settings: Set = None,
-    data: Data = "digits",
+    data: Data = None,
     data_dir: DataDir = None,
     epochs: EpochCount = 8,
     batch_size: BatchSize = 64,
@@ -74,5 +74,7 @@ def train_command(
     final = training.accuracy_on(chosen, spec, done[-1].params, dataset.test, how.dtype)
     if final is not None:
         print(f"Test Accuracy: {final * 100:.2f}%")
+    if dataset.vocabulary:
+        print(f"Sample: {training.sample(chosen, spec, done[-1].params, dataset, how)}")
     if json is not None:
         write_json(json, training.to_dict(chosen, spec, dataset, how, done, final))

@@ -13,9 +13,8 @@ from gradparity.drawing.page import Section, page, template
 from gradparity.drawing.words import listing
 from gradparity.manifest import manifest
 from gradparity.parity import Report
-from gradparity.parity.rows import Row
+from gradparity.parity.rows import Lane, Row
 from gradparity.parity.training_parity import TrainingParity
-from gradparity.protocol import Dtype
 from gradparity.report.page import panels, plots
 from gradparity.training import MONITORED
 
@@ -29,7 +28,7 @@ def render_check(report: Report, training: TrainingParity | None) -> str:
         sections,
         facts={"Check": report.facts},
         summary=report.summary,
-        headline=_headline(report, training),
+        headline=_headline(report, training is None or training.agrees),
     )
 
 
@@ -37,9 +36,9 @@ def render_comparison(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
     report, training = comparison.report, comparison.training
     return template("comparison.html.jinja", "gradparity.report.page").render(
-        agrees=report.table.agrees and (training is None or training.agrees),
-        headline=_headline(report, training),
-        accusations=[*_accusations(report), *(training.table.findings if training else ())],
+        agrees=report.table.agrees and comparison.trains_alike,
+        headline=_headline(report, comparison.trains_alike),
+        accusations=[*_accusations(report), *comparison.findings],
         summary=report.summary,
         parity=_lines(report),
         drift=None if training is None else _steps(training),
@@ -74,15 +73,15 @@ def _steps(training: TrainingParity) -> Section:
     return Section("drift", "The same steps", training.table, figures)
 
 
-def _headline(report: Report, training: TrainingParity | None) -> str:
-    if training is None or training.agrees or not report.table.agrees:
+def _headline(report: Report, together: bool) -> str:
+    if together or not report.table.agrees:
         return report.table.headline
     return f"All {len(report.rows)} comparisons of gradients agree, but training runs apart."
 
 
 def _accusations(report: Report) -> list[str]:
     """Say which backend disagrees with which on what: one sentence for each backend, lane and finding."""
-    against: dict[tuple[str, tuple[Dtype, ...], tuple[str, ...]], list[str]] = {}
+    against: dict[tuple[str, tuple[Lane, ...], tuple[str, ...]], list[str]] = {}
     for backend in report.backends:
         for witness in report.witnesses:
             rows = [r for r in report.disagreements if (r.backend, r.witness) == (backend, witness)]
@@ -95,9 +94,9 @@ def _accusations(report: Report) -> list[str]:
     ]
 
 
-def _by_lanes(rows: Sequence[Row]) -> dict[tuple[Dtype, ...], list[str]]:
+def _by_lanes(rows: Sequence[Row]) -> dict[tuple[Lane, ...], list[str]]:
     """Name each wrong line once, under the lanes in which it is wrong."""
-    lanes: dict[str, tuple[Dtype, ...]] = {}
+    lanes: dict[str, tuple[Lane, ...]] = {}
     for row in rows:
         finding = f"the {row.kind} of {row.line}"
         lanes[finding] = (*lanes.get(finding, ()), row.lane)

@@ -2,8 +2,8 @@
 
 from gradparity.subjects.model_file.adopt import adopt
 from gradparity.subjects.model_file.failures import explain_exception, explaining_autograd
-from gradparity.subjects.model_file.load import is_file, load
+from gradparity.subjects.model_file.load import file_of, is_file, load
 from gradparity.subjects.model_file.model import UserModel
 from gradparity.subjects.model_file.preflight import preflight
 
-__all__ = ["UserModel", "adopt", "explain_exception", "explaining_autograd", "is_file", "load", "preflight"]
+__all__ = ["UserModel", "adopt", "explain_exception", "explaining_autograd", "file_of", "is_file", "load", "preflight"]

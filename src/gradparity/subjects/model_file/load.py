@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -15,11 +16,18 @@ from gradparity.subjects.model_file.model import UserModel
 from gradparity.subjects.model_file.source import Source, last_step, shown
 
 FUNCTIONS = ("forward", "backward")
+_ONE_AT_A_TIME = RLock()
+"""Where modules are found, and those that are there already, are the whole process's."""
 
 
 def is_file(argument: str) -> bool:
     """Say whether a MODEL argument is a file rather than a built-in model's name."""
     return argument.endswith(".py") or ".py:" in argument
+
+
+def file_of(argument: str) -> Path | None:
+    """Return the file of a MODEL argument, and None for a built-in model's name."""
+    return Path(argument[: argument.rindex(".py") + 3]) if is_file(argument) else None
 
 
 def load(argument: str) -> UserModel:
@@ -80,7 +88,7 @@ def _run(file: str) -> ModuleType:
         raise UsageError(f"{shown(file)}: cannot be read, {error.strerror}: check its permissions") from None
     module = ModuleType(f"gradparity_model_{Path(file).stem}")
     module.__file__ = file
-    with _importing_from(str(Path(file).parent), module):
+    with _ONE_AT_A_TIME, _importing_from(str(Path(file).parent), module):
         try:
             exec(code, vars(module))
         except (Exception, SystemExit) as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Batch, Dtype, HandWrittenSpec, Params
-from gradparity.recording import Recorder
+from gradparity.recording import Recorder, name_of
 from gradparity.subjects.model_file import rules
 from gradparity.subjects.model_file.source import calling_line, code_of, definition, last_step, shown
 
@@ -73,7 +73,7 @@ class _Run:
             fix = "write the value that it returns to c['loss']" if returned is not None else "write the loss last"
             raise UsageError(
                 f"{definition(self._hand.forward)}: forward must write c['loss'], it wrote "
-                f"{', '.join(self.c) or 'nothing'}: {fix}"
+                f"{', '.join(self.c.written()) or 'nothing'}: {fix}"
             )
         self._require_unchanged(self._hand.forward)
 
@@ -84,7 +84,7 @@ class _Run:
         if missing:
             raise UsageError(
                 f"{definition(self._hand.backward)}: backward must write the gradient of every parameter, "
-                f"d['{missing[0]}'] is never written: it wrote {', '.join(self.d) or 'nothing'}"
+                f"d['{missing[0]}'] is never written: it wrote {', '.join(self.d.written()) or 'nothing'}"
             )
         self._require_unchanged(self._hand.backward)
 
@@ -110,7 +110,9 @@ class _Run:
         self._note("c", name, value, self._hand.forward)
 
     def _inspect_gradient(self, name: str, value: Array) -> None:
-        rules.require_gradient(name, value, self._dtype, self.p, self.c.written(), self._whole_numbers)
+        # Of what a loop writes, one pass: its gradient is written pass by pass, too.
+        values = {name_of(key): array for key, array in self.c.data.items()}
+        rules.require_gradient(name, value, self._dtype, self.p, values, self._whole_numbers)
         self._note("d", name, value, self._hand.backward)
 
     def _note(self, symbol: Literal["c", "d"], name: str, value: Array, function: Callable[..., Any]) -> None:

@@ -61,6 +61,7 @@ def test_train_writes_configuration_and_epochs_as_json(gradparity, tmp_path: Pat
     assert (written["backend"], written["data"]) == ("numpy", "digits")
     assert written["settings"] == {
         "epochs": 2, "batch_size": 64, "lr": 0.1, "optimizer": "sgd", "dtype": "float32", "seed": 42,
+        "schedule": "constant",
     }  # fmt: skip
     assert [e["epoch"] for e in written["epochs"]] == [1, 2]
     assert all(e["seconds"] > 0 for e in written["epochs"])
@@ -125,6 +126,21 @@ def test_backends_names_the_command_that_installs_what_is_missing(gradparity, mo
     assert "to install what is missing:  pip install 'gradparity[jax]'" in out
 
 
+@pytest.mark.parametrize("command", ["check", "explain"])
+@pytest.mark.parametrize("place", ["forward(p, batch, c):", "backward(p, batch, c, d):"])
+def test_a_users_code_cannot_end_a_command_as_if_all_were_well(  # type: ignore[no-untyped-def]
+    gradparity, tmp_path: Path, command: str, place: str
+) -> None:
+    example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
+    file = tmp_path / "mine.py"
+    file.write_text(example.read_text().replace(place, f"{place}\n    raise SystemExit(0)\n"))
+    status, out, err = gradparity(command, file)
+    assert (status, out) == (2, "")
+    line = file.read_text().splitlines().index("    raise SystemExit(0)") + 1
+    assert err.startswith(f"gradparity: {file}:{line}: code that is checked must not end the process")
+    assert err.count("\n") == 1
+
+
 BAD = [
     (["chek"], "No such command 'chek'"),
     (["train", "softmax"], "unknown model 'softmax'.*did you mean 'softmax_regression'"),
@@ -139,7 +155,10 @@ BAD = [
     (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer"),
     (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
-    (["check", "--order", "2", "--draws", "3"], "a sweep compares gradients, not Hessian-vector products"),
+    (
+        ["check", "--order", "2", "--draws", "3"],
+        "--order has no use in a sweep",
+    ),
     (["check", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["train", "--lr", "nan"], "--lr must be finite and above 0, got nan"),
     (["train", "--epoch", "3"], "No such option.*--epochs"),
@@ -147,6 +166,7 @@ BAD = [
     (["train", "mlp", "--set", "hidden=x"], r"widths\[1\] must be a whole number of at least 1, got 'x'"),
     (["check", "mlp", "--set", "widths=5"], "widths must name at least input and output size, got 5"),
     (["check", "--set", "classes=2.5"], "classes must be a whole number of at least 1, got 2.5"),
+    (["check", "--set", "weight_decay=1e-44"], "weight_decay must be 0 or at least 1e-30, got 1e-44: .* float32"),
     (["train", "--set", "weight_decay=much"], "weight_decay must be finite and at least 0, got 'much'"),
     (["train", "--lr", "1e30", "--set", "weight_decay=1"], r"training diverged: the loss is \S+ at epoch 1, step \d+"),
     (["train", "--json", "no/such/folder/out.json"], "the folder of the output .* does not exist"),

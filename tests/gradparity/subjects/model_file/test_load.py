@@ -4,6 +4,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,22 @@ def test_a_dataclass_with_annotations_as_text_can_be_a_model(write: Callable[...
 def test_a_changed_file_is_read_anew(write: Callable[..., str]) -> None:
     assert load(write(FUNCTIONS)).input_shape == (3,)
     assert load(write(FUNCTIONS.replace("input_shape = 3", "input_shape = 4"))).input_shape == (4,)
+
+
+def test_files_of_two_folders_loaded_by_two_threads_keep_their_own_neighbours(tmp_path: Path) -> None:
+    body = FUNCTIONS.replace(
+        "input_shape = 3", "import time\ntime.sleep(0.001)\nimport sizes\ninput_shape = sizes.SIZE"
+    )
+    files = []
+    for size in (3, 4):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        (folder / "sizes.py").write_text(f"SIZE = {size}")
+        (folder / "my_model.py").write_text(body)
+        files.append(str(folder / "my_model.py"))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(load, files * 10))
+    assert [model.input_shape for model in found] == [(3,), (4,)] * 10
 
 
 def test_a_loaded_model_computes(write: Callable[..., str]) -> None:

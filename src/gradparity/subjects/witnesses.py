@@ -1,0 +1,91 @@
+"""What is known to be right about a model at one point: by machines, or, where none is here, by the loss itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradparity import registry
+from gradparity.errors import UsageError
+from gradparity.parity.budget import Budgets, error_budgets
+from gradparity.parity.differences import LossMeasurement, measure, measure_jointly, witness
+from gradparity.parity.kinks import Kinks
+from gradparity.parity.problem import in_order
+from gradparity.parity.rows import DIFFERENCES
+from gradparity.protocol import Backend, Batch, Model, ModelSpec, Params, Trace
+
+LARGE = 2e8
+"""Floating-point operations of a training step above which the differences take all parameters at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the witnesses tell, all of it NumPy in float64."""
+
+    truths: Mapping[str, Trace]
+    """Witness -> every value and gradient."""
+    feel_rounding: Mapping[str, Callable[[Params, Batch], Trace]]
+    """What traces the same mathematics at numbers nearby."""
+    measured: Mapping[str, LossMeasurement] = field(default_factory=dict)
+    """What the loss itself says along random directions."""
+    remarks: tuple[str, ...] = ()
+
+    def budgets(self, params: Params, batch: Batch, rng: np.random.Generator) -> Budgets:
+        """Measure what rounding explains in float32."""
+        here = {name: self.truths.get(name) or trace(params, batch) for name, trace in self.feel_rounding.items()}
+        return error_budgets(self.feel_rounding, here, params, batch, rng)
+
+
+def what_is_known(
+    spec: ModelSpec,
+    chosen: Sequence[Backend],
+    params: Params,
+    batch: Batch,
+    kinks: Kinks,
+    rng: np.random.Generator,
+    differences: bool,
+) -> Known:
+    """Ask the machines among the chosen backends, or one that is installed; where none is, differences of the loss.
+
+    Without ``differences``, machines alone are asked where there are any. Raises UsageError where there are neither
+    machines nor a hand derivation on NumPy arrays.
+    """
+    machines = {b.name: b.model(spec, "float64") for b in registry.machines_among(chosen)}
+    by_hand = model_by_hand(chosen, spec)
+    if not machines:
+        return _by_differences(spec, by_hand, params, batch, kinks, rng)
+    measured = {}
+    if by_hand is not None and by_hand.derivation is not None and differences:
+        large = spec.flops(len(batch.x)) > LARGE
+        measured = (measure_jointly if large else measure)(by_hand.derivation.forward, params, batch, rng, kinks)
+    truths = {name: in_order(model.trace(params, batch), spec) for name, model in machines.items()}
+    return Known(truths, {name: model.trace for name, model in machines.items()}, measured)
+
+
+def _by_differences(
+    spec: ModelSpec, by_hand: Model | None, params: Params, batch: Batch, kinks: Kinks, rng: np.random.Generator
+) -> Known:
+    if by_hand is None or by_hand.derivation is None:
+        raise UsageError(
+            f"{spec.name}: there is neither a machine to differentiate it nor a forward pass on NumPy arrays to take "
+            "differences of: add numpy to the backends, or run  pip install 'gradparity[jax]'"
+        )
+    forward, feels = by_hand.derivation.forward, {"numpy": by_hand.trace}
+    if spec.flops(len(batch.x)) > LARGE:
+        return Known({}, feels, measure_jointly(forward, params, batch, rng, kinks))
+    found = witness(forward, params, batch, rng, kinks)
+    remark = (
+        f"no machine is installed, so the loss itself is the witness, entry by entry, by {found.method}: "
+        "it tells every gradient, and not whether the forward pass is what you mean"
+    )
+    large = [name for name, each in found.measured.items() if each.directions]
+    along = (f"along random directions only, for they are large: {', '.join(large)}",) if large else ()
+    return Known({DIFFERENCES: in_order(found.trace, spec)}, feels, found.measured, (remark, *along))
+
+
+def model_by_hand(chosen: Sequence[Backend], spec: ModelSpec) -> Model | None:
+    """Return the model of the first chosen backend that runs a hand derivation on NumPy arrays."""
+    for backend in chosen:
+        if backend.library == "numpy" and backend.differentiation == "hand":
+            return backend.model(spec, "float64")
+    return None
