@@ -11,9 +11,10 @@ from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from gradparity.errors import UsageError
-from gradparity.subjects.plain.capture import Program, unit_of
+from gradparity.subjects.plain.capture import unit_of
 from gradparity.subjects.plain.instrument import HOOKS
 from gradparity.subjects.plain.pairs import pair_of, pair_unit
+from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.regions import functions_of
 from gradparity.subjects.plain.unit import Finished, Unit, is_data, is_users_module, own_copy, scope_of
 

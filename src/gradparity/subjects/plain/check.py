@@ -12,7 +12,7 @@ from gradparity.parity.report import Report
 from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
 from gradparity.subjects.plain.around import renewed_names, unit_around
-from gradparity.subjects.plain.capture import Program, as_a_script, failed
+from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
 from gradparity.subjects.plain.listing import listings
@@ -20,6 +20,7 @@ from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
+from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording, Variable
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
@@ -33,7 +34,7 @@ def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed
     Raises UsageError, in one line, for what cannot be checked.
     """
     path, name = split(argument)
-    program = capture.read(path)
+    program = program_of(path)
     with as_a_script(program):
         return _checked(program, name, names, loss, seed)
 

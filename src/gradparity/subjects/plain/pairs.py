@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.subjects.plain.capture import Program, unit_of
+from gradparity.subjects.plain.capture import unit_of
+from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.recorder import is_real, with_changed
 from gradparity.subjects.plain.unit import Finished, Unit, arrays
 

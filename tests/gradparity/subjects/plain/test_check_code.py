@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def sigmoid(z):  # type: ignore[no-untyped-def]
 
 
 def loss_and_grads(w, b, X, y):  # type: ignore[no-untyped-def]
-    p = sigmoid(X @ w + b)
+    p = sigmoid(X @ w + b)  # type: ignore[no-untyped-call]
     loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
     dz = (p - y) / len(y)
     return loss, {"w": X.T @ dz, "b": dz.sum()}
@@ -46,7 +47,7 @@ def wrong_loss_and_grads(w, b, X):  # type: ignore[no-untyped-def]
 
 
 LAYER = (rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=(6, 3)))
-DATA = (rng.normal(size=3), 0.2, rng.normal(size=(6, 3)), np.array([0.0, 1, 1, 0, 1, 0]))
+DATA: tuple[Any, ...] = (rng.normal(size=3), 0.2, rng.normal(size=(6, 3)), np.array([0.0, 1, 1, 0, 1, 0]))
 
 
 def test_a_function_is_followed_into_the_users_own_and_returned_gradients_are_judged() -> None:
@@ -90,11 +91,11 @@ def test_gradients_of_another_loss_say_how_many_times() -> None:
 
 
 def test_a_cell_is_checked_on_copies_of_a_notebooks_names() -> None:
-    names = {"np": np, "W": rng.normal(size=(3, 2)), "X": rng.normal(size=(4, 3))}
-    before = names["W"].copy()
+    W = rng.normal(size=(3, 2))
+    names, before = {"np": np, "W": W, "X": rng.normal(size=(4, 3))}, W.copy()
     report = check_cell("Z = X @ W\nloss = np.sum(Z ** 2)\ndZ = Z\ndW = X.T @ dZ\nW -= dW\n", names)
     assert [row.name for row in report.findings] == ["dZ"]
-    assert np.array_equal(names["W"], before)
+    assert np.array_equal(W, before)
 
 
 @pytest.mark.parametrize(
