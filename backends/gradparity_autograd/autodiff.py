@@ -11,12 +11,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from autograd import make_vjp
 from autograd import value_and_grad as with_grad
+from autograd.numpy import numpy_wrapper
 from autograd.tracer import getval, isbox
 
 from gradparity.protocol import Array, Batch, Key, ModelSpec, Params, Tap
 from gradparity.recording import name_of, stacked, tapped_loss
 from gradparity.runtime import ModelFunctions
 from gradparity_manual import derivation
+
+# The array API's name: autograd knows it by NumPy's older one only, and would hand boxes to NumPy itself.
+numpy_wrapper.concat = numpy_wrapper.concatenate
 
 Loss: TypeAlias = Callable[[Params, Batch, Tap], Array]
 Named: TypeAlias = dict[str, Array]

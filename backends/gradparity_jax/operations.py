@@ -26,7 +26,7 @@ def operations(loss: Callable[[Params, Batch, Tap], Array], params: Params, batc
     a second name has no equations of its own.
     """
     program = flatten(marked_gradient(loss, params, batch), has_marks)
-    extras = {name: f"batch.{name}" for name in batch.extras}
+    extras = {name: f"batch.extras['{name}']" for name in batch.extras}
     inputs = jax.tree.leaves(({name: name for name in params}, Batch("batch.x", "batch.y", extras)))
     given = dict(zip(program.inputs, inputs, strict=True))
     gradients = dict(zip(sorted(params), program.outputs[1:], strict=True))

@@ -41,11 +41,13 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     programs: dict[Any, Callable[..., Any]] = {}
 
     def call(params: Any, data: Any, *extras: Any) -> Any:
-        x = data.x if isinstance(data, Batch) else data
-        if (x.shape, x.dtype) not in programs:
-            programs[x.shape, x.dtype] = _program(function)
+        arrays = [data.x, data.y, *data.extras.values()] if isinstance(data, Batch) else [data]
+        arrays += [array for named in extras for array in named.values()]
+        key = tuple((array.shape, array.dtype) for array in arrays)
+        if key not in programs:
+            programs[key] = _program(function)
         try:
-            return programs[x.shape, x.dtype](params, data, *extras)
+            return programs[key](params, data, *extras)
         except TorchDynamoException as error:
             raise UsageError(f"torch.compile cannot compile this model: {_reason(error)}") from error
 

@@ -99,9 +99,14 @@ class BackendModel:
     ) -> Float[Array, "n *outputs"]:
         """Return the model's output: logits for a classifier. Of a batch's extras it takes those that it needs.
 
-        Raises UsageError where the model has only a loss, and where an extra is missing.
+        Raises UsageError where the model has only a loss, and where statistics or an extra are missing.
         """
         params = dict(params)
+        if missing := [name for name in self._statistics if name not in params]:
+            raise UsageError(
+                f"{self.spec.name}: predict needs the statistics beside the parameters, got no {', '.join(missing)}: "
+                "pass what the training step's params() returns"
+            )
         if not self._prediction_extras:
             return self._predict(params, x)
         given = extras or {}
@@ -146,7 +151,7 @@ class BackendModel:
                 f"train_step takes an optimizer, got {type(optimizer).__name__}: "
                 "make it with backend.optimizer('sgd', lr=0.1)"
             )
-        if isinstance(self.spec, KeepsStatistics) and self.functions.observing is None:
+        if isinstance(self.spec, KeepsStatistics) and self.spec.statistics and self.functions.observing is None:
             raise UsageError(
                 f"{self.spec.name}: this backend tells no named values, and its statistics are updated from "
                 f"{', '.join(self.spec.observed)}: give its ModelFunctions 'observing'"

@@ -150,7 +150,10 @@ class HandWrittenSpec(ModelSpec, Protocol):
 
 @runtime_checkable
 class KeepsStatistics(ModelSpec, Protocol):
-    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters."""
+    """A spec with statistics, which a step updates without a gradient: ``predict`` finds them beside the parameters.
+
+    Where a setting turns them off, all of it is empty.
+    """
 
     @property
     def statistics(self) -> dict[str, np.ndarray]:
@@ -180,6 +183,10 @@ class PredictsNextTokens(ModelSpec, Protocol):
     @property
     def next_tokens(self) -> bool:
         """True."""
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of different tokens, each with a logit."""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ def assert_gradients_agree(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     order: int = 1,
 ) -> None:
     """Raise AssertionError unless ``gradparity.check`` of the model, with the same arguments, agrees.
@@ -28,7 +29,7 @@ def assert_gradients_agree(
     cannot be checked.
     """
     __tracebackhide__ = True  # pytest then shows the test, not this function
-    report = check(model, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, order=order)
+    report = check(model, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol, order=order)
     try:
         report.assert_ok()
     except AssertionError as error:

@@ -139,7 +139,7 @@ class BackendStep:
             params, memory = optimizer.update(state.params, gradients, state.memory, state.step)
             return State(params, state.statistics, memory, state.step + 1), loss
 
-        if not isinstance(spec, KeepsStatistics):
+        if not isinstance(spec, KeepsStatistics) or not spec.statistics:
             return step
         observing = self.functions.observing
         assert observing is not None  # train_step refuses this

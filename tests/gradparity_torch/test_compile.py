@@ -84,3 +84,20 @@ def test_a_forward_that_looks_at_numbers_is_refused_in_one_line() -> None:
     with pytest.raises(UsageError, match=r"torch\.compile cannot compile this model") as raised:
         backend.model(spec, "float64").value_and_grad(spec.init(rng), spec.example_batch(rng, 3))
     assert "\n" not in str(raised.value)
+
+
+def test_extras_of_another_shape_have_a_program_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradparity_torch import compiled
+
+    made: list[Callable[..., Any]] = []
+
+    def program(function: Callable[..., Any]) -> Callable[..., Any]:
+        made.append(function)
+        return function
+
+    monkeypatch.setattr(compiled, "_program", program)
+    call = compiled._compiled(lambda _, batch: batch.extras["w"].sum())
+    x, y = torch.zeros(3, 2), torch.zeros(3)
+    for weights in (torch.ones(3), torch.ones(3), torch.ones(3, 2), torch.ones(3, dtype=torch.float64)):
+        assert call({}, Batch(x, y, {"w": weights})) == weights.sum()
+    assert len(made) == 3

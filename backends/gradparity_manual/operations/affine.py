@@ -11,16 +11,17 @@ from gradparity.protocol import Array
 from gradparity_manual.operations import in_rows
 
 
-def forward(p: Any, x: Inexact[Array, "*n inputs"], c: Any) -> Inexact[Array, "*n outputs"]:
-    """Map every example; b is added to each."""
-    c["out"] = x @ p["W"] + p["b"]  # (n, outputs)
+def forward(p: Any, x: Inexact[Array, "*n inputs"], c: Any, *, biased: bool = True) -> Inexact[Array, "*n outputs"]:
+    """Map every example; b is added to each, where there is one."""
+    c["out"] = x @ p["W"] + p["b"] if biased else x @ p["W"]  # (n, outputs)
     return c["out"]
 
 
-def backward(x: Float[Array, "*n inputs"], d: Any) -> None:
+def backward(x: Float[Array, "*n inputs"], d: Any, *, biased: bool = True) -> None:
     """Add to the gradients of W and b, which touch every example: so both are sums over the examples."""
     d.add("W", in_rows(x).T @ in_rows(d["out"]))  # (inputs, outputs)
-    d.add("b", in_rows(d["out"]).sum(axis=0))  # (outputs,)
+    if biased:
+        d.add("b", in_rows(d["out"]).sum(axis=0))  # (outputs,)
 
 
 def share_of_input(p: Any, d: Any) -> Float[Array, "*n inputs"]:

@@ -26,6 +26,7 @@ from gradparity.errors import UsageError, unknown
 from gradparity.protocol import ModelSpec, PredictsNextTokens
 
 if TYPE_CHECKING:
+    from gradparity.models.convnet import ConvNet as ConvNet
     from gradparity.models.gru import GRU as GRU
     from gradparity.models.linear_regression import LinearRegression as LinearRegression
     from gradparity.models.logistic_regression import LogisticRegression as LogisticRegression
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gradparity.models.mlp import MLP as MLP
     from gradparity.models.rnn import RNN as RNN
     from gradparity.models.softmax_regression import SoftmaxRegression as SoftmaxRegression
+    from gradparity.models.transformer import Transformer as Transformer
 
     SpecClass: TypeAlias = type["RegisteredSpec"]
 else:

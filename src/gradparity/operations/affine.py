@@ -3,9 +3,9 @@
 from gradparity.operations.rules import GradientRule, d, entry, product
 
 
-def shapes(fan_in: int, fan_out: int) -> dict[str, tuple[int, ...]]:
-    """W (fan_in, fan_out), b (fan_out,)."""
-    return {"W": (fan_in, fan_out), "b": (fan_out,)}
+def shapes(fan_in: int, fan_out: int, *, biased: bool = True) -> dict[str, tuple[int, ...]]:
+    """W (fan_in, fan_out), b (fan_out,). Before a batch norm b would do nothing, and there is none."""
+    return {"W": (fan_in, fan_out)} | ({"b": (fan_out,)} if biased else {})
 
 
 def flops(n: int, fan_in: int, fan_out: int, *, of_input: bool) -> int:
@@ -13,9 +13,9 @@ def flops(n: int, fan_in: int, fan_out: int, *, of_input: bool) -> int:
     return (3 if of_input else 2) * 2 * n * fan_in * fan_out
 
 
-def value(x: str, weights: str, bias: str) -> str:
+def value(x: str, weights: str, bias: str = "") -> str:
     """XW + b."""
-    return f"{product(x, weights)} + {bias}"
+    return product(x, weights) + (f" + {bias}" if bias else "")
 
 
 def of_weights(x: str, out: str) -> GradientRule:

@@ -106,7 +106,7 @@ def test_lines_come_forwards_and_then_backwards_with_edges_between_them(softmax:
 
 
 def test_each_line_shows_the_statements_that_write_it(softmax: Explanation) -> None:
-    assert softmax.line("W").backward_code == ('d.add("W", x.T @ d["logits"])',)
+    assert softmax.line("W").backward_code == ('d.add("W", in_rows(x).T @ in_rows(d["logits"]))',)
     assert softmax.line("logits").forward_code == ('c["logits"] = x @ p["W"] + p["b"]',)
     assert softmax.line("W").forward_code == ()
 
@@ -243,3 +243,25 @@ def test_a_gradient_that_the_loss_itself_contradicts_is_different_whatever_the_m
     assert shown is not None
     assert shown.verdict == "different"
     assert shown.note == "the loss itself changes by 3 at [0, 0], not by 2"
+
+
+def test_what_else_a_batch_holds_is_an_input_under_one_name() -> None:
+    def forward(p: Any, batch: Batch, c: Any) -> None:
+        c["kept"] = batch.x @ p["w"] * batch.extras["mask"]
+        c["loss"] = ((c["kept"] - batch.y) ** 2).sum()
+
+    def backward(p: Any, batch: Batch, c: Any, d: Any) -> None:  # noqa: ARG001
+        d["kept"] = 2 * d["loss"] * (c["kept"] - batch.y)
+        d["w"] = batch.x.T @ (d["kept"] * batch.extras["mask"])
+
+    def example_batch(rng: np.random.Generator, n: int) -> Any:
+        return rng.normal(size=(n, 3)), rng.normal(size=n), {"mask": rng.uniform(0.5, 1.5, size=n)}
+
+    shapes = {"param_shapes": {"w": 3}, "input_shape": 3, "target_shape": ()}
+    found = explain({**shapes, "forward": forward, "backward": backward, "example_batch": example_batch})
+    assert found.agrees
+    assert found.inputs["batch.extras['mask']"] == (11,)
+    names = {*found.inputs, *(line.name for line in found.lines)}
+    assert {edge.source for edge in found.edges} <= names
+    assert "batch.extras['mask']" in found.reads("kept")
+    assert any("batch.extras['mask']" in operation.text for operation in found.line("kept").machine["jax"].forward)

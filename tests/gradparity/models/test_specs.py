@@ -12,9 +12,11 @@ from gradparity.models import (
     LSTM,
     MLP,
     RNN,
+    ConvNet,
     LinearRegression,
     LogisticRegression,
     SoftmaxRegression,
+    Transformer,
     names,
     require_model,
     spec_for_data,
@@ -123,6 +125,13 @@ def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: s
         (lambda: GRU(gates="rzn"), "gru: gates must be the letters r, u and n in the order .* got 'rzn'"),
         (lambda: GRU(length=0), "gru: length must be a whole number of at least 1, got 0"),
         (lambda: positions.require("rnn", "mean"), "unknown rnn reduction 'mean': there is positions, sequences, sum"),
+        (lambda: Transformer(width=6, heads=4), r"heads must divide the width .* got width 6 and 4 heads: 6 / 4 = 1.5"),
+        (lambda: Transformer(length=6), "must not be longer than the positions, got length 6 and 5 positions: set pos"),
+        (lambda: Transformer(norm="rms", unbiased=True), "unbiased belong to norm 'layer', got norm 'rms'"),
+        (
+            lambda: Transformer(width=1, heads=1, unbiased=True),
+            "an unbiased variance divides by width − 1, got width 1",
+        ),
         (lambda: RNN.for_data(8, 9, 9, initial_state="given"), "a data set gives no initial states"),
         (lambda: RNN.for_data(8, None, 2), "rnn predicts tokens, got real targets"),
         (lambda: spec_for_data("lstm", data.load("digits")), "lstm learns the next characters of a text, got labels"),
@@ -137,3 +146,27 @@ def test_settings_that_make_no_model_of_characters_are_refused(build: object, sa
 def test_a_new_lstm_forgets_little() -> None:
     spec = LSTM(gates="gfio", hidden=3)
     assert spec.init(np.random.default_rng(0))["b"][3:6].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: ConvNet(kernel=(3, 9)), "a window must fit into the image: got a window of 3×9 on 9×7"),
+        (lambda: ConvNet(channels=(3, 4, 5, 6)), "must fit into the image: got a window of 3×2 on 2×1.*fewer blocks"),
+        (lambda: ConvNet(stride=(0, 1)), "stride must be two whole numbers of at least 1, height and width"),
+        (lambda: ConvNet(channels=()), r"channels must be 1 or more sizes, got \(\)"),
+        (lambda: ConvNet.for_data(50, 10, 10), "as many pixels as x has columns, 50, got 1×7×7: set image="),
+        (lambda: ConvNet.for_data(64, None, 3), "convnet needs labels, got 3 real"),
+    ],
+)
+def test_images_and_windows_that_make_no_network_are_refused(build: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build()  # type: ignore[operator]
+
+
+def test_a_convnet_is_fitted_to_square_images_or_to_those_that_are_named() -> None:
+    digits = ConvNet.for_data(64, 10, 10)
+    assert (digits.image, digits.channels, digits.hidden, digits.classes) == ((1, 8, 8), (6, 16), (120, 84), 10)
+    assert ConvNet.for_data(784, 10, 10).widths == (16 * 7 * 7, 120, 84, 10)
+    named = ConvNet.for_data(2 * 3 * 5, 4, 4, image=(2, 3, 5), channels=8, kernel=3, padding=1, pool=1, hidden=())
+    assert (named.channels, named.kernel, named.widths) == ((8,), (3, 3), (8 * 3 * 5, 4))

@@ -10,7 +10,10 @@ from gradparity.models import SoftmaxRegression, names, require_model
 def test_the_sizes_of_a_draw_are_all_different(model: str) -> None:
     for seed in range(200):
         spec, n = require_model(model).draw(np.random.default_rng(seed))
-        sizes = [*asdict(spec).get("widths", ()), *(v for v in asdict(spec).values() if type(v) is int), n]
+        settings = asdict(spec)
+        fields = [settings.get(field, ()) for field in ("widths", "image", "channels", "hidden")]
+        listed = [size for field in fields if isinstance(field, tuple) for size in field]
+        sizes = [*listed, *(v for v in settings.values() if type(v) is int), n]
         assert len(set(sizes)) == len(sizes) >= 3
         assert n >= 3
 

@@ -1,5 +1,6 @@
 """Scaled dot-product attention over shapes, heads and masks, a fully masked row among them."""
 
+from collections import ChainMap
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ lengths = st.integers(1, 5)
 
 
 def backward(a: Named, c: Any, d: Any) -> None:
-    d["q"], d["k"], d["v"] = attention.backward(a["q"], a["k"], a["v"], c, d)
+    attention.backward({**a, **c}, d)
 
 
 def by_jax(q: Array, k: Array, v: Array, seen: Array) -> Array:
@@ -32,7 +33,7 @@ def by_torch(q: Array, k: Array, v: Array, seen: Array) -> Array:
     return weights @ v
 
 
-ATTENTION = Operation(lambda a, c: attention.forward(a["q"], a["k"], a["v"], a["seen"], c), backward, by_jax, by_torch)
+ATTENTION = Operation(lambda a, c: attention.forward(a["seen"], ChainMap(c, dict(a))), backward, by_jax, by_torch)
 
 
 @over_shapes
@@ -49,17 +50,19 @@ def test_causal_attention_is_that_of_pytorch() -> None:
     q, k, v = np.random.default_rng(0).normal(size=(3, 2, 3, 5, 4))
     tensors = (torch.from_numpy(q), torch.from_numpy(k), torch.from_numpy(v))
     expected = torch.nn.functional.scaled_dot_product_attention(*tensors, is_causal=True)
-    np.testing.assert_allclose(attention.forward(q, k, v, attention.causal(5, q), {}), expected, rtol=1e-10)
+    np.testing.assert_allclose(
+        attention.forward(attention.causal(5, q), {"q": q, "k": k, "v": v}), expected, rtol=1e-10
+    )
 
 
 def test_a_query_that_sees_nothing_has_output_zero_and_sends_nothing_back() -> None:
     q, k, v, upstream = np.random.default_rng(0).normal(size=(4, 3, 4))
     seen = np.array([[True, True, False], [False, False, False], [False, True, True]])
-    c: dict[str, Any] = {}
-    assert not attention.forward(q, k, v, seen, c)[1].any()
-    of_q, of_k, _ = attention.backward(q, k, v, c, {"out": upstream})
-    assert not of_q[1].any()
-    assert np.isfinite(of_k).all()
+    c, d = {"q": q, "k": k, "v": v}, {"out": upstream}
+    assert not attention.forward(seen, c)[1].any()
+    attention.backward(c, d)
+    assert not d["q"][1].any()
+    assert np.isfinite(d["k"]).all()
 
 
 def test_a_score_that_is_not_seen_may_be_huge() -> None:

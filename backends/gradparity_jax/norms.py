@@ -1,0 +1,50 @@
+"""Batch norm as a JAX user writes it: the batch's own mean and variance in training, running ones after."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from gradparity.operations.batch_norm import count_of
+from gradparity.operations.layer_norm import Convention
+from gradparity.protocol import Array, Params, Tap
+
+
+def batch_norm(
+    params: Params, place: str, x: Float[Array, "n channels *at"], tap: Tap, size: Convention
+) -> Float[Array, "n channels *at"]:
+    """Normalise each channel over the batch. Raises UsageError for a channel of a single number."""
+    count_of(x.shape)
+    axes = (0, *range(2, x.ndim))
+    with jax.named_scope(f"{place}.mean"):
+        mean = tap(f"{place}.mean", jnp.mean(x, axes))
+    with jax.named_scope(f"{place}.centred"):
+        centred = tap(f"{place}.centred", x - _beside(mean, x))
+    with jax.named_scope(f"{place}.variance"):
+        degrees = x.size // x.shape[1] - size.unbiased
+        variance = tap(f"{place}.variance", jnp.sum(jnp.square(centred), axes) / degrees)
+    with jax.named_scope(f"{place}.scale"):
+        scale = tap(f"{place}.scale", inverse_size(variance, size))
+    with jax.named_scope(f"{place}.out"):
+        gain, bias = _beside(params[f"{place}.gain"], x), _beside(params[f"{place}.bias"], x)
+        return tap(f"{place}.out", centred * _beside(scale, x) * gain + bias)
+
+
+def running_norm(
+    params: Params, place: str, x: Float[Array, "n channels *at"], size: Convention
+) -> Float[Array, "n channels *at"]:
+    """Normalise each channel with its running mean and variance, which are beside the parameters."""
+    mean, variance, gain, bias = (
+        _beside(params[f"{place}.{name}"], x) for name in ("mean", "variance", "gain", "bias")
+    )
+    return (x - mean) * inverse_size(variance, size) * gain + bias
+
+
+def inverse_size(variance: Float[Array, "*shape"], size: Convention) -> Float[Array, "*shape"]:
+    """1/√(variance + ε), or with ε outside of the root."""
+    if size.epsilon_outside:
+        return 1 / (jnp.sqrt(variance) + size.epsilon)
+    return jax.lax.rsqrt(variance + size.epsilon)
+
+
+def _beside(each: Float[Array, " channels"], x: Float[Array, "n channels *at"]) -> Float[Array, "1 channels *ones"]:
+    return jnp.expand_dims(each, (0, *range(2, x.ndim)))

@@ -1,0 +1,78 @@
+"""The transformer as a JAX user writes it: ``jax.grad`` derives the backward pass."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Float, Int
+
+from gradparity.models import Transformer
+from gradparity.operations import positions
+from gradparity.protocol import Array, Batch, Params, Tap
+
+GELU: dict[str, Callable[[Array], Array]] = {
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "gelu_tanh": partial(jax.nn.gelu, approximate=True),
+}
+
+
+def predict(
+    spec: Transformer, params: Params, x: Int[Array, "n length"], tap: Tap
+) -> Float[Array, "n length vocabulary"]:
+    """Return the logits of each next token."""
+    tokens = tap("tokens.out", params["tokens.table"][x])
+    places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    stream = tap("embedded", tokens + places)
+    for at in spec.places:
+        with jax.named_scope(at):
+            stream = block(spec, params, at, stream, tap)
+    normed = norm(spec, params, "norm", stream, tap)
+    return tap("logits", normed @ (params["tokens.table"].T if spec.tied else params["W"]))
+
+
+def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return the stream after a block."""
+    normed = norm(spec, params, f"{at}.norm1", x, tap)
+    x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
+    normed = norm(spec, params, f"{at}.norm2", x, tap)
+    up = tap(f"{at}.up", normed @ params[f"{at}.W_up"] + params[f"{at}.b_up"])
+    active = tap(f"{at}.active", GELU[spec.activation](up))
+    down = tap(f"{at}.down", active @ params[f"{at}.W_down"] + params[f"{at}.b_down"])
+    return tap(f"{at}.out", x + down)
+
+
+def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return what causal attention brings to each position."""
+
+    def heads(name: str) -> Float[Array, "n heads length part"]:
+        mapped = x @ params[f"{at}.W_{name}"] + params[f"{at}.b_{name}"]
+        return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).swapaxes(1, 2))
+
+    q, k, v = heads("q"), heads("k"), heads("v")
+    scores = tap(f"{at}.scores", jnp.einsum("nhqd,nhkd->nhqk", q, k) / jnp.sqrt(q.shape[-1]).astype(x.dtype))
+    seen = jnp.tril(jnp.ones(scores.shape[-2:], bool))
+    weights = tap(f"{at}.weights", jax.nn.softmax(scores, where=seen))
+    brought = tap(f"{at}.heads", jnp.einsum("nhqk,nhkd->nhqd", weights, v))
+    return tap(f"{at}.attended", brought.swapaxes(1, 2).reshape(x.shape) @ params[f"{at}.W_o"] + params[f"{at}.b_o"])
+
+
+def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return layer norm or RMS norm of every position."""
+    if spec.norm == "rms":
+        scale = tap(f"{at}.scale", jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + spec.epsilon))
+        return tap(f"{at}.out", x * scale * params[f"{at}.gain"])
+    centred = tap(f"{at}.centred", x - x.mean(axis=-1, keepdims=True))
+    variance = jnp.sum(centred**2, axis=-1, keepdims=True) / (x.shape[-1] - spec.unbiased)
+    size = jnp.sqrt(variance) + spec.epsilon if spec.epsilon_outside else jnp.sqrt(variance + spec.epsilon)
+    scale = tap(f"{at}.scale", 1 / size)
+    return tap(f"{at}.out", centred * scale * params[f"{at}.gain"] + params[f"{at}.bias"])
+
+
+def loss(spec: Transformer, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
+    """Return the cross-entropy of every next token, reduced as the spec says."""
+    logits = predict(spec, params, batch.x, tap)
+    with jax.named_scope("loss"):
+        per_token = optax.softmax_cross_entropy_with_integer_labels(logits, batch.y)
+        return tap("loss", positions.factor(spec.reduction, *batch.y.shape) * jnp.sum(per_token))

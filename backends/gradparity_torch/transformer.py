@@ -1,0 +1,79 @@
+"""The transformer as a PyTorch user writes it; gradparity.models.Transformer states the conventions."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
+
+from gradparity.models import Transformer
+from gradparity.operations import positions
+from gradparity.protocol import Array, Batch, Params, Tap
+
+GELU: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+}
+
+
+def predict(
+    spec: Transformer, params: Params, x: Int[Array, "n length"], tap: Tap
+) -> Float[Array, "n length vocabulary"]:
+    """Return the logits of each next token."""
+    tokens = tap("tokens.out", F.embedding(x, params["tokens.table"]))
+    places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    stream = tap("embedded", tokens + places)
+    for at in spec.places:
+        stream = block(spec, params, at, stream, tap)
+    normed = norm(spec, params, "norm", stream, tap)
+    return tap("logits", F.linear(normed, params["tokens.table"] if spec.tied else params["W"].T))
+
+
+def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return the stream after a block."""
+    normed = norm(spec, params, f"{at}.norm1", x, tap)
+    x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
+    normed = norm(spec, params, f"{at}.norm2", x, tap)
+    up = tap(f"{at}.up", F.linear(normed, params[f"{at}.W_up"].T, params[f"{at}.b_up"]))
+    active = tap(f"{at}.active", GELU[spec.activation](up))
+    down = tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params[f"{at}.b_down"]))
+    return tap(f"{at}.out", x + down)
+
+
+def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return what causal attention brings to each position.
+
+    ``F.scaled_dot_product_attention`` does the middle in one call, and tells neither scores nor weights.
+    """
+
+    def heads(name: str) -> Float[Array, "n heads length part"]:
+        mapped = F.linear(x, params[f"{at}.W_{name}"].T, params[f"{at}.b_{name}"])
+        return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).transpose(1, 2))
+
+    q, k, v = heads("q"), heads("k"), heads("v")
+    scores = tap(f"{at}.scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)
+    unseen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(diagonal=1)
+    weights = tap(f"{at}.weights", scores.masked_fill(unseen, -torch.inf).softmax(dim=-1))
+    brought = tap(f"{at}.heads", weights @ v).transpose(1, 2).flatten(-2)
+    return tap(f"{at}.attended", F.linear(brought, params[f"{at}.W_o"].T, params[f"{at}.b_o"]))
+
+
+def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return layer norm or RMS norm of every position; ``F.layer_norm`` and ``F.rms_norm`` tell no line inside."""
+    if spec.norm == "rms":
+        scale = tap(f"{at}.scale", torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + spec.epsilon))
+        return tap(f"{at}.out", x * scale * params[f"{at}.gain"])
+    centred = tap(f"{at}.centred", x - x.mean(dim=-1, keepdim=True))
+    variance = centred.square().sum(dim=-1, keepdim=True) / (x.shape[-1] - spec.unbiased)
+    size = variance.sqrt() + spec.epsilon if spec.epsilon_outside else (variance + spec.epsilon).sqrt()
+    scale = tap(f"{at}.scale", size.reciprocal())
+    return tap(f"{at}.out", torch.addcmul(params[f"{at}.bias"], centred * scale, params[f"{at}.gain"]))
+
+
+def loss(spec: Transformer, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
+    """Return the cross-entropy of every next token, reduced as the spec says."""
+    logits = predict(spec, params, batch.x, tap)
+    total = F.cross_entropy(logits.flatten(0, 1), batch.y.flatten(), reduction="sum")
+    return tap("loss", positions.factor(spec.reduction, *batch.y.shape) * total)

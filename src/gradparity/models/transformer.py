@@ -1,0 +1,199 @@
+"""The decoder-only transformer that predicts each next character: pre-norm blocks of causal attention and a GELU layer.
+
+Sources: A. Radford et al., Language Models are Unsupervised Multitask Learners (2019), section 2.3; A. Vaswani et al.,
+Attention Is All You Need (2017), arXiv:1706.03762.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from gradparity.errors import UsageError, unknown
+from gradparity.inputs import require_finite, require_positive, token_inputs
+from gradparity.operations import (
+    affine,
+    cross_entropy,
+    embedding,
+    entrywise,
+    layer_norm,
+    multi_head,
+    recurrent,
+    rms_norm,
+    transformer_block,
+)
+from gradparity.operations.positions import Reduction
+from gradparity.operations.positions import require as require_reduction
+from gradparity.protocol import Batch, Line
+
+Norm = Literal["layer", "rms"]
+Activation = Literal["gelu", "gelu_tanh"]
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """x₀ = E[tokens] + P; in each block m = x + attention(norm(x)), x' = m + W_down φ(W_up norm(m)); logits = norm(x)W.
+
+    Conventions: pre-norm; ``norm`` is "layer" or "rms"; of layer norm the size is 1/√(σ² + ε), or 1/(σ + ε) where
+    ``epsilon_outside``, with σ² divided by the width, or by width − 1 where ``unbiased``. φ is the exact GELU, or its
+    approximation by tanh, as in GPT-2. Every map has a bias but the last, W, which is Eᵀ where ``tied``. Positions
+    are learned. The reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum
+    over positions, the mean over sequences) or "sum".
+    """
+
+    vocabulary: int = 7
+    width: int = 6
+    heads: int = 2
+    inner: int = 8
+    """The size of the layer between W_up and W_down."""
+    blocks: int = 1
+    positions: int = 5
+    """The longest sequence."""
+    length: int = 4
+    norm: Norm = "layer"
+    epsilon: float = 1e-5
+    epsilon_outside: bool = False
+    unbiased: bool = False
+    activation: Activation = "gelu"
+    tied: bool = False
+    reduction: Reduction = "positions"
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for sizes that do not go together, and for unknown choices."""
+        sizes = {name: getattr(self, name) for name in ("vocabulary", "width", "heads", "inner", "blocks")}
+        require_positive("transformer", **sizes, positions=self.positions, length=self.length)
+        require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
+        recurrent.require_vocabulary("transformer", self.vocabulary)
+        require_reduction("transformer", self.reduction)
+        for field, choices in (("norm", Norm), ("activation", Activation)):
+            if getattr(self, field) not in get_args(choices):
+                raise unknown(f"transformer {field}", str(getattr(self, field)), get_args(choices))
+        if self.width % self.heads:
+            raise UsageError(
+                f"transformer: heads must divide the width into equal parts, got width {self.width} and "
+                f"{self.heads} heads: {self.width} / {self.heads} = {self.width / self.heads:g}"
+            )
+        if self.length > self.positions:
+            raise UsageError(
+                f"transformer: a sequence must not be longer than the positions, got length {self.length} and "
+                f"{self.positions} positions: set positions={self.length}"
+            )
+        if self.norm == "rms" and (self.epsilon_outside or self.unbiased):
+            raise UsageError("transformer: epsilon_outside and unbiased belong to norm 'layer', got norm 'rms'")
+        if self.unbiased and self.width == 1:
+            raise UsageError("transformer: an unbiased variance divides by width − 1, got width 1")
+
+    @classmethod
+    def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "Transformer":  # noqa: ARG003
+        """Fit vocabulary and length to a text; the positions are as many as its windows are long. Raises UsageError."""
+        if classes is None:
+            raise UsageError("transformer predicts tokens, got real targets: use --data text")
+        usual = {"width": 64, "heads": 4, "inner": 256, "blocks": 2, "positions": features}
+        return cls(vocabulary=classes, length=features, **{**usual, **settings})
+
+    @property
+    def name(self) -> str:
+        """The name under which each backend has the model."""
+        return "transformer"
+
+    @property
+    def real_targets(self) -> bool:
+        """False: y is tokens."""
+        return False
+
+    @property
+    def next_tokens(self) -> bool:
+        """True: y is the tokens that follow those of x."""
+        return True
+
+    @property
+    def convention(self) -> layer_norm.Convention:
+        """What layer norm is told."""
+        return layer_norm.Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What the blocks are called: "block1", "block2", …."""
+        return tuple(f"block{k}" for k in range(1, self.blocks + 1))
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Tables of tokens and positions, each block's parameters, the last norm's; W of the head unless tied."""
+        norm = (layer_norm if self.norm == "layer" else rms_norm).shapes(self.width)
+        maps = {"up": affine.shapes(self.width, self.inner), "down": affine.shapes(self.inner, self.width)}
+        block = {
+            **{f"norm1.{name}": shape for name, shape in norm.items()},
+            **multi_head.shapes(self.width),
+            **{f"norm2.{name}": shape for name, shape in norm.items()},
+            **{f"{name}_{of}": shape for of, shapes in maps.items() for name, shape in shapes.items()},
+        }
+        return {
+            "tokens.table": (self.vocabulary, self.width),
+            "positions.table": (self.positions, self.width),
+            **{f"{place}.{name}": shape for place in self.places for name, shape in block.items()},
+            **{f"norm.{name}": shape for name, shape in norm.items()},
+            **({} if self.tied else {"W": (self.width, self.vocabulary)}),
+        }
+
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Matrices N(0, init_std²), as GPT-2; gains 1, biases 0."""
+
+        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
+            if len(shape) > 1:
+                return rng.normal(0, self.init_std, shape)
+            return np.ones(shape) if name.endswith("gain") else np.zeros(shape)
+
+        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+
+    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
+        """Unbalanced tokens x and y (n, length)."""
+        x, y = (token_inputs(rng, n, self.length, self.vocabulary) for _ in range(2))
+        return Batch(x, y)
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> tuple["Transformer", int]:
+        """Draw sizes and conventions; return the spec and a number of examples."""
+        blocks, heads = (int(size) for size in rng.choice([[1, 2], [1, 3], [2, 3], [2, 1], [3, 2]]))
+        width = heads * int(rng.integers(3, 5))
+        rest = rng.permutation([size for size in range(3, 15) if size not in (blocks, heads, width)])
+        vocabulary, inner, n, one, other = (int(size) for size in rest[:5])
+        layer = bool(rng.random() < 0.5)
+        settings: dict[str, Any] = {
+            "norm": "layer" if layer else "rms",
+            "epsilon": float(10 ** rng.uniform(-6, -1)),
+            "epsilon_outside": layer and bool(rng.random() < 0.5),
+            "unbiased": layer and bool(rng.random() < 0.5),
+            "activation": str(rng.choice(get_args(Activation))),
+            "tied": bool(rng.random() < 0.5),
+            "reduction": str(rng.choice(get_args(Reduction))),
+        }
+        return cls(vocabulary, width, heads, inner, blocks, max(one, other), min(one, other), **settings), n
+
+    @classmethod
+    def variants(cls) -> dict[str, "Transformer"]:
+        """Return the settings that between them have every line, by what they are called."""
+        return {"": cls(), "rms": cls(norm="rms", tied=True, activation="gelu_tanh", reduction="sequences")}
+
+    def flops(self, n: int) -> int:
+        """Every block's maps, attention, norms and activation; embeddings, head and cross-entropy."""
+        rows = n * self.length
+        norm: int = (layer_norm if self.norm == "layer" else rms_norm).flops(rows, self.width)
+        block = (
+            multi_head.flops(n, self.heads, self.length, self.width)
+            + 2 * affine.flops(rows, self.width, self.inner, of_input=True)
+            + entrywise.flops(rows, self.inner)
+            + 2 * norm
+        )
+        head = affine.flops(rows, self.width, self.vocabulary, of_input=True)
+        ends = 2 * embedding.flops(rows, self.width) + norm + head + cross_entropy.flops(rows, self.vocabulary)
+        return self.blocks * block + ends
+
+    @property
+    def derivation(self) -> tuple[Line, ...]:
+        """Embeddings; of every block norm, attention, norm and GELU layer; the last norm, logits and loss."""
+        norm = transformer_block.layer_lines if self.norm == "layer" else transformer_block.rms_lines
+        return transformer_block.lines(
+            self.blocks, partial(norm, self.convention), self.activation, self.reduction, tied=self.tied
+        )
