@@ -56,6 +56,38 @@ def test_a_link_stays_and_a_device_is_written_to(tmp_path: Path) -> None:
     assert not Path(os.devnull).is_file()
 
 
+@pytest.mark.parametrize("spelling", ["m.py", "./m.py", "folder/../m.py", "link", "hard"])
+def test_an_output_is_never_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("m.py").write_text("mine")
+    Path("link").symlink_to("m.py")
+    Path("hard").hardlink_to("m.py")
+    require_writable(Path("out.json"), inputs=("m.py", "digits", None))
+    with pytest.raises(UsageError, match=r"the output '.*' is the input '.*m.py' and would replace it: name another"):
+        require_writable(Path("out.json"), Path(spelling), inputs=(None, "digits", tmp_path / "m.py"))
+
+
+def test_two_outputs_are_two_files_or_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("new.html")
+    require_writable(Path(os.devnull), Path(os.devnull), Path("new.html"), None)
+    for again in (Path("new.html"), tmp_path / "new.html", Path("link")):
+        with pytest.raises(UsageError, match="two outputs are one file, got 'new.html' and '.*': name two"):
+            require_writable(Path("new.html"), again)
+
+
+@pytest.mark.parametrize(("target", "says"), [("x" * 256, "name too long"), ("loop", "(L|l)oop|levels of symbolic")])
+def test_a_name_that_no_file_can_have_is_refused_before_any_work(tmp_path: Path, target: str, says: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match=f"cannot be written: .*(?i:{says})"):
+        require_writable(tmp_path / target)
+
+
+def test_the_longest_name_is_written(tmp_path: Path) -> None:
+    write_text(tmp_path / ("x" * 255), "content")
+
+
 def test_a_link_into_a_folder_that_is_not_there_is_refused_before_any_work(tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "nowhere" / "target.json")
