@@ -87,12 +87,13 @@ def bench_command(
         raise UsageError("--grid takes every registered backend: leave out --grid or --backends")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
+    require_writable(json, report, resume, inputs=(split(model)[0],))
     where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
     names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
     own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()
     keep = resume or (own if len(where) > 1 else None)
-    require_writable(json, report, keep, inputs=(split(model)[0],))
+    require_writable(json, report, keep)
     result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
     if keep is not None and not result.complete:
         print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)

@@ -18,7 +18,7 @@ def require_writable(*outputs: Path | None, inputs: Iterable[Path | str | None] 
 
     Two outputs must be two files. Links and other spellings are seen through; an input that names no file is none.
     """
-    read = {_identity(path): path for path in map(Path, filter(None, inputs)) if path.is_file()}
+    read = {_identity(path): path for path in (Path(each) for each in inputs if each) if path.is_file()}
     written: dict[Identity, Path] = {}
     for path in filter(None, outputs):
         own = _placed(path)

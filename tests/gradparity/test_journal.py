@@ -85,7 +85,7 @@ with journal.opened(Path({str(path)!r}), {ABOUT!r}) as (_, add):
     with subprocess.Popen([sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(UsageError, match="another sweep is writing to .*: wait until it ends, or name another"):
+        with pytest.raises(UsageError, match=r"another sweep is writing to .*: wait until it ends, or name another"):
             journal.opened(path, ABOUT).__enter__()
         journal.discard(path, 5)
         assert path.exists(), "it is another's"

@@ -73,7 +73,7 @@ def test_two_outputs_are_two_files_or_devices(tmp_path: Path, monkeypatch: pytes
     Path("link").symlink_to("new.html")
     require_writable(Path(os.devnull), Path(os.devnull), Path("new.html"), None)
     for again in (Path("new.html"), tmp_path / "new.html", Path("link")):
-        with pytest.raises(UsageError, match="two outputs are one file, got 'new.html' and '.*': name two"):
+        with pytest.raises(UsageError, match=r"two outputs are one file, got 'new.html' and '.*': name two"):
             require_writable(Path("new.html"), again)
 
 

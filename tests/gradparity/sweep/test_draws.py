@@ -119,11 +119,13 @@ def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_coun
 def test_a_draw_that_the_journal_says_disagreed_is_checked_again(
     tmp_path: Path, checked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal, written = tmp_path / "sweep.jsonl", asdict
+    journal = tmp_path / "sweep.jsonl"
+
+    def lie(written: Any) -> dict[str, Any]:
+        return asdict(written) | ({"agrees": written.index != 1} if isinstance(written, DrawOutcome) else {})
+
     with monkeypatch.context() as lying:
-        lying.setattr(
-            sweeping, "asdict", lambda o: written(o) | ({"agrees": o.index != 1} if "agrees" in vars(o) else {})
-        )
+        lying.setattr(sweeping, "asdict", lie)
         sweep("mlp", 3, backends=QUICK, journal=journal)
     checked.clear()
     assert all(outcome.agrees for outcome in sweep("mlp", 3, backends=QUICK, journal=journal).outcomes)

@@ -23,13 +23,13 @@ def _silent() -> Iterator[None]:
         yield
 
 
-def _quieten(context: typer.Context, wanted: bool) -> bool:
+def _quieten(context: Any, wanted: bool) -> bool:
     if wanted:
         context.with_resource(_silent())
     return wanted
 
 
-def _place(context: typer.Context, path: Path | None) -> Path | None:
+def _place(context: Any, path: Path | None) -> Path | None:
     """Fix the place of a file before any code of a user's runs; where it is standard output, print nothing else."""
     if path == STANDARD_OUTPUT:
         context.with_resource(_silent())
@@ -48,6 +48,7 @@ def _models(incomplete: str) -> list[str]:
 
 
 def backend_names(incomplete: str) -> list[str]:
+    """Return how a shell may complete backends' names, after commas too."""
     from gradparity.registry import names
 
     before, comma, begun = incomplete.rpartition(",")

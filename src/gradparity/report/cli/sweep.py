@@ -37,8 +37,8 @@ def run(
         raise UsageError(f"--draws must be at least 1, got {count}")
     if jobs < 1 and jobs != -1:
         raise UsageError(f"--jobs must be at least 1, or -1 for every core, got {jobs}")
-    sweep_name = f"{Path(model).stem}-seed{seed}"
-    journal = resume if resume is not None else Path(f"gradparity-sweep-{sweep_name}.jsonl").absolute()
+    here, sweep_name = Path.cwd(), f"{Path(model).stem}-seed{seed}"
+    journal = resume if resume is not None else here / f"gradparity-sweep-{sweep_name}.jsonl"
     require_writable(journal, json, inputs=(split(model)[0],))
     try:
         with progress(counted=True) as display:
@@ -64,10 +64,10 @@ def run(
     if result.counter_example is None:
         print(f"All {len(result.outcomes)} draws agree.")
         return 0
-    kept = journal.parent / f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json"
+    kept = here / f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json"
     write_json(kept, asdict(result.counter_example))
     console.print(result.counter_example.check())
-    print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept}")
+    print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept.name}")
     return 1
 
 

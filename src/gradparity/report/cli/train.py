@@ -26,7 +26,8 @@ from gradparity.report.cli.options import (
 def train_command(
     model: ModelName = "softmax_regression",
     backend: Annotated[
-        str, typer.Option("--backend", "--backends", help="The one that trains.", autocompletion=options.backend_names)
+        str,
+        typer.Option("--backend", "--backends", help="The one that trains.", autocompletion=options.backend_names),
     ] = "numpy",
     settings: Set = None,
     data: Data = None,
