@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradparity.parity.examine import TOO_LOOSE
+from gradparity.parity.judge import TOO_LOOSE
 from gradparity.parity.norms import ZERO, distance, norm, typical_size
 from gradparity.parity.rows import Kind, Row, Short, Unchecked
 from gradparity.protocol import Trace

@@ -88,7 +88,7 @@ def _entries(arrays: dict[str, np.ndarray]) -> Change:
 
 
 def _cut(a: np.ndarray, size: int, to: int) -> np.ndarray:
-    return a[tuple(slice(to) if axis == size else slice(None) for axis in a.shape)]
+    return np.asarray(a[tuple(slice(to) if axis == size else slice(None) for axis in a.shape)])  # a scalar too
 
 
 def _with(a: np.ndarray, i: int, entry: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from array_api_compat import is_torch_array
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.budget import nudged
 from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
@@ -27,12 +27,7 @@ CLOSE = {"torch": "torch.testing.assert_close", "jax": "np.testing.assert_allclo
 
 def short_of(lanes: Sequence[Lane]) -> list[Short]:
     """Return the short ones of the lanes that are asked for. Raises UsageError for one that is not known, and none."""
-    known = (*LANES, *BITS)
-    if isinstance(lanes, str) or not lanes:
-        raise UsageError(f"lanes must be a list of at least one, got {lanes!r}: there is {', '.join(known)}")
-    for lane in lanes:
-        if lane not in known:
-            raise unknown("lane", str(lane), known)
+    require_some("lanes", lanes, (*LANES, *BITS))
     return [lane for lane in BITS if lane in lanes]
 
 
@@ -88,7 +83,7 @@ def _in_lane(
     library = SPOKEN[given.library]
     draws = []
     for i in range(DRAWS):
-        start = given.with_real({x: drawn(a, i == 0) for x, a in given.real.items()})
+        start = given.with_real({x: drawn(a, i == 0) for x, a in given.floats.items()})
         dy = {y: drawn(g, i == 0) for y, g in upstream.items()}
         try:
             by_plain = plain(lane, start, dy)
