@@ -1,9 +1,13 @@
 """Files that appear whole or not at all."""
 
+import fcntl
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,9 @@ from typing import Any
 from gradparity.errors import UsageError
 
 STANDARD_OUTPUT = Path("-")
+SCRATCH = "gradparity-scratch-"
+UNLOCKED_SECONDS = 60
+"""So long a new folder may have no lock yet."""
 
 
 def require_writable(*outputs: Path | None, inputs: Iterable[Path | str | None] = ()) -> None:
@@ -99,6 +106,33 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def scratch(beside: Path | None = None) -> Iterator[Path]:
+    """Give a folder that is gone at the end, in the system's own place for those or in another folder.
+
+    Those that a killed process left there are deleted: it held a lock on its folder, which ended with it.
+    """
+    place = Path(tempfile.gettempdir()) if beside is None else beside
+    for left in place.glob(f"{SCRATCH}*"):
+        with suppress(OSError):  # another's, or in use
+            if time.time() - left.stat().st_mtime > UNLOCKED_SECONDS:
+                with _held(left):
+                    shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=place) as name, _held(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock a folder. Raises OSError where another process has."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
         os.close(descriptor)
 

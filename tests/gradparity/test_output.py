@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gradparity.errors import UsageError
-from gradparity.output import require_writable, write_json, write_text
+from gradparity.output import require_writable, scratch, write_json, write_text
 
 
 def test_a_file_is_written_whole_and_replaces_the_old_one(tmp_path: Path) -> None:
@@ -43,6 +45,27 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="does not exist"):
         require_writable(tmp_path / "file" / "out.json")
+
+
+def test_a_scratch_folder_of_a_killed_process_is_deleted_and_one_in_use_is_not(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from gradparity.output import scratch
+with scratch(Path({str(tmp_path)!r})):
+    print("ready", flush=True)
+    input()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (left,) = tmp_path.iterdir()
+        os.utime(left, (0, 0))
+        with scratch(tmp_path) as own:
+            assert set(tmp_path.iterdir()) == {left, own}, "it is in use"
+        process.kill()
+    with scratch(tmp_path) as own:
+        assert list(tmp_path.iterdir()) == [own]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_stays_and_a_device_is_written_to(tmp_path: Path) -> None:

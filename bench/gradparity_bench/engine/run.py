@@ -1,6 +1,5 @@
 """The benchmark of many points, each kept as soon as it is finished."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from pathlib import Path
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
+from gradparity.output import scratch
 from gradparity.subjects.model_file import file_of
 from gradparity_bench import ROUNDS
 from gradparity_bench.engine.guard import gradient_guard
@@ -95,7 +95,7 @@ def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: 
 @contextmanager
 def _bench(rounds: int, seed: int, patience: float, progress: Progress) -> Iterator[Bench]:
     with (
-        tempfile.TemporaryDirectory(prefix="gradparity-bench-") as name,
-        gradient_guard(Path(name), patience) as guard,
+        scratch() as folder,
+        gradient_guard(folder, patience) as guard,
     ):
-        yield Bench(rounds, seed, guard, Path(name), patience, progress)
+        yield Bench(rounds, seed, guard, folder, patience, progress)
