@@ -75,13 +75,15 @@ def _multiple(checked: Checked) -> float | None:
     ratios = []
     for one in checked.fed.judged:
         found, value = checked.truths.gradients.get(one.of.number), one.writing.value
-        if found is None or value.shape != found.gradient.shape or not found.gradient.any():
+        if found is None or value.shape != found.gradient.shape:
+            return None
+        if not found.gradient.any():
             continue
         k = float(np.vdot(value, found.gradient) / np.vdot(found.gradient, found.gradient))
         if not relative_error(value, np.asarray(k * found.gradient)) <= SAME:
             return None
         ratios.append(k)
-    alike = ratios and np.ptp(ratios) <= SAME * abs(ratios[0]) and ratios[0] != 0 and abs(ratios[0] - 1) > SAME
+    alike = len(ratios) > 1 and np.ptp(ratios) <= SAME * abs(ratios[0]) and ratios[0] != 0 and abs(ratios[0] - 1) > SAME
     return ratios[0] if alike else None
 
 

@@ -1,17 +1,18 @@
 """Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
 
 from collections.abc import Iterable, Mapping
+from time import perf_counter
 
 import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
-from gradparity.subjects.plain.lines import Line
+from gradparity.subjects.plain.lines import Line, is_part
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 from gradparity.subjects.plain.truths import Truths
 
-PATIENT = 10.0
+PATIENT = 15.0
 """Seconds for what could explain wrong lines."""
 MOST = 8
 """Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
@@ -79,12 +80,14 @@ def _better(
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     ends = {line.keys[-1] for line in feeding.lines}
+    until = perf_counter() + PATIENT
     for writing in _suspects(feeding, fed, wrong):
         if writing.key in instead:
             continue
-        candidates = alike(feeding.recording, writing)
-        truths.learn(candidates, PATIENT)
+        # What has no name in the same function comes first: of large arrays there is time for few.
+        candidates = sorted(alike(feeding.recording, writing), key=lambda v: _far_off(feeding.recording, v, writing))
         for variable in candidates:
+            truths.learn([variable], until - perf_counter())
             if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue
             tried = {**instead, writing.key: variable}
@@ -97,6 +100,8 @@ def _better(
             cost = len(left | {writing.key}) if writing.key in ends else len(left)
             if left < wrong and cost < fewest:
                 fewest, best = cost, (tried, other)
+                if not cost:
+                    return best
     return best
 
 
@@ -134,6 +139,11 @@ def _number_at(recording: Recording, writing: Written) -> int:
     """Return how many variables there were when something was written."""
     own: Iterable[int] = (v.number for v in recording.variables if v.where == writing.key)
     return next(iter(own), len(recording.variables))
+
+
+def _far_off(recording: Recording, variable: Variable, writing: Written) -> tuple[bool, bool, int]:
+    part = is_part(recording, variable)
+    return not _same_function(recording, variable, writing), not part, variable.number
 
 
 def _same_function(recording: Recording, variable: Variable, writing: Written) -> bool:

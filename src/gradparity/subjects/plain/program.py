@@ -108,9 +108,11 @@ class _Finder(importlib.abc.MetaPathFinder):
         self._program = program
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:  # noqa: ARG002
+        where = self._folder if path is None else next(iter(path), "")
+        if not Path(where).is_relative_to(self._folder) or "site-packages" in where:
+            return None  # a library's
         details = (lambda module, file: _Loader(module, file, self._program), [".py"])
-        finder = importlib.machinery.FileFinder(self._folder if path is None else next(iter(path)), details)  # type: ignore[arg-type]
-        return finder.find_spec(name)
+        return importlib.machinery.FileFinder(where, details).find_spec(name)  # type: ignore[arg-type]
 
 
 class _Loader(importlib.machinery.SourceFileLoader):

@@ -1,7 +1,8 @@
 """The witnesses of plain code: dL/d(variable), from probes at the assignments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -63,11 +64,11 @@ class Truths:
         """Measure the loss along random directions of variables too large for more."""
         values = {label(v): v.value for v in variables}
 
-        def forward(moved: dict[str, np.ndarray], _: object, c: dict[str, np.ndarray]) -> None:
+        def forward(moved: Mapping[str, Any], _: object, c: Any) -> None:
             change = {name: moved[name] - value for name, value in values.items() if moved[name] is not value}
             c["loss"] = self.loss(change)
 
-        return measure(forward, values, NO_BATCH, np.random.default_rng(self.seed), {}) if values else {}  # type: ignore[arg-type]
+        return measure(forward, values, NO_BATCH, np.random.default_rng(self.seed), {}) if values else {}
 
 
 def _times(found: ProbedGradient, factor: float) -> ProbedGradient:
