@@ -33,7 +33,7 @@ def hinge(scores: Float[Array, "n classes"], y: Int[Array, " n"], tap: Tap) -> F
 
 
 # Not reduction="mean": for real targets PyTorch's mean is over the outputs too.
-TOTAL_LOSS: dict[str, Callable[[Tensor, Tensor, Tap], Tensor]] = {
+TOTAL_LOSS: dict[str, Callable[[Array, Array, Tap], Array]] = {
     "cross_entropy": lambda a, y, _: F.cross_entropy(a, y, reduction="sum"),
     "squared_error": lambda a, y, _: F.mse_loss(a, y, reduction="sum"),
     "sigmoid_cross_entropy": lambda a, y, _: F.binary_cross_entropy_with_logits(a, y, reduction="sum"),
@@ -44,7 +44,7 @@ TOTAL_LOSS: dict[str, Callable[[Tensor, Tensor, Tap], Tensor]] = {
 def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
     """Return the last activation; nothing is dropped, and a batch norm takes its running mean and variance."""
 
-    def norm(place: str, z: Tensor) -> Tensor:
+    def norm(place: str, z: Array) -> Array:
         if spec.norm == "batch":
             return running_norm(params, place, z, spec.size)
         return layer_norm(params, place, z, tap, spec.size)
@@ -56,7 +56,7 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     """Return the loss, reduced over the examples as the spec says, plus the penalty where there is weight decay."""
     normalise = batch_norm if spec.norm == "batch" else layer_norm
 
-    def norm(place: str, z: Tensor) -> Tensor:
+    def norm(place: str, z: Array) -> Array:
         return normalise(params, place, z, tap, spec.size)
 
     output = _output(spec, params, batch.x, tap, norm, batch.extras)
@@ -74,7 +74,7 @@ def _output(
     params: Params,
     x: Float[Array, "n features"],
     tap: Tap,
-    norm: Callable[[str, Tensor], Tensor],
+    norm: Callable[[str, Array], Array],
     masks: Mapping[str, Tensor],
 ) -> Float[Array, "n outputs"]:
     h = x

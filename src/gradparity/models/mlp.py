@@ -52,7 +52,7 @@ class MLP:
 
     A hidden layer may normalise z, drop from a, and add what it was given where that has its width ("residual").
     Conventions: ReLU'(0) = 0. A reduction is over the examples, after the sum over outputs: "mean" divides by n,
-    "mean-of-entries" by the outputs too, "half-" is half of it (squared error only). The penalty is on every W, on no b.
+    "mean-of-entries" by the outputs too, "half-" is half of it (squared error only). The penalty is on each W, no b.
     Before a batch norm there is no b, which would do nothing.
     """
 

@@ -1,10 +1,10 @@
-"""The lines of a multilayer perceptron: its layers, each with what is normalised, dropped and added in it, and its loss.
+"""The lines of a multilayer perceptron: its layers, what is normalised, dropped and added in each, and its loss.
 
 The symbols of layer k: Z_k = affine map, N_k = norm, A_k = activation, U_k = after dropout, H_k = with what was added.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gradparity.operations import (
     affine,
@@ -23,6 +23,7 @@ from gradparity.operations.transformer_block import Symbols, layer_lines
 from gradparity.protocol import Line
 
 
+@runtime_checkable
 class Layers(Protocol):
     """What the lines need to know of a spec."""
 
