@@ -17,19 +17,23 @@ if TYPE_CHECKING:
     from gradparity.registry import backend
     from gradparity.subjects.autograd_function import check_autograd_function
     from gradparity.subjects.custom_vjp import check_custom_vjp
+    from gradparity.subjects.plain import check_code
     from gradparity.subjects.specs import check
     from gradparity.subjects.vjp import check_vjp
-    from gradparity.testing import assert_gradients_agree
+    from gradparity.testing import assert_code_gradients_agree, assert_gradients_agree
 else:
     _HOMES = {
         "MLP": "gradparity.models",
         "SoftmaxRegression": "gradparity.models",
+        "assert_code_gradients_agree": "gradparity.testing",
         "assert_gradients_agree": "gradparity.testing",
         "backend": "gradparity.registry",
         "check": "gradparity.subjects.specs",
         "check_autograd_function": "gradparity.subjects.autograd_function",
+        "check_code": "gradparity.subjects.plain",
         "check_custom_vjp": "gradparity.subjects.custom_vjp",
         "check_vjp": "gradparity.subjects.vjp",
+        "load_ipython_extension": "gradparity.jupyter",
     }
 
     def __getattr__(name: str) -> object:
@@ -47,10 +51,12 @@ __all__ = [
     "MLP",
     "SoftmaxRegression",
     "UsageError",
+    "assert_code_gradients_agree",
     "assert_gradients_agree",
     "backend",
     "check",
     "check_autograd_function",
+    "check_code",
     "check_custom_vjp",
     "check_vjp",
 ]

@@ -1,7 +1,8 @@
 """The one exception a user's mistake raises: a sentence with the rule, what was received and the likely fix."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 
 class UsageError(Exception):
@@ -12,6 +13,16 @@ def unknown(kind: str, received: str, known: Iterable[str]) -> UsageError:
     """Say that ``received`` names no ``kind``, list what there is, and guess what was meant."""
     names = sorted(known)
     return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{did_you_mean(received, names)}")
+
+
+def require_some(what: str, given: Collection[Any], known: Iterable[str]) -> None:
+    """Raise UsageError unless a choice is a list of at least one of what there is: ``lanes=[...]``."""
+    names = tuple(known)
+    if isinstance(given, str) or not given:
+        raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(names)}")
+    for each in given:
+        if each not in names:
+            raise unknown(what.removesuffix("s"), str(each), names)
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The pytest plugin: a fixture that asserts gradients. Nothing is imported until a test asks for it."""
+"""The pytest plugin: fixtures that assert gradients. Nothing is imported until a test asks for it."""
 
 from collections.abc import Callable
 
@@ -11,3 +11,11 @@ def assert_gradients_agree() -> Callable[..., None]:
     from gradparity import testing
 
     return testing.assert_gradients_agree
+
+
+@pytest.fixture(scope="session")
+def assert_code_gradients_agree() -> Callable[..., None]:
+    """Return ``gradparity.testing.assert_code_gradients_agree``."""
+    from gradparity import testing
+
+    return testing.assert_code_gradients_agree

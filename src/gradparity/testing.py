@@ -1,4 +1,4 @@
-"""One assertion for your own test suite: the gradients derived by hand are those that a machine derives."""
+"""Assertions for your own test suite: the gradients derived by hand are those that a machine derives."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from gradparity.parity import LANES
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Batch, Dtype
+from gradparity.subjects.plain import check_code
 from gradparity.subjects.specs import check
 
 SHORT = 24
@@ -20,6 +21,7 @@ def assert_gradients_agree(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     order: int = 1,
 ) -> None:
     """Raise AssertionError unless ``gradparity.check`` of the model, with the same arguments, agrees.
@@ -28,11 +30,33 @@ def assert_gradients_agree(
     cannot be checked.
     """
     __tracebackhide__ = True  # pytest then shows the test, not this function
-    report = check(model, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, order=order)
+    report = check(model, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol, order=order)
     try:
         report.assert_ok()
     except AssertionError as error:
         raise AssertionError("\n".join([f"{report.model}: {error}", *_table(report)])) from None
+
+
+def assert_code_gradients_agree(
+    function: Any, *arguments: Any, names: Sequence[str] = (), loss: str = "", seed: int = 0, **named: Any
+) -> None:
+    """Raise AssertionError unless ``gradparity.check_code`` of a function and its arguments agrees.
+
+    The error has a line for each disagreement, and the function's source with a sign at each gradient. Raises
+    UsageError for what cannot be checked.
+    """
+    __tracebackhide__ = True
+    report = check_code(function, *arguments, names=names, loss=loss, seed=seed, **named)
+    try:
+        report.assert_ok()
+    except AssertionError as error:
+        raise AssertionError("\n".join([f"{report.model}: {error}", *_source(report)])) from None
+
+
+def _source(report: Report) -> list[str]:
+    return [
+        f"{line.sign or ' '} {line.number:>4}  {line.text}" for listing in report.listings for line in listing.lines
+    ]
 
 
 def _table(report: Report) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,14 +43,19 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return found.backend
 
 
-@pytest.fixture(params=SPECS)
-def spec(request: pytest.FixtureRequest) -> ModelSpec:
-    return SPECS[request.param]
+FIRST = [next(iter(cls.variants().values())) for cls in specs().values()]
+IN_BOTH_DTYPES = ("softmax_regression", "mlp, relu")
 
 
-@pytest.fixture(params=DTYPES)
-def model(request: pytest.FixtureRequest, backend: Backend, spec: ModelSpec) -> Model:
-    return model_of(backend, spec, request.param)
+def setting(name: str, dtype: Dtype) -> Any:
+    """Every variant in every precision is a test; the quick ones have each model once, and two models in both."""
+    quick = SPECS[name] in FIRST and (dtype == "float64" or name in IN_BOTH_DTYPES)
+    return pytest.param((SPECS[name], dtype), id=f"{name}, {dtype}", marks=() if quick else pytest.mark.slow)
+
+
+@pytest.fixture(params=[setting(name, dtype) for name in SPECS for dtype in DTYPES])
+def model(request: pytest.FixtureRequest, backend: Backend) -> Model:
+    return model_of(backend, *request.param)
 
 
 MODELS: dict[tuple[str, str, Dtype], Model] = {}

@@ -108,13 +108,13 @@ def checked(piece: Piece, folder: Path) -> Report:
     """Check the piece as its author would, with its file in this empty folder."""
     if piece.way == "model_file":
         return gradparity.check(written(piece, folder), **piece.choices)
-    check = {
+    checks: dict[Way, Callable[..., Report]] = {
         "vjp": gradparity.check_vjp,
         "autograd_function": gradparity.check_autograd_function,
         "custom_vjp": gradparity.check_custom_vjp,
-    }[piece.way]
+    }
     function, other = piece.subject(loaded(piece, folder))
-    return check(function, other, *piece.arguments, **piece.choices)
+    return checks[piece.way](function, other, *piece.arguments, **piece.choices)
 
 
 def lines_found(report: Report) -> set[str]:

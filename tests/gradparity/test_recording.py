@@ -139,3 +139,30 @@ def test_a_view_of_a_tapped_cache_taps_full_names() -> None:
     c = TappedCache(lambda name, value: (name, value))
     View(c, "block1")["out"] = 1
     assert View(c, "block1")["out"] == ("block1.out", 1)
+
+
+def test_a_loop_writes_its_names_once_in_every_pass_and_they_are_one_array() -> None:
+    d = Recorder("d", {"h": np.array([10.0, 20.0])})
+    d["h", 1] = np.array(1.0)
+    d.add(("h", 0), d["h", 1] * 2)
+    d.add(("h", 0), np.array(5.0))
+    assert d["h", 1] == 20.0
+    assert d.written()["h"].tolist() == [45.0, 1.0]
+    assert d.reads == {"h": ("h",)}
+    with pytest.raises(UsageError, match=r"d\['h', 1\] is written twice.*d\.add\(\('h', 1\), value\)"):
+        d["h", 1] = np.array(2.0)
+    with pytest.raises(UsageError, match=r"d\['h', 2\] is read before it is written: so far there is h;"):
+        d["h", 2]
+
+
+def test_a_view_renames_what_a_loop_writes() -> None:
+    c: dict[object, int] = {}
+    View(View(c, "block1"), {"out": "states"})["out", 3] = 1
+    assert c == {("block1.states", 3): 1}
+
+
+def test_a_tapped_cache_refuses_a_name_that_is_written_twice() -> None:
+    c = TappedCache(lambda _, value: value)
+    c["h", 0] = c["h", 1] = 1
+    with pytest.raises(UsageError, match=r"c\['h', 1\] is written twice"):
+        c["h", 1] = 2

@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression, module_of
-from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, ModelSpec, Params
+from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, ModelSpec, Params, Tap
 from gradparity_jax import autodiff, backend
 
 SPECS: dict[str, ModelSpec] = {
@@ -256,3 +256,22 @@ def test_an_unknown_model_is_refused_with_a_guess() -> None:
 
     with pytest.raises(UsageError, match=r"unknown model of backend 'jax' 'mpl'.*did you mean 'mlp'"):
         backend.model(Misnamed())
+
+
+def test_a_tap_in_the_body_of_a_scan_tells_value_and_whole_gradient_of_every_pass() -> None:
+    def loss(params: Params, batch: Batch, tap: Tap) -> Any:
+        def step(h: Any, x: Any) -> Any:
+            h = tap("h", params["w"] * h + x)
+            return h, h
+
+        _, states = jax.lax.scan(step, jnp.zeros(()), batch.x)
+        return tap("loss", jnp.sum(tap("states", states)))
+
+    x = np.array([1.0, 2.0, 3.0])
+    with jax.enable_x64(True):
+        values, gradients = autodiff._trace(loss, {"w": jnp.asarray(0.5)}, Batch(jnp.asarray(x), jnp.zeros(3)))
+    assert list(values) == ["h", "states", "loss"]
+    np.testing.assert_allclose(values["h"], [1, 2.5, 4.25])
+    np.testing.assert_allclose(gradients["h"], [1 + 0.5 * 1.5, 1.5, 1])
+    np.testing.assert_allclose(gradients["states"], [1, 1, 1])
+    np.testing.assert_allclose(gradients["w"], 1.5 * 1 + 2.5)

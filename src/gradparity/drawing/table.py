@@ -86,8 +86,6 @@ class ListedLine:
     """What stands beside it, in a few words."""
     finding: str = ""
     """What is wrong with it, in a sentence below."""
-    figures: tuple[tuple[str, str], ...] = ()
-    """Pictures beside it, each a title and a data: address."""
 
 
 @dataclass(frozen=True)

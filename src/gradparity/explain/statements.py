@@ -33,7 +33,8 @@ def statements(hand: HandDerivation, params: Params, batch: Batch) -> tuple[Stat
 
 def _note(found: Statements, name: str, recorder: Recorder) -> None:
     statement = _writing(recorder, inspect.currentframe())
-    if statement:
+    # A loop runs the same statement in every pass.
+    if statement and statement not in found.get(name, ()):
         found[name] = (*found.get(name, ()), statement)
 
 

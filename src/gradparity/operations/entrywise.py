@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erf
 
 from gradparity.operations.rules import Expressions, GradientRule, d
 
@@ -42,6 +41,8 @@ def _sigmoid(z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def _normal(z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """Φ(z): the probability that a standard normal number is below z."""
+    from scipy.special import erf  # a timed worker imports this file, and pays for what it does not use
+
     return np.asarray((1 + erf(z / np.sqrt(2))) / 2)
 
 

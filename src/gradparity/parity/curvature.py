@@ -13,8 +13,7 @@ from jaxtyping import Float
 
 from gradparity.parity import derivative
 from gradparity.parity.differences import DIRECTIONS, LossMeasurement, agreement_with
-from gradparity.parity.examine import TOO_LOOSE
-from gradparity.parity.judge import FLOAT64_LIMIT
+from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE
 from gradparity.parity.norms import norm, relative_error, typical_size
 from gradparity.parity.perturbed import Direction
 from gradparity.parity.rows import Row, Unchecked

@@ -26,21 +26,36 @@ FITTED = 4
 COMPLEX_STEP = 2.0**-100
 """Its square is lost beside any number that matters, and the number itself underflows nowhere."""
 NOISE_POINTS = 9
+SINGLE_SPACINGS = 2.0**-21, 2.0**-17
+CLEAR = 8
+"""Estimates of one noise differ by less than this factor."""
 NOISE_SPACING = 2.0**-36
 """So close together that the function is a straight line there, and only rounding bends it."""
 
 
-def noise(f: Callable[[float], float]) -> float:
+def noise(f: Callable[[float], float], spacing: float = NOISE_SPACING) -> float:
     """Estimate the rounding error of f near 0 from the fourth differences of nine values; at least one ulp.
 
     Source: J. Moré & S. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the
     k-th differences of independent errors of variance σ² have variance σ² (2k)! / (k!)², which is 70 σ² for k = 4.
     """
-    values = np.array([f(i * NOISE_SPACING) for i in range(NOISE_POINTS)])
+    values = np.array([f(i * spacing) for i in range(NOISE_POINTS)])
     with np.errstate(invalid="ignore"):
         differences = np.diff(values, 4)
     sigma = norm(differences) / np.sqrt(70 * len(differences))
     return float(np.maximum(sigma, np.finfo(np.float64).eps * abs(values[0])))
+
+
+def single_noise(f: Callable[[float], float]) -> float | None:
+    """Estimate the rounding error of an f that computes in float32 inside; None for one that does not.
+
+    Far closer together than float32 can tell its arguments apart, such an f is flat; a little further, it is as rough
+    at one spacing as at another, and on either side. One kink is on one side, and many bend f more the further apart
+    the values are.
+    """
+    fine = noise(f)
+    found = [noise(f, side * spacing) for spacing in SINGLE_SPACINGS for side in (1, -1)]
+    return max(found) if CLEAR * fine < min(found) and max(found) < CLEAR * min(found) else None
 
 
 class Measured(NamedTuple):
@@ -71,8 +86,13 @@ def measured(
             kept = []
             continue
         kept.append((h, *losses))
-        if len(kept) == KEPT:
-            break
+        if len(kept) >= KEPT and (found := _without_kinks(kept, here, noise)):
+            return found
+    return _without_kinks(kept, here, noise)
+
+
+def _without_kinks(kept: list[tuple[float, float, float]], here: float, noise: float) -> Measured | None:
+    """Measure it from those steps within which there is no kink; None where they are too few."""
     taken, above, below = np.array(kept).reshape(-1, 3).T
     free = slice(smooth_from(taken, above - 2 * here + below, noise), None)
     if len(taken[free]) < FEWEST:

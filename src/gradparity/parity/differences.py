@@ -65,6 +65,8 @@ class LossMeasurement:
     """Directions that met a kink and were drawn again."""
     noise: float
     """The rounding error of the loss."""
+    single: bool = False
+    """Whether the loss computes in float32 inside."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,15 @@ def measure(
     loss = Loss(forward, params, batch, kinks)
     here = loss.run({})
     everywhere = {name: _draw(rng, p) for name, p in params.items()}
-    noise = derivative.noise(lambda t: float(loss.run({name: t * v for name, v in everywhere.items()}).loss))
+
+    def along(t: float) -> float:
+        return float(loss.run({name: t * v for name, v in everywhere.items()}).loss)
+
+    single = derivative.single_noise(along)
+    noise = single or derivative.noise(along)
     asked = {name: value for name, value in loss.movable(here).items() if names is None or name in names}
-    return {name: _measure(loss, name, value, here, noise, rng) for name, value in asked.items()}
+    measured = {name: _measure(loss, name, value, here, noise, rng) for name, value in asked.items()}
+    return {name: replace(m, single=bool(single)) for name, m in measured.items()}
 
 
 def measure_jointly(

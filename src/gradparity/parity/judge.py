@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradparity.errors import UsageError
 from gradparity.parity.budget import FACTOR, ULP, Budgets
 from gradparity.parity.norms import ZERO, norm, relative_error
 from gradparity.parity.report import Kind, Row
@@ -12,6 +13,16 @@ from gradparity.protocol import Dtype, Trace
 
 FLOAT64_LIMIT = 1e-10
 """The largest relative error of a right formula in float64."""
+TOO_LOOSE = 0.5
+"""A limit above this would let a gradient pass that is half of what it should be."""
+
+
+def require_rtol(rtol: float) -> None:
+    """Raise UsageError for a relative error that nobody can mean to accept."""
+    if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 0 <= rtol < TOO_LOOSE:
+        raise UsageError(
+            f"rtol must be a relative error from 0 to below {TOO_LOOSE:g}, got {rtol!r}: such as rtol=1e-6"
+        )
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,8 @@ class Judge:
     truth: Trace
     budgets: Budgets
     """Absolute error budgets of the float32 lane."""
+    rtol: float = 0.0
+    """A smaller relative error agrees, whatever the limit is."""
 
     def rows(
         self,
@@ -58,6 +71,7 @@ class Judge:
         limit = self._limit(kind, name, size, upstream)
         if kind != "value" and name in self.truth.accuracy:
             limit += self.truth.accuracy[name] / ((upstream if size <= ZERO * upstream else size) or 1.0)
+        limit = max(limit, self.rtol)
         return Row(
             name,
             kind,

@@ -90,7 +90,9 @@ class _Asked:
         self._loss = loss
         self._values = values
         self._sizes = {name: typical_size(value) for name, value in values.items()}
-        self._directions = {name: rng.normal(size=value.shape) * self._sizes[name] for name, value in values.items()}
+        self._directions = {
+            name: np.asarray(rng.normal(size=value.shape) * self._sizes[name]) for name, value in values.items()
+        }
         start = perf_counter()
         self._noise = derivative.noise(lambda t: self._real({name: t * v for name, v in self._directions.items()}))
         self._run_seconds = (perf_counter() - start) / derivative.NOISE_POINTS

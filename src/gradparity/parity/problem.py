@@ -6,13 +6,14 @@ poses them; everything in ``parity`` reads them and asks nothing else.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from gradparity.parity.budget import Budgets
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import LossMeasurement
+from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
@@ -23,6 +24,8 @@ LANES: tuple[Dtype, ...] = ("float64", "float32")
 NO_BATCH = Batch(np.empty(0), np.empty(0))
 
 Named = Mapping[str, np.ndarray]
+Changed: TypeAlias = Callable[[Callable[[np.ndarray], np.ndarray]], Trace]
+"""Runs something where every real array that enters is changed by a function."""
 
 
 class Written(NamedTuple):
@@ -62,6 +65,8 @@ class Subject:
     beside: Callable[[Dtype, Trace], Written] | None = None
     """Runs a hand derivation beside a witness, whose trace each line is fed: errors do not cascade. Without it a
     machine derives, and its chain is what is compared, line by line. Raises RuleRaisedError for what ends in a row."""
+    changed: Changed | None = None
+    """Runs it from other numbers, so that its own rounding can be measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +97,8 @@ class Problem:
     """Measures every gradient entry by entry without a machine, where nothing else can tell why one is wrong."""
     seeds: frozenset[str] = frozenset({"loss"})
     """Names whose gradient is given: where every backward pass starts. A derivation need not write them."""
+    optional: frozenset[str] = frozenset()
+    """Names whose gradient a derivation need not write: a loss fused into one line keeps what has none of its own."""
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     places: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +108,19 @@ class Problem:
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     """What was asked for and cannot be compared, known before anything runs."""
+    rtol: float = 0.0
+    """What the user accepts: a relative error that is smaller agrees, whatever the limit is."""
+    changed: Mapping[str, Changed] = field(default_factory=dict)
+    """Witness -> what its truth is at other numbers."""
+    code: tuple[Callable[..., Any], ...] = ()
+    """The user's functions: first what is differentiated, then its rule."""
+    values: Callable[[], Named] = dict
+    """What is differentiated, run once more in float64."""
+    again: "Callable[[], Problem] | None" = None
+    """Poses the same once more, for when a number in the user's code has been changed."""
+
+    def __post_init__(self) -> None:
+        require_rtol(self.rtol)
 
     def spelled(self, sentence: str) -> str:
         """Put a sentence into the author's words."""

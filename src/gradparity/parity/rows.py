@@ -49,6 +49,8 @@ class Row:
 
     place: str = ""
     """Where the line is written, as ``my_model.py:34``, as far as known."""
+    example: str = ""
+    """The smallest case at which the line is wrong, as far as one was found."""
     called: str = ""
     """What its author calls it, where that is not as a derivation writes it."""
 
@@ -93,7 +95,8 @@ def describe(row: Row) -> str:
     line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
-    return f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
+    said = f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
+    return f"{said}; smallest case: {row.example}" if row.example else said
 
 
 def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:

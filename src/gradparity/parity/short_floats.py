@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradparity.parity.examine import TOO_LOOSE
+from gradparity.parity.judge import TOO_LOOSE
 from gradparity.parity.norms import ZERO, distance, norm, typical_size
 from gradparity.parity.rows import Kind, Row, Short, Unchecked
 from gradparity.protocol import Trace
@@ -52,7 +52,9 @@ def rounded(a: np.ndarray, lane: Short) -> np.ndarray:
     return np.asarray(np.ldexp(np.rint(np.ldexp(fraction, BITS[lane])), exponent - BITS[lane]))
 
 
-def compared(backend: str, library: str, lane: Short, draws: Sequence[Draw], close: str, own_forward: bool) -> Compared:
+def compared(
+    backend: str, witness: str, library: str, lane: Short, draws: Sequence[Draw], close: str, own_forward: bool
+) -> Compared:
     """Judge every line by what the plain code errs by. ``close`` is the assertion to which rtol and atol belong."""
     found = Compared([], [], [])
     plain_code = f"plain {library} in {lane}"
@@ -67,7 +69,7 @@ def compared(backend: str, library: str, lane: Short, draws: Sequence[Draw], clo
         error = _error(lines, "own")
         said = f"{name} has {error / plain:.1f} times the error of {plain_code}"
         wrong = f"{said}, and up to {MULTIPLE} times is rounding: a sum is taken in {lane}, or a cast is missing"
-        row = Row(line, kind, backend, library, lane, error, limit, diagnosis="" if error <= limit else wrong)
+        row = Row(line, kind, backend, witness, lane, error, limit, diagnosis="" if error <= limit else wrong)
         found.rows.append(row)
         if row.agrees:
             rtol, atol = tolerances(lines, lane)

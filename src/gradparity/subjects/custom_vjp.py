@@ -1,40 +1,71 @@
 """A ``jax.custom_vjp`` function against JAX's own derivative of the plain function that it replaces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.budget import nudged
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.problem import Problem
+from gradparity.parity.norms import relative_error
+from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
+from gradparity.parity.rows import Lane
 from gradparity.protocol import Trace
-from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, name_of, read
-from gradparity.subjects.backward_rule import posed, posed_in_float32
+from gradparity.subjects.arguments import (
+    Arguments,
+    Arrays,
+    arranged_like,
+    as_numpy,
+    draw_upstream,
+    name_of,
+    outputs,
+    read,
+    require_callable,
+)
+from gradparity.subjects.backward_rule import changed, none_note, posed, posed_in_float32
 from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
+from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
 
 COPIES = 3
 """The size of the axis that is mapped over."""
 APART = 1e-3
 """Relative difference between the copies: so small that they stay where the function is defined."""
+SAME = 1e-3
+"""In float32 and in float64 a function gives results that are nearer than this."""
+
+
+WAYS = ("plain", "jit", "vmap")
 
 
 def check_custom_vjp(
-    function: Callable[..., Any], reference: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1
+    function: Callable[..., Any],
+    reference: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Lane] = LANES,
+    ways: Sequence[str] = WAYS,
+    constant: Collection[str] | None = None,
+    rtol: float = 0.0,
+    order: int = 1,
 ) -> Report:
     """Check values and gradients of a ``jax.custom_vjp`` function against JAX autodiff of ``reference``.
 
-    In float64 as it is, under ``jax.jit`` and under ``jax.vmap``; and in float32, where the limit is measured: how far
-    one unit in the last place of the arguments and of the upstream gradient moves the float64 result. With ``order=2``
-    the derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first
-    are compiled, and so is ``reference``. Real arrays are checked, other arguments are passed as they are. Raises
+    In float64, in each of ``ways``: "plain", as it is, and under "jit" and "vmap"; and in float32, where the limit is
+    measured: how far one unit in the last place of the arguments and of the upstream gradient moves the float64 result.
+    ``lanes`` may ask for "bfloat16" and "float16" besides: there the limit is 4 times the error of plain code, that is
+    of ``reference`` differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the
+    derivative of the rule as well, which a rule that leaves the graph gets wrong. All but the first are compiled, and
+    so is ``reference``.
+
+    Real arrays are checked, other arguments are passed as they are. ``constant`` names those without a gradient, by
+    default those for which the rule returns None. A relative error below ``rtol`` agrees whatever the limit is. Raises
     UsageError without JAX and for arguments or outputs that cannot be checked, and what ``reference`` raises; what
     ``function`` raises is a disagreement.
     """
@@ -43,45 +74,117 @@ def check_custom_vjp(
     import jax
 
     require_order(order)
-    given = replace(read(reference, arguments), library="jax")
+    short = short_of(lanes)
+    require_some("ways", ways, WAYS)
+    require_callable("function", function, arguments)
+    require_callable("reference", reference, arguments)
+    given = replace(read(reference, arguments, constant), library="jax")
     rng = np.random.default_rng(seed)
-    upstream = draw_upstream(evaluate_twice(reference, given), rng)
-    compiled = partial(by_jax, transform=jax.jit)  # operation by operation, JAX would compile each one apart
-    truth = {"jax": compiled(reference, given, upstream)}
+    values, _ = evaluate_twice(reference, given)
+    upstream = draw_upstream(values, rng)
     name = name_of(function)
+    given, notes = _asked_for(name, function, given, upstream)
+    compiled = partial(by_jax, transform=jax.jit)  # operation by operation, JAX would compile each one apart
+    mapped = partial(by_jax, transform=lambda f: jax.jit(jax.vmap(f)))
+    by_way: dict[str, tuple[str, Callable[..., Trace], Callable[..., Trace]]] = {
+        "plain": ("", by_jax, compiled),
+        "jit": (" under jit", compiled, compiled),
+        "vmap": (" under vmap", mapped, mapped),
+    }
+    copies = changed(given, upstream, lambda a: np.stack([nudged(a, APART, rng) for _ in range(COPIES)]), given.real)
+    truth = cache(lambda: compiled(reference, given, upstream))
 
-    def way(how: str, differentiate: Callable[..., Trace]) -> Problem:
-        return posed(name, name + how, partial(differentiate, function, given, upstream), given, upstream, truth)
+    def way(which: str, known: bool = True) -> Problem:
+        how, run, by = by_way[which]
+        return posed(
+            name,
+            name + how,
+            partial(run, function),
+            *(copies if which == "vmap" else (given, upstream)),
+            {"jax": partial(by, reference)},
+            truths={"jax": truth()} if known and which != "vmap" else None,
+            remarks=[*given.notes, *notes],
+            rtol=rtol,
+            code=(reference, function),
+            values=partial(evaluate, reference, given, given.real),
+            again=lambda: way(which, known=False),
+        )
 
-    ways = [way("", by_jax), way(" under jit", compiled), _under_vmap(name, function, reference, given, upstream, rng)]
-    ways.append(posed_in_float32(name, "jax", compiled, function, reference, given, upstream, rng))
+    problems = [way(which) for which in by_way if which in ways] if "float64" in lanes else []
+    if "float32" in lanes:
+        problems.append(_in_float32(name, compiled, function, reference, given, values, upstream, rng, rtol))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
-    ways = [located(way, backward, given.names, forward) for way in ways]
+    problems = [located(problem, backward, given.names, forward) for problem in problems]
     again = partial(by_jax, function, given, upstream)
     own = editable(backward, lambda _: again().gradients, lambda: evaluate(function, given, given.real))
-    ways[0] = replace(ways[0], rule=own)
-    report = examine_ways(ways, seed)
+    problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
+    report = examine_ways(problems, seed, name)
+    mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)
     return and_twice(report, "jax", partial(posed_twice, name, compiled, rule, reference, given, upstream, rng))
 
 
-def _under_vmap(
+def _in_float32(
     name: str,
+    compiled: Callable[..., Trace],
     function: Callable[..., Any],
     reference: Callable[..., Any],
     given: Arguments,
+    values: Arrays,
     upstream: Arrays,
     rng: np.random.Generator,
+    rtol: float,
 ) -> Problem:
-    """Pose both, mapped over copies that are a little apart."""
+    """Pose it in float32; with JAX's 64-bit types on where ``reference`` is another function without them.
+
+    ``jax.random`` draws other numbers there: another mask would be taken for a wrong rule.
+    """
+    wide = _is_another(reference, given, values)
+    run, witness = partial(compiled, function, dtype="float32", wide=wide), ("jax", partial(compiled, reference))
+    problem = posed_in_float32(name, name, run, given, upstream, witness, rng, rtol=rtol)
+    said = f"float32 is run with JAX's 64-bit types on: without them {name_of(reference)} gives other numbers"
+    return replace(problem, remarks=(*problem.remarks, said)) if wide else problem
+
+
+def _is_another(reference: Callable[..., Any], given: Arguments, values: Arrays) -> bool:
+    """Whether a function without JAX's 64-bit types is far from what it is in float64."""
     import jax
 
-    def stacked(arrays: Arrays) -> Arrays:
-        return {name: np.stack([nudged(a, APART, rng) for _ in range(COPIES)]) for name, a in arrays.items()}
+    with jax.enable_x64(False):
+        y = outputs(reference(*given.filled({}, jax.numpy.asarray)))
+    return any(
+        relative_error(as_numpy(y[name]), value) > SAME for name, value in values.items() if value.dtype.kind == "f"
+    )
 
-    mapped, upstream = given.with_real(stacked(given.real)), stacked(upstream)
-    by_mapped = partial(by_jax, transform=lambda f: jax.jit(jax.vmap(f)))
-    truth = {"jax": by_mapped(reference, mapped, upstream)}
-    return posed(name, f"{name} under vmap", partial(by_mapped, function, mapped, upstream), mapped, upstream, truth)
+
+def _asked_for(
+    name: str, function: Callable[..., Any], given: Arguments, upstream: Arrays
+) -> tuple[Arguments, list[str]]:
+    """Return the arguments whose gradient is checked, and what is to be said of the others.
+
+    JAX makes a zero of a rule's None, so that the rule itself is asked, where it can be.
+    """
+    import jax
+
+    if given.stated or not isinstance(function, jax.custom_vjp) or function.nondiff_argnums:
+        return given, []
+    forward, backward = function.fwd, function.bwd
+    if forward is None or backward is None:
+        return given, []
+    try:
+        with jax.enable_x64(True):
+            native = {name: jax.numpy.asarray(x) for name, x in given.floats.items()}
+            y, saved = forward(*given.filled(native, jax.numpy.asarray))
+            dy = {path: jax.numpy.asarray(upstream[path]) for path in outputs(y) if path in upstream}
+            returned = backward(saved, arranged_like(y, dy))
+    except Exception:  # the way "plain" tells what it raises
+        return given, []
+    pairs = zip(given.names, returned if isinstance(returned, tuple) else (), strict=False)
+    none = {name for name, gradient in pairs if gradient is None}
+    without = [path for path in given.real if path.partition("[")[0] in none]
+    if not without or len(without) == len(given.real):
+        return given, []
+    return given.without(without), [none_note(name, without)]

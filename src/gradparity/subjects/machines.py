@@ -20,23 +20,28 @@ def evaluate(function: Callable[..., Any], given: Arguments, real: Mapping[str, 
         return {name: as_numpy(value) for name, value in outputs(y).items()}
 
 
-def evaluate_twice(function: Callable[..., Any], given: Arguments) -> Arrays:
-    """Evaluate as ``evaluate`` does. Raises UsageError where a second call gives another result, and for a function
-    that changes an argument: what it returns then says nothing about a derivative.
+def evaluate_twice(function: Callable[..., Any], given: Arguments) -> tuple[Arrays, list[str]]:
+    """Evaluate as ``evaluate`` does, and name the arguments that the function changes in place.
+
+    Raises UsageError where a second call gives another result.
     """
     name = name_of(function)
     with in_float64():
         native = to_library(given)
-        xs = {path: native(x) for path, x in given.real.items()}
+        xs = {path: native(x) for path, x in given.floats.items()}
         first = {path: as_numpy(value) for path, value in outputs(function(*given.filled(xs, native))).items()}
-        require_unchanged(name, given.real, xs, "float64")
     for path, value in evaluate(function, given, given.real).items():
         if path not in first or not np.array_equal(value, first[path], equal_nan=value.dtype.kind == "f"):
             raise UsageError(
                 f"{name} must give the same {path} each time on the same arguments, two calls differ: draw random "
                 "numbers once, outside, and pass them as an argument"
             )
-    return first
+    return first, changed_in_place(given.floats, xs)
+
+
+def changed_in_place(before: Arrays, after: Mapping[str, Array]) -> list[str]:
+    """Return the names of the arrays that are not what they were."""
+    return [name for name, array in before.items() if not np.array_equal(as_numpy(after[name]), array)]
 
 
 def in_float64() -> AbstractContextManager[Any]:
@@ -64,19 +69,21 @@ def by_jax(
     dtype: Dtype = "float64",
     *,
     transform: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda g: g,
+    wide: bool = False,
 ) -> Trace:
     """Return the outputs, and the gradients of the real arguments, with JAX's 64-bit types on in float64 only.
 
-    ``transform`` is applied to the function of the real arguments alone, such as ``jax.jit`` or ``jax.vmap``. Raises
-    UsageError where the outputs are not named or shaped like ``upstream``, and what the function raises.
+    ``wide`` has them on in float32 too. ``transform`` is applied to the function of the real arguments alone, such as
+    ``jax.jit`` or ``jax.vmap``. Raises UsageError where the outputs are not named or shaped like ``upstream``, and what
+    the function raises.
     """
     import jax
     from jax import numpy as jnp
 
     def of_real(xs: dict[str, Array]) -> Any:
-        return function(*arguments.filled(xs, jnp.asarray))
+        return function(*arguments.filled(xs, lambda a: jnp.asarray(a, dtype if a.dtype.kind == "f" else None)))
 
-    with jax.enable_x64(dtype == "float64"):
+    with jax.enable_x64(dtype == "float64" or wide):
         y, pull_back = jax.vjp(transform(of_real), {name: jnp.asarray(x, dtype) for name, x in arguments.real.items()})
         _require_like({name: value for name, value in outputs(y).items() if _is_real(value)}, upstream)
         dy = {
@@ -112,27 +119,28 @@ def by_torch(
     wanted: Collection[str] | None = None,
     contiguous: bool = True,
     again: bool = False,
+    none_is_zero: bool = True,
 ) -> Trace:
     """Return the outputs, and the gradients of the ``wanted`` real arguments: of all of them where that is None.
 
-    An output that has no upstream gradient is left unused. ``contiguous=False`` passes arguments and upstream
-    gradients column by column, with gaps between their entries; ``again`` runs the backward pass twice and returns
-    what the second gives. Raises UsageError where outputs are not shaped like ``upstream`` or an argument is changed
-    in place, and what the function raises.
+    A gradient of None is zero, or else is left out. An output that has no upstream gradient is left unused.
+    ``contiguous=False`` passes arguments and upstream gradients column by column, with gaps between their entries;
+    ``again`` runs the backward pass twice and returns what the second gives. Raises UsageError where outputs are not
+    shaped like ``upstream`` or an argument is changed in place, and what the function raises.
     """
     import torch
 
     def tensor(a: np.ndarray) -> Any:
-        own = torch.from_numpy(np.array(a))
+        own = torch.from_numpy(np.array(a, dtype=dtype if a.dtype.kind == "f" else None))
         if contiguous:
             return own
         backwards = tuple(reversed(range(own.ndim)))
         turned = own.permute(backwards)
         return torch.stack([turned, turned], dim=-1)[..., 0].permute(backwards)
 
-    real = {name: tensor(x.astype(dtype)) for name, x in arguments.real.items()}
+    real = {name: tensor(x) for name, x in arguments.real.items()}
     leaves = {name: x.detach().requires_grad_(wanted is None or name in wanted) for name, x in real.items()}
-    dy = {name: tensor(g.astype(dtype)) for name, g in upstream.items()}
+    dy = {name: tensor(g) for name, g in upstream.items()}
     with torch.enable_grad():
         y = outputs(function(*arguments.filled(leaves, tensor)))
     _require_like({name: y[name] for name in y if name in upstream}, upstream)
@@ -150,7 +158,9 @@ def by_torch(
     require_unchanged("it", arguments.real, real, dtype)
     require_unchanged("it", upstream, dy, dtype, "the upstream gradient of ")
     gradients = {
-        name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in zip(asked.items(), found, strict=True)
+        name: torch.zeros_like(leaf) if g is None else g
+        for (name, leaf), g in zip(asked.items(), found, strict=True)
+        if g is not None or none_is_zero
     }
     return Trace(_numpy(y), _numpy(gradients))
 

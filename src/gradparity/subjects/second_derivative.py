@@ -117,8 +117,10 @@ def posed_twice(
     """
     both, upstream = with_upstream(reference, given, upstream), upstream_of_gradients(given, rng)
     truth = truth_of(differentiate, GRADIENTS[given.library](reference, given), both, upstream)
-    run = partial(differentiate, rule, both, upstream)
-    problem = posed(name, _twice(name), run, both, upstream, {given.library: truth}, own_forward=False)
+    library: str = given.library
+    by = {library: partial(differentiate, GRADIENTS[given.library](reference, given))}
+    run, truths = partial(differentiate, rule), {library: truth}
+    problem = posed(name, _twice(name), run, both, upstream, by, truths=truths, own_forward=False)
     second = {f"d['{path}']": SECOND.format(path) for path in both.real}
     return replace(problem, spelling=second | dict(problem.spelling), remarks=())
 
@@ -139,7 +141,7 @@ def posed_by_differences(
     name: str, truth: Trace, given: Arguments, upstream: Arrays, measured: Mapping[str, LossMeasurement]
 ) -> Problem:
     """Pose what a machine says of the derivative of a rule that only runs on NumPy, beside differences of the rule."""
-    problem = posed(name, _twice(name), lambda: truth, given, upstream, {}, own_forward=False, measured=measured)
+    problem = posed(name, _twice(name), lambda *_: truth, given, upstream, {}, own_forward=False, measured=measured)
     return replace(problem, remarks=())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from gradparity import registry
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, require_some
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
+from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
@@ -21,6 +23,7 @@ from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWritt
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
 from gradparity.subjects.witnesses import model_by_hand, what_is_known
@@ -34,6 +37,7 @@ def check(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     order: int = 1,
 ) -> Report:
     """Compare every named value and gradient of a model, derived by hand and by machine, at random parameters.
@@ -42,14 +46,17 @@ def check(
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
     and where none is chosen, an installed one is taken; where none is installed, differences of the loss are the
-    witness. Without a ``batch``, n random examples are drawn. With ``order=2`` Hessian-vector products are compared
-    too: how each gradient changes along a random direction. Raises UsageError for a model that cannot be checked.
+    witness. Without a ``batch``, n random examples are drawn. A relative error below ``rtol`` agrees
+    whatever the limit is. With ``order=2`` Hessian-vector products are compared too: how each gradient changes along
+    a random direction. Raises UsageError for a model that cannot be checked.
     """
     require_order(order)
     spec = spec_of(model)
     with in_words(spec):
-        problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes)
+        problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol)
         report = examine(problem, seed)
+        if isinstance(spec, UserModel) and problem.truths:
+            report = with_smallest_cases(report, problem)
         if order == 1:
             return report
         models = {name: registry.backend(name).model(spec, "float64") for name in report.backends}
@@ -79,6 +86,7 @@ def pose(
     n: int = 11,
     seed: int = 0,
     lanes: Sequence[Dtype] = LANES,
+    rtol: float = 0.0,
     differences: bool = True,
 ) -> Problem:
     """Draw parameters and examples, trace the witnesses there, and measure what rounding does.
@@ -86,7 +94,9 @@ def pose(
     Without ``differences`` the loss itself is not asked. Raises UsageError as ``check`` does.
     """
     names = registry.installed() if backends is None else backends
-    _require_some(names, lanes)
+    require_some("backends", names, registry.names())
+    require_some("lanes", lanes, LANES)
+    require_rtol(rtol)
     rng = np.random.default_rng(seed)
     params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
     if isinstance(spec, UserModel):
@@ -95,7 +105,7 @@ def pose(
     by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
     hand = None if by_hand is None else by_hand.derivation
     seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
-    return Problem(
+    problem = Problem(
         name=spec.name,
         params=params,
         given=given_in(batch),
@@ -110,8 +120,27 @@ def pose(
         measured=seen.measured,
         remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
+        rtol=rtol,
         rule=_rule(spec, hand, chosen, params, batch),
     )
+    if not isinstance(spec, UserModel):
+        return problem
+    again = partial(
+        pose, spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol, differences=differences
+    )
+    return replace(
+        problem,
+        optional=frozenset(problem.first.values if seen.truths else ()) - {"loss"},
+        code=(spec.hand.forward, spec.hand.backward),
+        values=lambda: _values(spec, params, batch),
+        again=again,
+    )
+
+
+def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarray]:
+    c: dict[str, Any] = {}
+    spec.hand.forward(params, batch, c)
+    return {name: np.asarray(value) for name, value in c.items()}
 
 
 def _rule(
@@ -123,15 +152,6 @@ def _rule(
     numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
     run = partial(run_beside, hand, numpy, "float64", params, batch)
     return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
-
-
-def _require_some(names: Sequence[str], lanes: Sequence[Dtype]) -> None:
-    for what, given, known in (("backends", names, registry.names), ("lanes", lanes, lambda: LANES)):
-        if isinstance(given, str) or not given:
-            raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(known())}")
-    for lane in lanes:
-        if lane not in LANES:
-            raise unknown("lane", str(lane), LANES)
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:

@@ -1,6 +1,6 @@
 """A plain function and its hand-written backward rule (VJP), on arrays of NumPy, JAX or PyTorch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
@@ -10,24 +10,25 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.parity.differences import LossMeasurement, measure
-from gradparity.parity.examine import examine
+from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm, relative_error
 from gradparity.parity.probes import probed
 from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
+from gradparity.parity.rows import Lane
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
     Arrays,
-    arranged_like,
-    as_numpy,
     draw_upstream,
     leaves_of,
     name_of,
     read,
+    require_callable,
 )
-from gradparity.subjects.backward_rule import posed, reason
+from gradparity.subjects.backward_rule import posed, posed_in_float32, reason
+from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.jacobian import is_small, with_jacobian
 from gradparity.subjects.machines import (
@@ -36,12 +37,10 @@ from gradparity.subjects.machines import (
     by_torch,
     evaluate,
     evaluate_twice,
-    in_float64,
-    require_unchanged,
-    to_library,
 )
 from gradparity.subjects.second_derivative import (
     GRADIENTS,
+    Gradients,
     and_twice,
     posed_by_differences,
     posed_twice,
@@ -51,6 +50,7 @@ from gradparity.subjects.second_derivative import (
     upstream_of_gradients,
     with_upstream,
 )
+from gradparity.subjects.short_lanes import by_autodiff, by_rule, in_short_lanes, short_of
 
 WITNESSES: dict[str, Callable[..., Trace]] = {"jax": by_compiled_jax, "torch": by_torch}
 
@@ -58,45 +58,117 @@ UNCOMPILED: dict[str, Callable[..., Trace]] = {"torch": by_torch, "jax": by_jax}
 """What is quick for a few calls, the quickest first."""
 
 
-def check_vjp(f: Callable[..., Any], vjp: Callable[..., Any], *arguments: Any, seed: int = 0, order: int = 1) -> Report:
+def check_vjp(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    *arguments: Any,
+    seed: int = 0,
+    lanes: Sequence[Lane] = ("float64",),
+    constant: Collection[str] | None = None,
+    rtol: float = 0.0,
+    order: int = 1,
+) -> Report:
     """Check ``vjp(*arguments, dy)`` against autodiff of ``f(*arguments)``, and against differences of it.
 
     Arguments and what ``f`` returns are arrays or trees of them (dicts, tuples, lists); ``dy``, the upstream gradient,
     is arranged like the latter, with None for an output of whole numbers. ``vjp`` returns one gradient per argument,
-    arranged like it, None for what has none. Both run in float64 on arrays of the library
-    whose arrays the arguments are; ``f`` should be written for that library, or in array-API style for all of them.
+    arranged like it, None for what has none. Both run on arrays of the library whose arrays the arguments are; ``f``
+    should be written for that library, or in array-API style for all of them. What ``f`` or ``vjp`` change in place
+    they change in copies, and a remark says so.
 
-    JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; differences of ``f``
-    along random directions always are. With ``order=2`` the derivative of ``vjp`` is compared with that of the rule
-    which a machine makes of ``f``: differentiated by the arguments' library, for NumPy's arrays by differences.
-    Real arrays are checked, other arguments are passed as they are.
-    Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or ``vjp`` themselves raise.
+    JAX and PyTorch are witnesses where they are installed and ``f`` runs on their arrays; in float64, differences of
+    ``f`` along random directions always are. Real arrays are checked, other arguments are passed as they are.
+    ``constant`` names the arguments without a gradient, by default those for which ``vjp`` returns None. A relative
+    error below ``rtol`` agrees whatever the limit is. ``lanes`` may ask for "float32" too; and, on arrays of JAX and
+    PyTorch, for "bfloat16" and "float16": there the limit is 4 times the error of plain code, that is of ``f``
+    differentiated in the same dtype, and a remark says what that comes to. With ``order=2`` the derivative of ``vjp``
+    is compared with that of the rule which a machine makes of ``f``: differentiated by the arguments' library, for
+    NumPy's arrays by differences. Raises UsageError for arguments or outputs that cannot be checked, and what ``f`` or
+    ``vjp`` themselves raise.
     """
     require_order(order)
-    given = read(f, arguments)
+    short = short_of(lanes)
+    require_callable("f", f, arguments)
+    require_callable("vjp", vjp, arguments, "dy")
+    given = read(f, arguments, constant)
+    values, changes = evaluate_twice(f, given)
+    upstream = draw_upstream(values, np.random.default_rng(seed))
+    rule = by_hand(f, vjp, given, upstream)
+    given, notes = asked_for(given, rule, name_of(vjp))
+    notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
+    problem = partial(_posed, f, vjp, given, upstream, seed, rtol)
+    ways = [problem(notes)] if "float64" in lanes else []
+    if "float32" in lanes:
+        ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
+    ways = [located(way, vjp, given.names, f) for way in ways]
+    if "float64" in lanes:
+        again = editable(vjp, lambda _: by_hand(f, vjp, given, upstream).gradients, ways[0].values)
+        ways[0] = replace(ways[0], rule=again)
+    report = examine_ways(ways, seed, name_of(f))
+    if "float64" in lanes:
+        report = _with_jacobian(report, f, vjp, given, upstream)
     rng = np.random.default_rng(seed)
-    values = evaluate_twice(f, given)
-    upstream = draw_upstream(values, rng)
-    gradients, notes = _by_hand(f, vjp, given, upstream)
-    given = given.with_real_floats([name for name in gradients if name not in given.real])
-    notes = [*given.notes, *notes]
-    truths = dict(_witnesses(f, given, values, upstream, notes))
-    problem = posed(
+    if short:
+        own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
+        report = in_short_lanes(report, short, name_of(vjp), own, plain, given, upstream, rng, own_forward=False)
+    return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
+
+
+def _posed(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
+    notes: Sequence[str] = (),
+) -> Problem:
+    def run(given: Arguments, upstream: Arrays) -> Trace:
+        return Trace({}, by_hand(f, vjp, given, upstream).gradients)
+
+    remarks = list(notes)
+    values = evaluate(f, given, given.real)
+    truths = dict(_witnesses(f, given, values, upstream, remarks))
+    return posed(
         name_of(f),
         name_of(vjp),
-        lambda: Trace(values, gradients),
+        run,
         given,
         upstream,
-        truths,
+        {witness: partial(WITNESSES[witness], f) for witness in truths},
+        truths=truths,
         own_forward=False,
-        measured=_measured(f, given, upstream, rng),
+        measured=_measured(f, given, upstream, np.random.default_rng(seed)),
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
-        remarks=notes,
+        remarks=remarks,
+        rtol=rtol,
+        code=(f, vjp),
+        values=partial(evaluate, f, given, given.real),
+        again=partial(_posed, f, vjp, given, upstream, seed, rtol),
     )
-    again = editable(vjp, lambda _: _by_hand(f, vjp, given, upstream)[0], lambda: evaluate(f, given, given.real))
-    report = examine(replace(located(problem, vjp, given.names, f), rule=again), seed)
-    report = _with_jacobian(report, f, vjp, given, upstream)
-    return report if order == 1 else and_twice(report, given.library, lambda: _twice(f, vjp, given, upstream, rng))
+
+
+def _in_float32(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    values: Arrays,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
+) -> Iterator[Problem]:
+    """Pose the rule in float32 beside the first machine that can judge. Raises UsageError where there is none."""
+
+    def run(given: Arguments, upstream: Arrays) -> Trace:
+        return Trace({}, by_hand(f, vjp, given, upstream, "float32").gradients)
+
+    notes: list[str] = []
+    witness = next((name for name, _ in _witnesses(f, given, values, upstream, notes)), None)
+    if witness is None:
+        raise UsageError(f"lanes: float32 needs JAX or PyTorch as a witness: {'; '.join(notes) or 'none is installed'}")
+    by = (witness, partial(WITNESSES[witness], f))
+    rng = np.random.default_rng(seed)
+    yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
 
 
 def _with_jacobian(
@@ -104,12 +176,14 @@ def _with_jacobian(
 ) -> Report:
     """Add what each output alone tells, where that is cheap and a machine can say what is right."""
     witness = next((name for name in UNCOMPILED if name in report.witnesses), None)
-    if witness is None or not is_small(upstream, given.real):
+    own = [row for row in report.rows if (row.witness, row.lane) == (witness, "float64")]
+    looser = any(row.limit > FLOAT64_LIMIT for row in own)  # for a reason, or as the user wants it
+    if witness is None or looser or not is_small(upstream, given.real):
         return report
     return with_jacobian(
         report,
         f"{name_of(vjp)} for one output alone",
-        lambda dy: _by_hand(f, vjp, given, dy)[0],
+        lambda dy: by_hand(f, vjp, given, dy).gradients,
         witness,
         lambda dy: UNCOMPILED[witness](f, given, dy).gradients,
         upstream,
@@ -120,14 +194,7 @@ def _with_jacobian(
 def _twice(
     f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rng: np.random.Generator
 ) -> Problem:
-    name = name_of(vjp)
-
-    def rule(*arguments: Any) -> dict[str, Array]:
-        found = zip(given.names, _per_argument(vjp, given, vjp(*arguments)), strict=True)
-        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
-        real = real_leaves(given, arguments[:-1])
-        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
-
+    name, rule = name_of(vjp), _rule(vjp, given)
     if given.library != "numpy":
         return posed_twice(name, WITNESSES[given.library], rule, f, given, upstream, rng)
     both, upstream = with_upstream(f, given, upstream), upstream_of_gradients(given, rng)
@@ -142,50 +209,14 @@ def _twice(
     raise UsageError(reasons[-1])
 
 
-def _by_hand(
-    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays
-) -> tuple[Arrays, list[str]]:
-    """Return the gradients that the rule gives, by path, and what is to be said besides.
+def _rule(vjp: Callable[..., Any], given: Arguments) -> Gradients:
+    def rule(*arguments: Any) -> dict[str, Array]:
+        found = zip(given.names, per_argument(vjp, given, vjp(*arguments)), strict=True)
+        leaves = {path: leaf for argument, g in found for path, leaf in leaves_of(argument, g).items()}
+        real = real_leaves(given, arguments[:-1])
+        return {path: x * 0 if leaves.get(path) is None else leaves[path] for path, x in real.items()}
 
-    An array for which it gives None is absent; a Python float for which it gives something is there.
-    """
-    with in_float64():
-        native = to_library(given)
-        xs = {path: native(x) for path, x in given.real.items()}
-        dy = {path: native(g) for path, g in upstream.items()}
-        y = f(*given.filled(xs, native))
-        returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
-        require_unchanged(name_of(vjp), given.real, xs, "float64")
-    notes = [
-        f"{name_of(vjp)} changes the upstream gradient of {path} in place: a caller that still needs it gets another"
-        for path, g in upstream.items()
-        if not np.array_equal(as_numpy(dy[path]), g)
-    ]
-    gradients: Arrays = {}
-    for name, value, gradient in zip(given.names, given.values, _per_argument(vjp, given, returned), strict=True):
-        known = leaves_of(name, value)
-        for path, leaf in ({} if gradient is None else leaves_of(name, gradient)).items():
-            if leaf is not None and path not in known:
-                raise UsageError(
-                    f"{name_of(vjp)} returns a gradient of {path}, and there is no such argument: arrange the gradient "
-                    f"of {name} like {name} itself, {', '.join(known)}"
-                )
-            if leaf is not None and (path in given.real or isinstance(known[path], float)):
-                gradients[path] = as_numpy(leaf)
-    return gradients, notes
-
-
-def _per_argument(vjp: Callable[..., Any], given: Arguments, returned: Any) -> Sequence[Any]:
-    """Return one gradient, or a tree of them, for each argument. Raises UsageError for another number."""
-    one_tree = len(given.names) == 1 and isinstance(given.values[0], tuple | list)
-    alone = one_tree and not (isinstance(returned, tuple) and len(returned) == 1)
-    gradients = returned if isinstance(returned, tuple | list) and not alone else (returned,)
-    if len(gradients) != len(given.names):
-        raise UsageError(
-            f"{name_of(vjp)} must return one gradient per argument, ({', '.join(f'd{name}' for name in given.names)}), "
-            f"got {len(gradients)}: return None for an argument without a gradient"
-        )
-    return gradients
+    return rule
 
 
 def _witnesses(

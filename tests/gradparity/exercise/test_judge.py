@@ -123,7 +123,7 @@ REFUSED: list[tuple[dict[str, str], list[tuple[str, str]], str]] = [
     ({}, [("xp.mean(log_sum", "xp.sum(log_sum")], "forward is given in this exercise"),
     ({}, [('c["loss"] =', 'c["cost"] =')], "forward is given in this exercise"),
     ({}, [('"W": (7, 5)', '"W": (7, 6)')], "param_shapes is given in this exercise"),
-    ({"b": 'd["b"] = batch.x @ d["logits"]'}, [], "backward raised ValueError: matmul"),
+    ({"b": 'd["b"] = batch.x @ d["logits"]'}, [], "backward raised ValueError: .* do not multiply as matrices"),
     ({"b": 'd["b"] = d["logit"].sum(axis=0)'}, [], "did you mean 'logits'"),
     ({"b": 'd["b"] = c["logit"].sum(axis=0)'}, [], "c has no 'logit'"),
     ({"b": 'd["logits"] /= 2'}, [], "must not change"),

@@ -98,6 +98,8 @@ def test_the_report_as_data_has_no_infinity() -> None:
         "pinned",
         "slope",
         "place",
+        "called",
+        "example",
         "agrees",
     } == set(data["rows"][0])
 

@@ -10,7 +10,8 @@ import pytest
 import gradparity
 from gradparity.errors import UsageError
 from gradparity.models import SoftmaxRegression
-from gradparity.parity.examine import TOO_LOOSE, rows_of
+from gradparity.parity.examine import rows_of
+from gradparity.parity.judge import TOO_LOOSE
 from gradparity.parity.problem import Subject
 from gradparity.parity.report import Report, Row
 from gradparity.protocol import Trace

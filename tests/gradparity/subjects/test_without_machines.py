@@ -16,6 +16,7 @@ from gradparity.parity import differences
 from gradparity.parity.probes import probed
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES
+from gradparity.subjects.model_file import smallest_case
 
 EXAMPLE = Path("docs/examples/my_model.py").resolve()
 BLOCKED = """
@@ -151,6 +152,17 @@ def test_a_forward_pass_that_goes_on_with_its_own_variables_is_probed_where_they
     own = ('c["z"] = batch.x @ p["W1"] + p["b1"]', 'z = c["z"] = batch.x @ p["W1"] + p["b1"]')
     report = alone(example(tmp_path, own, ('xp.tanh(c["z"])', "xp.tanh(z)"), WRONG))
     assert [row.line for row in report.findings] == ["z"]
+
+
+def test_a_wrong_line_is_told_with_the_smallest_numbers_at_which_it_is_wrong(
+    alone: Callable[[Path], Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smallest_case, "SECONDS", 60.0)
+    report = alone(example(tmp_path, WRONG))
+    with pytest.raises(AssertionError, match=r"smallest case: at b1 = \[1\], W2 = .*, all else 0: d\['z'\] is \[\["):
+        report.assert_ok()
+    assert any("smallest case: at b1" in finding for finding in report.table.findings)
+    assert [row["line"] for row in report.to_dict()["rows"] if row["example"]] == ["z"]
 
 
 def test_what_has_no_derivative_here_is_not_said_to_agree(alone: Callable[[Path], Report], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Batch, Dtype, HandWrittenSpec, Params
-from gradparity.recording import Recorder
+from gradparity.recording import Recorder, name_of
 from gradparity.subjects.model_file import rules
 from gradparity.subjects.model_file.source import calling_line, code_of, definition, last_step, shown
 
@@ -110,7 +110,9 @@ class _Run:
         self._note("c", name, value, self._hand.forward)
 
     def _inspect_gradient(self, name: str, value: Array) -> None:
-        rules.require_gradient(name, value, self._dtype, self.p, self.c.written(), self._whole_numbers)
+        # Of what a loop writes, one pass: its gradient is written pass by pass, too.
+        values = {name_of(key): array for key, array in self.c.data.items()}
+        rules.require_gradient(name, value, self._dtype, self.p, values, self._whole_numbers)
         self._note("d", name, value, self._hand.backward)
 
     def _note(self, symbol: Literal["c", "d"], name: str, value: Array, function: Callable[..., Any]) -> None:

@@ -3,24 +3,19 @@
 The file runs as code because the user named it, in its own folder, as ``python FILE`` would run it.
 """
 
+import ast
 import contextlib
-import importlib.abc
-import importlib.machinery
-import json
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import CellType, FrameType, FunctionType
 from typing import Any
 
 from gradparity.errors import UsageError, did_you_mean
 from gradparity.subjects.model_file.source import last_step
-from gradparity.subjects.plain.instrument import HOOKS, Source
-from gradparity.subjects.plain.recorder import Hooks, Stop
+from gradparity.subjects.plain.program import Program, as_a_script
+from gradparity.subjects.plain.recorder import Stop
 from gradparity.subjects.plain.unit import MODULE, Finished, Unit, is_data, own_copy, quiet, scope_of
 
 SECONDS = 60.0
@@ -39,104 +34,60 @@ class _TooLong(Stop):
     """The time is over."""
 
 
-@dataclass(eq=False)
-class Program:
-    """A user's file, rewritten, in a module of its own."""
-
-    file: str
-    text: str
-    source: Source = field(default_factory=Source)
-    hooks: Hooks = field(default_factory=Hooks)
-    folder: Path = field(default_factory=Path.cwd)
-    """Where the user is: places are told from there."""
-    texts: dict[str, str] = field(default_factory=dict)
-    """File -> its text, of this one and those that it imports from beside it."""
-    module: ModuleType = field(init=False)
-    code: CodeType = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.texts[self.file] = self.text
-        try:
-            self.code = compile(self.source.rewritten(self.text, self.file), self.file, "exec")
-        except SyntaxError as error:
-            raise UsageError(f"{self.shown()}:{error.lineno}: {error.msg}: Python cannot read this") from error
-        self.module = ModuleType("__main__")
-        self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks})
-
-    def shown(self, file: str = "") -> str:
-        """Return a file as the user would type it."""
-        path = Path(file or self.file)
-        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
-
-    def run(self) -> None:
-        """Run the whole file. Raises what it raises."""
-        exec(self.code, self.module.__dict__)
-
-
-def read(path: Path) -> Program:
-    """Read a file, or the code cells of a notebook. Raises UsageError."""
-    if not path.is_file():
-        raise UsageError(f"there is no file '{path}': check the path, from the folder {Path.cwd()}")
-    text = path.read_text(encoding="utf-8")
-    return Program(str(path.resolve()), _cells(path, text) if path.suffix == ".ipynb" else text)
-
-
-def _cells(path: Path, text: str) -> str:
-    """Return a notebook's code as one text; what is Jupyter's own is left out, line by line."""
-    try:
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        sources = ["".join(cell["source"]) for cell in cells]
-    except (ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{path}: a notebook is JSON with a list of cells, this is not: save it anew") from error
-    shells = ("%", "!", "?")
-    lines = [f"# {line}" if line.lstrip().startswith(shells) else line for text in sources for line in text.split("\n")]
-    return "\n".join(lines) + "\n"
-
-
-def function_unit(program: Program, name: str, seconds: float = SECONDS) -> Unit:
+def function_unit(program: Program, name: str) -> Unit:
     """Run a program until a function is called, and take its arguments. Raises UsageError."""
-    entry = program.source.entries[program.file, name]
-    frame = _run_to(program, entry, f"{name} is never called", seconds, name)
-    code = frame.f_code
-    count = code.co_argcount + code.co_kwonlyargcount
-    names = code.co_varnames[:count]
-    star, two_stars = bool(code.co_flags & 4), bool(code.co_flags & 8)
-    extra = code.co_varnames[count : count + star + two_stars]
-    values = {each: frame.f_locals[each] for each in (*names, *extra)}
-    function = _function_of(frame)
+    frame = run_to_function(program, name)
+    again, values = call_again(frame)
+    scopes: list[dict[str, Any]] = []
+
+    def ended(ending: FrameType, _: Any) -> None:
+        if ending.f_code is frame.f_code:
+            scopes.append(scope_of(ending))
 
     def call(roots: Mapping[str, Any]) -> Finished:
+        scopes.clear()
+        program.hooks.ended = ended
+        returned = again(roots)
+        return Finished(returned, scopes[-1] if scopes else {})
+
+    return unit_of(program, name, frame.f_code.co_firstlineno, call, values)
+
+
+def run_to_function(program: Program, name: str) -> FrameType:
+    """Run a program until a function is called, and stop there. Raises UsageError."""
+    entry = program.source.entries[program.file, name]
+    return _run_to(program, entry, f"{name} is never called", name)
+
+
+def call_again(frame: FrameType) -> tuple[Callable[[Mapping[str, Any]], Any], dict[str, Any]]:
+    """Return the call that a frame has just begun as a function of its arguments, and these."""
+    code, function = frame.f_code, _function_of(frame)
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames[:count]
+    star, two_stars = bool(code.co_flags & CO_VARARGS), bool(code.co_flags & CO_VARKEYWORDS)
+    extra = code.co_varnames[count : count + star + two_stars]
+
+    def again(roots: Mapping[str, Any]) -> Any:
         positional = [roots[each] for each in names[: code.co_argcount]]
         named = {each: roots[each] for each in names[code.co_argcount :]}
         rest = roots[extra[0]] if star else ()
-        named |= roots[extra[-1]] if two_stars else {}
-        scopes: list[dict[str, Any]] = []
+        return function(*positional, *rest, **named, **(roots[extra[-1]] if two_stars else {}))
 
-        def ended(frame: FrameType, _: Any) -> None:
-            if frame.f_code is code:
-                scopes.append(scope_of(frame))
-
-        program.hooks.ended = ended
-        returned = function(*positional, *rest, **named)
-        return Finished(returned, scopes[-1] if scopes else {})
-
-    return _unit(program, name, code.co_firstlineno, call, values)
+    return again, {each: frame.f_locals[each] for each in (*names, *extra)}
 
 
 def _function_of(frame: FrameType) -> Callable[..., Any]:
     """Return what runs a frame's code again: the code itself with the variables around it."""
-    from types import CellType, FunctionType
-
     code = frame.f_code
     cells = tuple(CellType(frame.f_locals.get(name)) for name in code.co_freevars)
     return FunctionType(code, frame.f_globals, code.co_name, None, cells)
 
 
-def block_unit(program: Program, line: int, seconds: float = SECONDS) -> Unit:
+def block_unit(program: Program, line: int) -> Unit:
     """Run a program until a loop is entered, and take its first pass. Raises UsageError."""
     number, block = next((i, b) for i, b in enumerate(program.source.blocks) if b.line == line)
     where = f"{program.shown()}:{line}"
-    frame = _run_to(program, ~number, f"the loop at {where} is never entered", seconds, "this loop")
+    frame = _run_to(program, ~number, f"the loop at {where} is never entered", "this loop")
     code = compile(block.code, block.file, "exec")
     values = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
@@ -147,39 +98,42 @@ def block_unit(program: Program, line: int, seconds: float = SECONDS) -> Unit:
             exec(code, scope)
         return Finished(None, scope)
 
-    return _unit(program, f"the loop at {where}", line, call, values)
+    return unit_of(program, f"the loop at {where}", line, call, values)
 
 
 def module_unit(program: Program) -> Unit:
-    """Take a whole file, which starts from nothing."""
+    """Take a whole file, which starts from nothing, or a whole cell, from the names that are there."""
+    given = dict(program.module.__dict__)
 
     def call(_: Mapping[str, Any]) -> Finished:
-        scope = {"__name__": "__main__", "__file__": program.file, HOOKS: program.hooks}
+        scope = {name: program.module.__dict__[name] for name in given}
         exec(program.code, scope)
         return Finished(None, scope)
 
-    return Unit(program.shown(), program.file, 1, call, {}, program.module.__dict__, program.hooks)
+    return unit_of(program, program.shown(), 1, call, {})
 
 
-def _unit(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
+def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
+    """Make a unit of a call, its arguments, and the program's global variables."""
     globals_ = {f"{MODULE}{key}": value for key, value in program.module.__dict__.items() if is_data(value)}
     roots = own_copy({**values, **globals_})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)
 
 
-def _run_to(program: Program, entry: int, never: str, seconds: float, what: str) -> FrameType:
+def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
     def arrive(frame: FrameType) -> None:
         raise _Arrived(frame)
 
     program.hooks.entries = {entry: arrive}
     try:
-        with as_a_script(program), _at_most(seconds), quiet():
+        with as_a_script(program), _at_most(SECONDS), quiet():
             program.run()
+            _call_with_examples(program, what)
     except _Arrived as arrived:
         return arrived.frame
     except _TooLong:
         raise UsageError(
-            f"{program.shown()} ran for {seconds:.0f} s and did not come to {what}: "
+            f"{program.shown()} ran for {SECONDS:.0f} s and did not come to {what}: "
             "make what comes before it smaller, or check it from Python, gradparity.check_code(function, *arguments)"
         ) from None
     except Exception as error:
@@ -189,6 +143,14 @@ def _run_to(program: Program, entry: int, never: str, seconds: float, what: str)
     raise UsageError(
         f"{program.shown()}: {never}: call it in the file, or write  def example_inputs(): return its arguments"
     )
+
+
+def _call_with_examples(program: Program, function: str) -> None:
+    """Call a function that the file itself never calls with what ``example_inputs()`` returns, where that is there."""
+    names = program.module.__dict__
+    if function in names and "example_inputs" in names:
+        given = names["example_inputs"]()
+        names[function](**given) if isinstance(given, dict) else names[function](*given)
 
 
 def failed(program: Program, error: BaseException) -> UsageError:
@@ -205,64 +167,9 @@ def choose_function(program: Program, name: str, functions: Mapping[str, Any]) -
     if not fitting:
         there = ", ".join(functions) or "none"
         raise UsageError(f"{program.shown()} has no function '{name}': there is {there}{did_you_mean(name, functions)}")
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(functions[fitting[0]])):
+        raise UsageError(f"{program.shown()}: {fitting[0]} yields: check the function that it is called in")
     return fitting[0]
-
-
-@contextlib.contextmanager
-def as_a_script(program: Program) -> Iterator[None]:
-    """Be in the file's folder, with its neighbours importable and rewritten too, and with plots drawn to nowhere."""
-    folder = str(Path(program.file).parent)
-    before = os.getcwd(), list(sys.path), sys.argv, set(sys.modules), os.environ.get("MPLBACKEND")
-    main = sys.modules["__main__"]
-    finder = _Finder(folder, program)
-    os.chdir(folder)
-    sys.path.insert(0, folder)
-    sys.argv = [program.file]
-    os.environ["MPLBACKEND"] = "Agg"
-    sys.modules["__main__"] = program.module
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-        sys.modules["__main__"] = main
-        os.chdir(before[0])
-        sys.path[:] = before[1]
-        sys.argv = before[2]
-        os.environ.pop("MPLBACKEND")
-        if before[4] is not None:
-            os.environ["MPLBACKEND"] = before[4]
-        for name in set(sys.modules) - before[3]:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder + os.sep):
-                del sys.modules[name]
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the modules beside a file, and rewrites them as they are read."""
-
-    def __init__(self, folder: str, program: Program) -> None:
-        self._folder = folder
-        self._program = program
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:  # noqa: ARG002
-        details = (lambda module, file: _Loader(module, file, self._program), [".py"])
-        finder = importlib.machinery.FileFinder(self._folder if path is None else next(iter(path)), details)  # type: ignore[arg-type]
-        return finder.find_spec(name)
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, file: str, program: Program) -> None:
-        super().__init__(name, file)
-        self._program = program
-
-    def get_code(self, fullname: str) -> CodeType:
-        file = self.get_filename(fullname)
-        text = self._program.texts[file] = Path(file).read_text(encoding="utf-8")
-        return compile(self._program.source.rewritten(text, file), file, "exec")
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__dict__[HOOKS] = self._program.hooks
-        super().exec_module(module)
 
 
 @contextlib.contextmanager

@@ -4,19 +4,23 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
-from gradparity.subjects.plain import capture, regions
+from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
-from gradparity.subjects.plain.capture import Program, as_a_script, failed
+from gradparity.subjects.plain.around import renewed_names, unit_around
+from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
 from gradparity.subjects.plain.listing import listings
 from gradparity.subjects.plain.loss import LossOf
-from gradparity.subjects.plain.pairing import fed_with_evidence, recognised
+from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
+from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
+from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording, Variable
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
@@ -30,13 +34,33 @@ def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed
     Raises UsageError, in one line, for what cannot be checked.
     """
     path, name = split(argument)
-    program = capture.read(path)
-    extra = paired_names(names)
+    program = program_of(path)
     with as_a_script(program):
-        if name:
-            function = capture.choose_function(program, name, regions.functions_of(program.source.trees[program.file]))
-            return check_unit(capture.function_unit(program, function), program, extra, loss, seed)
-        return _check_likeliest(program, extra, loss, seed)
+        return _checked(program, name, names, loss, seed)
+
+
+def check_cell(
+    text: str, given: dict[str, Any], name: str = "", *, names: Sequence[str] = (), loss: str = "", seed: int = 0
+) -> Report:
+    """Check the gradients in a cell of a notebook that runs, on copies of the names that are there.
+
+    Raises UsageError, in one line, for what cannot be checked.
+    """
+    program = Program("<cell>", text)
+    program.module.__dict__.update(renewed_names(program, given))
+    return _checked(program, name, names, loss, seed)
+
+
+def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed: int) -> Report:
+    extra = paired_names(names)
+    functions = regions.functions_of(program.source.trees[program.file])
+    if name:
+        function = capture.choose_function(program, name, functions)
+        pair = pair_of(function, functions)
+        unit = _of_pair(program, pair, seed) if pair else capture.function_unit(program, function)
+    else:
+        unit = _likeliest(program, functions, extra, loss, seed)
+    return check_unit(unit, program, extra, loss, seed)
 
 
 def split(argument: str) -> tuple[Path, str]:
@@ -59,18 +83,31 @@ def paired_names(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _check_likeliest(program: Program, extra: Mapping[str, str], loss: str, seed: int) -> Report:
-    """Check the smallest part of a file that has gradients, what they are gradients of, and a loss."""
+def _likeliest(
+    program: Program, functions: Mapping[str, ast.FunctionDef], extra: Mapping[str, str], loss: str, seed: int
+) -> Unit:
+    """Take the smallest part of a file that has gradients, what they are of, and a loss; else its pair."""
     found = regions.regions_of(program.source.trees[program.file], extra)
-    if not found:
+    best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
+    pairs = all_pairs(functions)
+    paired_up = {name for pair in pairs for name in pair}
+    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up)]
+    if pairs and not with_loss:
+        if len(pairs) > 1:
+            there = ", ".join(f"{program.shown()}:{backward}" for _, backward in pairs)
+            raise UsageError(f"{program.shown()} has {len(pairs)} pairs of functions: choose one, {there}")
+        return _of_pair(program, pairs[0], seed)
+    if not best:
         raise UsageError(
             f"{program.shown()}: nothing in it is written as the gradient of something else: a name like dz, d_z, "
             "grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
         )
-    best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
-    with_loss = [region for region in best if region.has_loss or loss]
-    chosen = (with_loss or best)[0]
-    return check_unit(_unit_of(program, chosen), program, extra, loss, seed)
+    return _unit_of(program, (with_loss or best)[0])
+
+
+def _of_pair(program: Program, pair: tuple[str, str], seed: int) -> Unit:
+    """Run a program until the forward function is called, and take its arguments. Raises UsageError."""
+    return pair_unit(program, *capture.call_again(capture.run_to_function(program, pair[0])), pair, seed)
 
 
 def _unit_of(program: Program, region: regions.Region) -> Unit:
@@ -89,20 +126,23 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
         raise failed(program, error) from error
     where = losses.find(recording, expression)
     loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
-    lines = paired(recording)
+    lines = conventions.after_the_loss(loss, paired(recording))
     truths = Truths(loss, seed)
     truths.learn(_targets(recording, lines))
-    feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, where.key))
-    fed = fed_with_evidence(feeding, truths)
+    of_the_forward_pass(lines, truths, recording)
+    feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
+    truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
-    require_lines(checked)
     truths.learn(could_be(checked))
     by_numbers = recognised(fed, truths, recording)
-    problem = pose(checked, list(unchecked(checked, by_numbers)), [f"the loss is {where.said}"])
-    report = examine(problem, seed)
+    if not fed.judged and by_numbers:
+        checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
+    require_lines(checked)
+    remarks = [f"the loss is {where.said}", *conventions.remarks(checked)]
+    report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
-    rows = tuple(replace(row, called=row.line) for row in report.rows)
+    rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
     return replace(report, rows=rows, listings=listings(checked, judged, rows, by_numbers))
 
 
@@ -125,3 +165,20 @@ def is_plain(argument: str) -> bool:
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
     return "param_shapes" not in names and not (taken.get("forward") == 3 and taken.get("backward") == 4)
+
+
+def check_code(
+    function: Any, *arguments: Any, names: Sequence[str] = (), loss: str = "", seed: int = 0, **named: Any
+) -> Report:
+    """Check the gradients that a function of your own computes, as it runs on these arguments, unchanged.
+
+    It is ordinary NumPy code: forward lines, ``z = X @ W + b``, and gradient lines whose names say of what, ``dz = …``;
+    it returns its loss, or calls it loss. Functions that it calls are followed, those of libraries are not. A function
+    ``f_forward`` that returns ``out, cache`` is checked with its ``f_backward(dout, cache)``. A string is a file, as
+    ``gradparity check`` takes it. ``names`` say whose gradient a name is, ``"grad_of_z=z"``; ``loss`` is an expression
+    in the function's own names. Raises UsageError for what cannot be checked.
+    """
+    if isinstance(function, str | Path):
+        return check_file(str(function), names=names, loss=loss, seed=seed)
+    program, unit = unit_around(function, arguments, named, seed)
+    return check_unit(unit, program, paired_names(names), loss, seed)

@@ -59,7 +59,7 @@ class Feeding:
             value = event.value
             if event.key in of_key:
                 line, i = of_key[event.key]
-                return self._line(fed, line, i, targets, value, truth)
+                return self._line(fed, line, i, targets, value, truth, instead)
             if event.key in instead:
                 variable = instead[event.key]
                 fed.judged.append(Judged(Line([loose[event.key]], variable), loose[event.key], variable, _own(value)))
@@ -79,16 +79,23 @@ class Feeding:
         targets: dict[int, Variable | None],
         value: Any,
         truth: Mapping[int, np.ndarray],
+        instead: Mapping[Key, Variable],
     ) -> Any:
         target, writing = targets[id(line)], line.writings[i]
+        if writing.key in instead:
+            target = targets[id(line)] = instead[writing.key]
         right = None if target is None else truth.get(target.number)
         last = i == len(line.writings) - 1
         following = "" if last else _turn(line.writings[i + 1])
+        if target is not None and right is None and last:
+            fed.judged.append(Judged(line, writing, target, _own(value)))
+            return value
         if right is None or target is None:
             if last or following:
                 fed.loose.append((writing, _own(value)))
             return value
-        if not (last or following == "mask" or (following and _same(value, right))):
+        masked = following == "mask" and before(self.recording, target) is not None
+        if not (last or masked or (following and _same(value, right))):
             return value
         fed.judged.append(Judged(line, writing, target, _own(value)))
         if not last:
@@ -114,4 +121,4 @@ def _like(value: Any, right: np.ndarray) -> Any:
     """Return the witness's numbers as the code had its own: an array, or a number."""
     if isinstance(value, np.ndarray):
         return right.astype(value.dtype)
-    return np.float64(right.item()) if right.size == 1 else right
+    return np.float64(right.item()) if right.ndim == 0 else right

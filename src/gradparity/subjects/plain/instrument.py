@@ -6,10 +6,11 @@ place of it, ``recorder.Hooks`` decides; without an observer every hook returns 
 """
 
 import ast
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable
 
 HOOKS = "__gradparity__"
 """The one name that is added to a module."""
@@ -19,9 +20,6 @@ Node = TypeVar("Node", bound=ast.AST)
 How: TypeAlias = Literal["=", "+=", "*=", "mask", "part", "return", "arg"]
 """How a site writes: afresh; adding to or scaling what is there; setting some entries to zero; a sub-expression;
 what a function returns; what a function or a loop is given."""
-
-IMPURE = frozenset({"pop", "popleft", "popitem", "next", "append", "rand", "randn", "normal", "random", "read"})
-"""Calls in an index that may not be made twice."""
 
 
 class Site(NamedTuple):
@@ -39,6 +37,8 @@ class Site(NamedTuple):
     itself: bool
     """Whether what is written is computed from what the name held before."""
     reads: tuple[str, ...]
+    entrywise: bool = True
+    """Whether nothing in the expression multiplies matrices or sums."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ class _Rewriter(ast.NodeTransformer):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not self._in_class):
             return node
         at = {"append": (-1, 1), "insert": (0, 2)}.get(call.func.attr)
-        if at is None or len(call.args) != at[1] or not _repeatable(call.func.value):
+        if at is None or len(call.args) != at[1] or not repeatable(call.func.value):
             return node
         place: ast.expr = ast.Constant(at[0]) if at[1] == 1 else call.args[0]
         target = ast.Subscript(call.func.value, place, ast.Load())
@@ -176,17 +176,17 @@ class _Rewriter(ast.NodeTransformer):
             return [r for each in target.elts for r in self._recorded(each, how, value, node)]
         if isinstance(target, ast.Starred):
             return self._recorded(target.value, how, value, node)
-        if not _repeatable(target):
+        if not repeatable(target):
             return []
         if isinstance(target, ast.Subscript):
             root = ast.unparse(target.value)
-            zero = isinstance(value, ast.Constant) and value.value == 0 and how == "=" and _is_mask(target.slice)
+            zero = isinstance(value, ast.Constant) and value.value == 0 and how == "=" and is_mask(target.slice)
             item: How = "mask" if zero else how
             site = self._site(node, root, ast.unparse(target.slice), item, (value,))
-            index = ast.Subscript(ast.Attribute(_hooks(), "index", ast.Load()), _load(target.slice), ast.Load())
-            return [_at(node, _expression("item", site, _load(target.value), index))]
+            index = ast.Subscript(ast.Attribute(_hooks(), "index", ast.Load()), as_read(target.slice), ast.Load())
+            return [_at(node, _expression("item", site, as_read(target.value), index))]
         site = self._site(node, ast.unparse(target), "", how, (value,))
-        again = ast.Assign([target], _call("line", site, _load(target)))
+        again = ast.Assign([target], _call("line", site, as_read(target)))
         return [_at(node, again)]
 
     def _site(
@@ -198,25 +198,41 @@ class _Rewriter(ast.NodeTransformer):
         values: Sequence[ast.expr] = (),
         reads: Sequence[str] = (),
     ) -> int:
-        names = (*reads, *(name for value in values for name in _names(value)))
+        names = (*reads, *(name for value in values for name in names_in(value)))
         itself = how in ("+=", "*=", "mask") or target in names
         within = ".".join(self._within)
-        self._source.sites.append(Site(self._file, node.lineno, within, target, index, how, itself, names))
+        entrywise = not any(map(mixes_entries, values))
+        self._source.sites.append(Site(self._file, node.lineno, within, target, index, how, itself, names, entrywise))
         return len(self._source.sites) - 1
 
     def _with_parts(self, value: ast.expr) -> ast.expr:
-        """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b)."""
-        for call in [node for node in ast.walk(value) if isinstance(node, ast.Call)]:
-            for i, argument in enumerate(call.args):
-                if isinstance(argument, ast.BinOp):
-                    text = ast.unparse(argument)
-                    site = len(self._source.sites)
-                    within = ".".join(self._within)
-                    self._source.sites.append(
-                        Site(self._file, argument.lineno, within, text, "", "part", False, tuple(_names(argument)))
-                    )
-                    call.args[i] = ast.copy_location(_call("part", site, argument), argument)
+        """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b).
+
+        So is what is scaled: q @ k.T in q @ k.T / sqrt(d).
+        """
+        for node in list(ast.walk(value)):
+            if isinstance(node, ast.Call):
+                node.args = [self._part(argument) for argument in node.args]
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+                node.left, node.right = self._part(node.left), self._part(node.right)
         return value
+
+    def _part(self, value: ast.expr) -> ast.expr:
+        if not isinstance(value, ast.BinOp):
+            return value
+        self._source.sites.append(
+            Site(
+                self._file,
+                value.lineno,
+                ".".join(self._within),
+                ast.unparse(value),
+                "",
+                "part",
+                False,
+                tuple(names_in(value)),
+            )
+        )
+        return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
 
 
 class _Stops(ast.NodeTransformer):
@@ -230,31 +246,6 @@ class _Stops(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         return node
-
-
-def _names(value: ast.expr) -> Iterator[str]:
-    for node in ast.walk(value):
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-            yield ast.unparse(node)
-
-
-def _repeatable(target: ast.expr) -> bool:
-    """Whether a target may be evaluated once more."""
-    calls = [node.func for node in ast.walk(target) if isinstance(node, ast.Call)]
-    called = [f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in calls]
-    return isinstance(target, ast.Name | ast.Attribute | ast.Subscript) and not IMPURE & set(called)
-
-
-def _is_mask(index: ast.expr) -> bool:
-    return not isinstance(index, ast.Constant | ast.Slice)
-
-
-def _load(target: ast.expr) -> ast.expr:
-    """Return the same expression as one that is read."""
-    again = copy.deepcopy(target)
-    if isinstance(again, ast.Name | ast.Attribute | ast.Subscript):
-        again.ctx = ast.Load()
-    return again
 
 
 def _hooks() -> ast.expr:

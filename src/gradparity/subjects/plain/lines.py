@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.loss import LossOf
+from gradparity.subjects.plain.names import is_gradient_like, owners, says_gradient
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 
@@ -31,10 +32,11 @@ def paired(recording: Recording) -> list[Line]:
     """Return every line whose name says whose gradient it is."""
     groups: dict[tuple[int, str], list[Line]] = {}
     for writing in recording.events:
-        if writing.of is None or writing.site.how == "return":
+        if writing.of is None:
             continue
         lines = groups.setdefault((writing.frame, writing.name), [])
-        if lines and not _afresh(writing):
+        # What stays zero until it is written anew is only made room for.
+        if lines and (not _afresh(writing) or not lines[-1].writings[-1].value.any()):
             lines[-1].writings.append(writing)
         else:
             lines.append(Line([writing], writing.of))
@@ -46,7 +48,7 @@ def paired(recording: Recording) -> list[Line]:
 def _afresh(writing: Written) -> bool:
     """Whether a name is given a new value, and not a part more, or another scale."""
     partly = writing.site.at and writing.name == writing.site.target
-    return writing.site.how == "=" and not writing.site.itself and not partly
+    return writing.site.how in ("=", "return") and not writing.site.itself and not partly
 
 
 def _one_version_each(recording: Recording, lines: list[Line]) -> None:
@@ -55,7 +57,7 @@ def _one_version_each(recording: Recording, lines: list[Line]) -> None:
     if len(lines) == 1 or len(targets) > 1:
         return
     (target,) = targets
-    versions = recording.versions(target) if target is not None else []
+    versions = recording.versions(target, *owners(lines[0].name, recording.extra)) if target is not None else []
     for i, line in enumerate(lines):
         line.target = versions[-1 - i] if i < len(versions) else None
 
@@ -74,7 +76,7 @@ def before(recording: Recording, variable: Variable) -> Variable | None:
     named = {v.name: v for v in alike if v.name in site.reads}
     if parts:
         return parts[-1]
-    return next(iter(named.values())) if len(named) == 1 else None
+    return next(iter(named.values())) if len(named) == 1 and site.entrywise else None
 
 
 def is_part(recording: Recording, variable: Variable) -> bool:
@@ -82,16 +84,16 @@ def is_part(recording: Recording, variable: Variable) -> bool:
     return not variable.given and recording.source.sites[variable.where[0]].how == "part"
 
 
-def without_owner(recording: Recording, lines: Iterable[Line], loss: Key | None) -> list[Written]:
-    """Return the arrays that may be gradients, and whose names do not say of what."""
+def without_owner(recording: Recording, lines: Iterable[Line], loss: LossOf) -> list[Written]:
+    """Return the arrays that may be gradients, and whose names do not say of what: the loss is not made of them."""
     orders = {writing.key: writing.order for writing in recording.events}
     starts = [writing.order for line in lines for writing in line.writings]
-    start = min([*starts, *([orders[loss]] if loss in orders else [])], default=len(orders))
-    return [
-        writing
-        for writing in recording.events
-        if writing.of is None
-        and writing.value.ndim
-        and writing.site.how != "return"
-        and (is_gradient_like(writing.name) or writing.order > start)
-    ]
+    start = min([*starts, *([orders[loss.at.key]] if loss.at.key in orders else [])], default=len(orders))
+
+    def may_be(writing: Written) -> bool:
+        if writing.of is not None or not writing.value.ndim or writing.site.how == "return":
+            return False
+        sure = says_gradient(writing.name) or writing.order > start
+        return sure or (is_gradient_like(writing.name) and not loss.is_moved_by({writing.key}))
+
+    return list(filter(may_be, recording.events))

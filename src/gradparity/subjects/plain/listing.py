@@ -10,7 +10,7 @@ from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
 from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.names import is_gradient_like
-from gradparity.subjects.plain.posing import Checked
+from gradparity.subjects.plain.posing import Checked, complete
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Variable
 from gradparity.subjects.plain.recording import Written as Writing
@@ -38,7 +38,8 @@ def listings(
     wrong = {row.line: row for row in rows if not row.agrees}
     compared = {row.line for row in rows}
     for name, judged in lines.items():
-        what = owner(checked, judged.of)
+        factor = checked.truths.factor(judged.of)
+        what = f"{'' if factor == 1 else f'{factor:g} '}{owner(checked, judged.of)}"
         if name in wrong:
             mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note)
         elif name not in compared:
@@ -55,12 +56,9 @@ def listings(
 
 
 def loose(checked: Checked) -> list[Writing]:
-    """Return what has the name of a gradient and is paired with nothing, the last writing of each."""
-    last: dict[tuple[int, str], Writing] = {}
-    for writing, _ in checked.fed.loose:
-        if is_gradient_like(writing.name):
-            last[writing.key[0], writing.key[2]] = writing
-    return list(last.values())
+    """Return what has the name of a gradient and is paired with nothing, once for each place that writes it."""
+    named = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
+    return list({(writing.key[0], writing.key[2]): writing for writing in named}.values())
 
 
 def why_loose(writing: Writing) -> str:

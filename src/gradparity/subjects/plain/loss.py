@@ -1,7 +1,7 @@
 """Which loss the gradients are of, and that loss as a function of changes of what the code computes on the way."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import Source
-from gradparity.subjects.plain.recorder import Event, Key, Observed, Stop
+from gradparity.subjects.plain.recorder import Event, Key, Observed, On
 from gradparity.subjects.plain.recording import LOSSES, Recording, Variable
-from gradparity.subjects.plain.unit import Unit, scope_of
+from gradparity.subjects.plain.unit import Leaf, Unit, scope_of
 
 HELP = "return it, call a variable loss, or add --loss 'expression' in the function's own names"
 
@@ -28,7 +28,7 @@ class LossAt:
     """Where it is known: of an expression, where the first gradient is written; None where only the end knows."""
 
 
-class _Known(Stop):
+class _Known(BaseException):
     """The loss is known: what comes after it need not run."""
 
     def __init__(self, value: Any) -> None:
@@ -101,6 +101,16 @@ class LossOf:
     labels: Mapping[str, Variable]
     _swapped: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
+    def is_moved_by(self, keys: Collection[Key]) -> bool:
+        """Whether the loss is computed from what is written at these places."""
+
+        def on(event: Event) -> Any:
+            if event.key == self.at.key:
+                raise _Known(self._value_at(event))
+            return event.value * 1.25 + 0.25 if event.key in keys else event.value
+
+        return bool(self._run(on, {}) != self({}))
+
     def __call__(self, change: Mapping[str, Array]) -> Array:
         """Run the forward pass with these changes. Raises what the code raises."""
         variables = {label: self.labels[label] for label in change}
@@ -112,15 +122,24 @@ class LossOf:
             value = event.value
             if event.key in deltas:
                 value = value + deltas[event.key]
-                self._swapped[id(event.value)] = event.value, value
+                if event.site.how != "arg":  # one use alone: others of the same array are not changed
+                    self._swapped[id(event.value)] = event.value, value
             elif event.key in self.recording.aliases and id(value) in self._swapped:
                 value = self._swapped[id(value)][1]
             if event.key == self.at.key:
-                raise _Known(eval(self.at.expression, scope_of(event.frame)) if self.at.expression else value)
+                raise _Known(self._value_at(event, value))
             return value
 
+        return self._run(on, leaves)
+
+    def _value_at(self, event: Event, value: Any = None) -> Any:
+        if self.at.expression:
+            return eval(self.at.expression, scope_of(event.frame))
+        return event.value if value is None else value
+
+    def _run(self, on: On, leaves: Mapping[Leaf, Array]) -> Array:
         try:
-            finished = self.unit.run(Observed(self.source, on), leaves)
+            finished = self.unit.run(Observed(self.source, on, until_loss=True), leaves)
         except _Known as known:
             return np.ravel(known.value)[0]
         if self.at.expression:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 PREFIXES = re.compile(
-    r"^(?:d(?:L|loss|J|E|C|cost)_?(?:_?d_?|_by_d_?)|delta_|grad_|gradient_|nabla_|grads_|del_|d_|d|g)(?P<of>.+)$"
+    r"^(?:d(?:L|loss|J|E|C|cost)_?(?:_?d_?|_by_d_?)|delta_|grad_|grad(?=[A-Z])|gradient_|nabla_|grads_|del_|d_|d|g)(?P<of>.+)$"
 )
 SUFFIXES = re.compile(r"^(?P<of>.+?)_?(?:_grad|_gradient|grad|_bar|_delta|_g)$")
+SURE = re.compile(r"^(?:d(?:L|loss|J)_?d|d_|d[A-Z]|grad|nabla)|_(?:grad|gradient)$")
 CONTAINERS = re.compile(
     r"^(?:(?:self|model|net)\.)?_?(?:d?grads?|gradients?|dparams?|d_params?|derivatives?|param_grads?|nabla|d)$"
 )
@@ -42,6 +43,8 @@ def owners(name: str, extra: Mapping[str, str]) -> Iterator[str]:
             yield f"{stem}{dot}{found['of']}"
             if dot:
                 yield found["of"]
+            if "_" not in found["of"] and found["of"][:1].isupper() and len(found["of"]) > 2:
+                yield found["of"][0].lower() + found["of"][1:]
             shorter = re.match(r"^(?:L_?d_?|loss_?d_?|_)(?P<of>.+)$", found["of"])
             if shorter:
                 yield shorter["of"]
@@ -50,3 +53,9 @@ def owners(name: str, extra: Mapping[str, str]) -> Iterator[str]:
 def is_gradient_like(name: str) -> bool:
     """Whether a name may be a gradient's at all."""
     return next(owners(name, {}), None) is not None
+
+
+def says_gradient(name: str) -> bool:
+    """Whether a name is a gradient's, even if nothing is there that it could be the gradient of."""
+    root = name.partition("[")[0].rpartition(".")[2]
+    return bool(SURE.match(root) or CONTAINERS.match(name.partition("[")[0]))

@@ -1,15 +1,21 @@
 """Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
 
 from collections.abc import Iterable, Mapping
+from time import perf_counter
 
 import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
-from gradparity.subjects.plain.lines import is_part
+from gradparity.subjects.plain.lines import Line, is_part
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable, Written
 from gradparity.subjects.plain.truths import Truths
+
+PATIENT = 15.0
+"""Seconds for what could explain wrong lines."""
+MOST = 8
+"""Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
 
 
 def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
@@ -21,13 +27,24 @@ def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
     """
     instead: dict[Key, Variable] = {}
     fed = feeding.run(truths.arrays, instead)
-    for _ in range(len(feeding.loose)):
+    for _ in range(MOST):
         wrong = wrong_lines(fed, truths)
         found = _better(feeding, truths, instead, fed, wrong) if wrong else None
         if found is None:
             return fed
         instead, fed = found
     return fed
+
+
+def of_the_forward_pass(lines: Iterable[Line], truths: Truths, recording: Recording) -> None:
+    """Pair what the backward pass computes once more, x_pad = np.pad(x), with the one that the loss is made of."""
+    for line in lines:
+        target = line.target
+        if target is None or target.number not in truths.gradients or truths.gradients[target.number].gradient.any():
+            continue
+        same = [v for v in recording.variables if v.name == target.name and np.array_equal(v.value, target.value)]
+        line.target = same[0]
+        truths.learn(same[:1])
 
 
 def wrong_lines(fed: Fed, truths: Truths) -> set[Key]:
@@ -62,31 +79,42 @@ def _better(
     """Find the pairing of one more loose array that explains the most wrong lines."""
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
+    ends = {line.keys[-1] for line in feeding.lines}
+    until = perf_counter() + PATIENT
     for writing in _suspects(feeding, fed, wrong):
         if writing.key in instead:
             continue
-        candidates = alike(feeding.recording, writing)
-        truths.learn(candidates)
+        # What has no name in the same function comes first: of large arrays there is time for few.
+        candidates = sorted(alike(feeding.recording, writing), key=lambda v: _far_off(feeding.recording, v, writing))
         for variable in candidates:
-            if variable.number not in truths.gradients:
+            truths.learn([variable], until - perf_counter())
+            if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue
             tried = {**instead, writing.key: variable}
             try:
                 other = feeding.run(truths.arrays, tried)
             except Exception:  # the code does not take it there
                 continue
-            left = wrong_lines(other, truths) - {writing.key}
-            if left < wrong and len(left) < fewest:
-                fewest, best = len(left), (tried, other)
+            left = wrong_lines(other, truths) - ({writing.key} - wrong)
+            # One wrong line in place of several, or of one that is right once it gets what it was meant to get.
+            cost = len(left | {writing.key}) if writing.key in ends else len(left)
+            if left < wrong and cost < fewest:
+                fewest, best = cost, (tried, other)
+                if not cost:
+                    return best
     return best
 
 
 def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Written]:
-    """Return the loose arrays that wrong lines are computed from, the first one first."""
+    """Return the arrays that wrong lines are computed from, the first one first: loose ones, and ends of right lines.
+
+    What is right may be used too early, as ∂L/∂h where ∂L/∂z belongs.
+    """
     reads = {name for judged in fed.judged if judged.writing.key in wrong for name in judged.writing.site.reads}
     reads |= {name for line in feeding.lines for w in line.writings if set(line.keys) & wrong for name in w.site.reads}
     found: list[Written] = []
-    for writing in sorted(feeding.loose, key=lambda w: -w.order):
+    ends = [line.writings[-1] for line in feeding.lines if line.writings[-1].value.ndim]
+    for writing in sorted([*feeding.loose, *ends], key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads:
             found.append(writing)
             reads |= set(writing.site.reads)
@@ -101,7 +129,7 @@ def alike(recording: Recording, writing: Written) -> list[Variable]:
         for v in recording.variables
         if v.value.shape == writing.value.shape
         and v.value.ndim
-        and (v.given or is_part(recording, v) or v.where in written)
+        and (v.given or v.where in written or recording.source.sites[v.where[0]].how in ("part", "arg"))
         and v.where != writing.key
         and v.number < _number_at(recording, writing)
     ]
@@ -111,6 +139,11 @@ def _number_at(recording: Recording, writing: Written) -> int:
     """Return how many variables there were when something was written."""
     own: Iterable[int] = (v.number for v in recording.variables if v.where == writing.key)
     return next(iter(own), len(recording.variables))
+
+
+def _far_off(recording: Recording, variable: Variable, writing: Written) -> tuple[bool, bool, int]:
+    part = is_part(recording, variable)
+    return not _same_function(recording, variable, writing), not part, variable.number
 
 
 def _same_function(recording: Recording, variable: Variable, writing: Written) -> bool:

@@ -1,7 +1,7 @@
 """Plain code as a problem: the lines that write gradients, beside what its own loss says."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradparity.errors import UsageError
 from gradparity.parity.problem import Problem, Subject, Written
@@ -13,7 +13,8 @@ from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording, Variable
-from gradparity.subjects.plain.truths import Truths
+from gradparity.subjects.plain.recording import Written as Writing
+from gradparity.subjects.plain.truths import Truths, label
 
 BY_HAND = "by hand"
 HINT = "say so with --names gradient=name"
@@ -33,10 +34,12 @@ class Checked:
     sources: Mapping[str, str]
     """File -> its text."""
 
-    def place(self, judged: Judged) -> str:
-        """Where a gradient is written."""
-        site = judged.writing.site
-        return f"{self.places.get(site.file, site.file)}:{site.line}"
+    def places_of(self, judged: Judged) -> tuple[str, ...]:
+        """Where a gradient is written, share by share where it is a sum."""
+        writings = judged.line.writings
+        until = writings[: writings.index(judged.writing)] if judged.writing in writings else []
+        sites = [writing.site for writing in until if writing.value.any()] + [judged.writing.site]
+        return tuple(dict.fromkeys(f"{self.places.get(site.file, site.file)}:{site.line}" for site in sites))
 
 
 def labelled(checked: Checked) -> dict[str, Judged]:
@@ -70,10 +73,19 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
     )
     params = {name: v.value for name, v in first.items() if v.given or name in large}
-    others = {v.name: v.value for v in checked.recording.variables if v.number not in owners and v.value.ndim}
+    read = _names_read(checked)
+    written_at = {(j.writing.site.file, j.writing.site.line) for j in lines.values()}
+    others = {
+        v.name: v.value
+        for v in checked.recording.variables
+        if v.number not in owners
+        and v.value.ndim
+        and (not v.given or v.name.partition("[")[0] in read)
+        and v.place not in written_at  # a part of a wrong line explains nothing about it
+    }
 
     def beside(_: Dtype, __: Trace) -> Written:
-        places = {f"d['{name}']": (checked.place(judged),) for name, judged in lines.items()}
+        places = {f"d['{name}']": checked.places_of(judged) for name, judged in lines.items()}
         values = {name: judged.value for name, judged in lines.items()}
         return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
 
@@ -87,12 +99,18 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         budgets={},
         subjects=(Subject(BY_HAND, beside=beside),),
         lanes=("float64",),
-        measured={name: measured[str(judged.of.number)] for name, judged in large.items()},
+        measured={name: replace(measured[label(judged.of)], name=name) for name, judged in large.items()},
         seeds=frozenset(),
         spelling=_spelling(lines, first),
         remarks=tuple(remarks),
         unchecked=tuple(unchecked),
     )
+
+
+def _names_read(checked: Checked) -> set[str]:
+    """Return the names that are read in the functions that ran: what else the file holds is nobody's business here."""
+    ran = {(w.site.file, w.site.function) for w in checked.recording.events}
+    return {name for s in checked.recording.source.sites if (s.file, s.function) in ran for name in s.reads}
 
 
 def _reads(judged: Judged, lines: Mapping[str, Judged]) -> tuple[str, ...]:
@@ -116,16 +134,26 @@ def _examples(recording: Recording) -> int:
 
 def require_lines(checked: Checked) -> None:
     """Raise UsageError where nothing was paired."""
-    if not checked.fed.judged:
-        raise UsageError(
-            f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
-            "d_z, grad_z, z_grad or grads['z'] says so, or --names grad_of_z=z"
-        )
+    if checked.fed.judged:
+        return
+    found = dict.fromkeys(w.name.partition("[")[0] for w in complete(checked.fed) if is_gradient_like(w.name))
+    there = f"; there is {', '.join(found)}" if found else ""
+    raise UsageError(
+        f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
+        f"d_z, grad_z, z_grad or grads['z'] says so, or --names gradient=name{there}"
+    )
+
+
+def complete(fed: Fed) -> list[Writing]:
+    """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
+    last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
+    judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
+    return [writing for place, writing in last.items() if writing.value.any() and place not in judged]
 
 
 def could_be(checked: Checked) -> list[Variable]:
     """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
-    names = [writing for writing, _ in checked.fed.loose if is_gradient_like(writing.name)]
+    names = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
     return [variable for writing in names for variable in alike(checked.recording, writing)]
 
 
@@ -136,7 +164,7 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
         if one.of.number in checked.truths.at_kinks:
             yield Unchecked(one.line.name, BY_HAND, "the loss has no derivative at these numbers: choose others")
     reads = {name for one in judged for writing in one.line.writings for name in writing.site.reads}
-    for writing in sorted((w for w, _ in checked.fed.loose), key=lambda w: -w.order):
+    for writing in sorted(complete(checked.fed), key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads or writing.key in recognised:
             reads |= set(writing.site.reads)
         elif is_gradient_like(writing.name):

@@ -44,8 +44,18 @@ class Stop(BaseException):
 class Observed:
     """One run: every event is counted and handed on."""
 
-    def __init__(self, source: Source, on: On) -> None:
+    def __init__(
+        self,
+        source: Source,
+        on: On,
+        *,
+        held: Callable[[Any, FrameType], None] | None = None,
+        until_loss: bool = False,
+    ) -> None:
         self._source = source
+        self._held = held
+        self.until_loss = until_loss
+        """Whether nothing after the loss is wanted."""
         self._on = on
         self._reached: Counter[int] = Counter()
 
@@ -54,6 +64,8 @@ class Observed:
         site = self._source.sites[number]
         nth = self._reached[number]
         self._reached[number] += 1
+        if self._held is not None and isinstance(value, dict | list | tuple):
+            self._held(value, frame)
         return self._walk((number, nth, ""), f"{site.target}{index}", value, site, frame)
 
     def _walk(self, key: Key, name: str, value: Any, site: Site, frame: FrameType, depth: int = 0) -> Any:
@@ -130,7 +142,7 @@ class Hooks:
         frame = _users_frame()
         if isinstance(base, np.ndarray):
             new = self.observer.see(site, base, frame)
-            if new is not base:
+            if new is not base and new.shape == base.shape:
                 base[...] = new
             return
         try:

@@ -1,5 +1,7 @@
 """A first run of the code: which names it writes, which of them are gradients, and whose."""
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -10,7 +12,7 @@ import numpy as np
 from gradparity.subjects.plain.instrument import Site, Source
 from gradparity.subjects.plain.names import ELEMENT, PART, is_gradient_like, owners
 from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real, is_users
-from gradparity.subjects.plain.unit import Finished, Leaf, Unit, arrays, scope_of, written
+from gradparity.subjects.plain.unit import Finished, Leaf, Unit, arrays, is_object, scope_of, written
 
 Where: TypeAlias = "Key | Leaf"
 """An event's key, or the steps to what the code was given."""
@@ -29,6 +31,13 @@ class Variable:
     """File and line; line 0 for what the code was given."""
     value: np.ndarray
     """A copy."""
+    original: "Variable | None" = None
+    """What this is one use of, where a function was given it."""
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the code was given it, or this is a use of such."""
+        return self.given if self.original is None else self.original.is_input
 
     @property
     def given(self) -> bool:
@@ -68,6 +77,16 @@ class Recording:
     finished: Finished | None = None
     before_gradients: tuple[Key, dict[str, Any]] | None = None
     """Where the first gradient is written, and every name there."""
+    _function: str = ""
+    _returns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _gradients: dict[int, Any] = field(default_factory=dict)
+    """What was written to the name of a gradient: to return it is not to write it again."""
+    _made: dict[int, tuple[Any, int]] = field(default_factory=dict)
+    """Containers, and the call that made each: a cache tells which call a backward pass belongs to."""
+    _uses: dict[tuple[int, int], Variable] = field(default_factory=dict)
+    """A call and a variable that it was given -> that use of it alone."""
+    _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
+    """What has the name of a gradient, of nothing that is there."""
     _known: dict[int, tuple[Any, Variable]] = field(default_factory=dict)
     """Keeps what it knows alive: an identity is then never given twice."""
     _history: dict[tuple[int, str], list[Variable]] = field(default_factory=dict)
@@ -79,16 +98,22 @@ class Recording:
         for leaf, value in arrays(roots):
             if is_real(value):
                 self._add(leaf, written(leaf), (unit.file, 0), value)
+        self._returns, self._function = unit.returns_gradients_of, unit.name
         before = dict(unit.roots)
-        self.finished = unit.run_on(roots, Observed(self.source, self._on))
+        self.finished = unit.run_on(roots, Observed(self.source, self._on, held=self._hold))
         unit.keep_unchanged(before, roots)
         self._frames.clear()
         self._known.clear()
+        self._gradients.clear()
+        self._made.clear()
+        self._nameless.clear()
         return self
 
-    def versions(self, variable: Variable) -> list[Variable]:
-        """Return the values that a name had in one call, of which this is one, in order."""
-        return next((known for known in self._history.values() if variable in known), [variable])
+    def versions(self, variable: Variable, *names: str) -> list[Variable]:
+        """Return the values that its name, or one of these, had in one call, of which this is one, in order."""
+        called = (*names, variable.name)
+        lists = (known for (_, name), known in self._history.items() if name in called and variable in known)
+        return next(lists, [variable])
 
     def _on(self, event: Event) -> Any:
         value = event.value
@@ -99,23 +124,51 @@ class Recording:
         frame = self._number(event.frame)
         if event.site.how == "arg" and known is not None:
             self._alias(event.key, known[1], frame, event.name)
+            if not event.key[2] and (frame, known[1].number) not in self._uses:
+                use = Variable(len(self.variables), event.key, event.name, event.place, known[1].value, known[1])
+                self.variables.append(use)
+                self._uses[frame, known[1].number] = use
             return value
         of = self._owner(event) if event.site.how not in ("part", "arg") else None
         if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
             self.before_gradients = event.key, scope_of(event.frame)
+        again = event.site.how == "return" or bool(event.key[2])
+        if again and id(value) in self._gradients:
+            return value
         if of is None and known is not None and afresh:
             self._alias(event.key, known[1], frame, event.name)
             return value
+        if of is not None:
+            self._gradients[id(value)] = value
         copied = np.array(value, dtype=np.float64)
         order = len(self.variables) + len(self.events)
+        if event.site.how == "return" and of is not None and id(value) in self._nameless:
+            self._nameless[id(value)][1].of = of  # it is returned where this argument's gradient belongs
+            return value
         if event.site.how not in ("part", "arg"):
             self.events.append(Written(event.key, event.name, event.site, order, copied, of, frame))
-        if of is None:
+            if of is None and is_gradient_like(event.name):
+                self._nameless[id(value)] = value, self.events[-1]
+        if of is None and event.site.how != "return":
             variable = self._add(event.key, event.name, event.place, value, copied)
             self._history.setdefault((frame, event.name), []).append(variable)
         if event.name.rpartition(".")[2] in LOSSES and copied.size == 1:
             self.losses.append((event.key, event.name, event.site))
         return value
+
+    def _hold(self, container: Any, frame: FrameType) -> None:
+        self._made.setdefault(id(container), (container, self._number(frame)))
+
+    def _use(self, frame: FrameType, variable: Variable, of: str) -> Variable:
+        """Return the use of a variable in the call that made the cache which this call has, if it has one."""
+        local = list(frame.f_locals.values())
+        own = [each for value in local if is_object(value) for each in vars(value).values()]
+        for value in (*local, *own):
+            if isinstance(value, dict | list | tuple) and id(value) in self._made:
+                use = self._uses.get((self._made[id(value)][1], variable.number))
+                if use is not None and use.name == of and self._made[id(value)][1] != self._number(frame):
+                    return use
+        return variable
 
     def _add(
         self, where: Where, name: str, place: tuple[str, int], value: Any, copied: np.ndarray | None = None
@@ -141,12 +194,33 @@ class Recording:
 
     def _owner(self, event: Event) -> Variable | None:
         """Find what the name says that it is the gradient of, among what the code has now."""
+        if event.site.how == "return":
+            return self._returned_for(event)
         for of in owners(event.name, self.extra):
             for value in _meant(event.frame, of, event.site):
                 known = self._known.get(id(value))
-                if known is not None:
-                    return known[1]
+                if known is not None and not (value is event.value and (event.site.at or event.key[2])):
+                    return self._use(event.frame, known[1], of)
         return None
+
+    def _returned_for(self, event: Event) -> Variable | None:
+        """Find whose gradient something without a name is, by its key in what is returned, or by its place."""
+        place = _place_in(event.key)
+        keys = [step for step in place if isinstance(step, str)]
+        candidates = list(owners(keys[-1], self.extra)) if keys else []
+        if keys and event.site.function == self._function and id(event.value) not in self._known:
+            candidates.append(keys[-1])
+        arguments = self._returns.get(event.site.function, ())
+        position = place[0] if place and isinstance(place[0], int) else 0
+        if not keys and len(place) <= 1 and position < len(arguments):
+            return next((v for v in self.variables if v.given and v.where == (arguments[position],)), None)
+        found = (value for of in candidates for value in _meant(event.frame, of, event.site))
+        return next((self._known[id(value)][1] for value in found if id(value) in self._known), None)
+
+
+def _place_in(key: Key) -> tuple[Any, ...]:
+    """Return the steps to a value within what was written at once: ["[1]", "['W']"] as (1, 'W')."""
+    return tuple(ast.literal_eval(step) for step in re.findall(r"\[(\d+|'[^']*')\]", key[2]))
 
 
 def _partly(event: Event) -> bool:

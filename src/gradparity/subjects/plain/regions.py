@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradparity.subjects.plain.names import owners
+from gradparity.subjects.plain.names import is_gradient_like, owners
 from gradparity.subjects.plain.recording import LOSSES
 
 Scope = ast.Module | ast.FunctionDef | ast.For | ast.While
@@ -58,9 +58,14 @@ class Region:
 
     @property
     def has_loss(self) -> bool:
-        """Whether it writes a loss, or returns something that may be one."""
-        named = any(_last(target) in LOSSES for target in self.targets)
-        return named or (self.is_function and any(isinstance(s, ast.Return) and s.value for s in _own(self.node)))
+        """Whether it computes a loss, and does not only add to one that was there before."""
+        fresh = (statement for statement in self.statements if not isinstance(statement, ast.AugAssign))
+        return any(_last(target) in LOSSES for statement in fresh for target in targets_of(statement))
+
+    @property
+    def returns(self) -> bool:
+        """Whether it returns something, which may be a loss."""
+        return self.is_function and any(isinstance(s, ast.Return) and s.value for s in _own(self.node))
 
     @cached_property
     def _names(self) -> set[str]:
@@ -105,7 +110,9 @@ def regions_of(tree: ast.Module, extra: Mapping[str, str]) -> list[Region]:
         if scope is not tree:
             found.append(Region(scope, name, functions, extra))
         found += [Region(s, name, functions, extra) for s in _own(scope) if isinstance(s, ast.For | ast.While)]
-    fitting = [region for region in found if region.gradients]
+    fitting = [region for region in found if region.gradients] or [
+        region for region in found if any(is_gradient_like(target) for target in region.targets)
+    ]
     return sorted(fitting, key=lambda r: (-len(r.gradients) - len(r.forward), len(r.statements)))
 
 

@@ -1,15 +1,19 @@
 """The witnesses of plain code: dL/d(variable), from probes at the assignments."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from gradparity.parity.differences import LossMeasurement, measure
-from gradparity.parity.probes import SECONDS, ProbedGradient, probed
+from gradparity.parity.probes import ProbedGradient, probed
 from gradparity.parity.problem import NO_BATCH
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.recording import Variable
+
+PATIENCE = 4.0
+"""Seconds that it may take to measure gradients entry by entry, before random directions have to do."""
 
 
 @dataclass(eq=False)
@@ -18,11 +22,14 @@ class Truths:
 
     loss: LossOf
     seed: int
+    scale: float = 1.0
+    """What the code's gradients on the way are multiplied by, where it divides by it only at the parameters: by the
+    number of examples, as in dZ = A - Y; dW = dZ @ A.T / m."""
     gradients: dict[int, ProbedGradient] = field(default_factory=dict)
     at_kinks: set[int] = field(default_factory=set)
     too_large: set[int] = field(default_factory=set)
 
-    def learn(self, variables: Iterable[Variable], seconds: float = SECONDS) -> None:
+    def learn(self, variables: Iterable[Variable], seconds: float = PATIENCE) -> None:
         """Measure the gradients of these variables, entry by entry where they are small enough."""
         unknown = {*self.gradients, *self.at_kinks, *self.too_large}
         wanted = {label(v): v for v in variables if v.number not in unknown}
@@ -30,9 +37,23 @@ class Truths:
             return
         values = {name: v.value for name, v in wanted.items()}
         found = probed(self.loss, values, np.random.default_rng(self.seed), seconds)
-        self.gradients |= {wanted[name].number: gradient for name, gradient in found.gradients.items()}
+        for name, gradient in found.gradients.items():
+            self.gradients[wanted[name].number] = _times(gradient, self.factor(wanted[name]))
         self.at_kinks |= {wanted[name].number for name in found.at_kinks}
         self.too_large |= {wanted[name].number for name in found.too_large}
+
+    def factor(self, variable: Variable) -> float:
+        """How many times its gradient the code means by that of a variable; what counts examples is on the way, too."""
+        return 1.0 if variable.is_input and self.scale not in variable.value.shape else self.scale
+
+    def at_scale(self, scale: float) -> "Truths":
+        """Return the same, measured in another unit."""
+        variables = {v.number: v for v in self.loss.recording.variables}
+        other = replace(self, scale=scale, gradients={}, at_kinks=set(self.at_kinks), too_large=set(self.too_large))
+        for number, gradient in self.gradients.items():
+            variable = variables[number]
+            other.gradients[number] = _times(gradient, other.factor(variable) / self.factor(variable))
+        return other
 
     @property
     def arrays(self) -> dict[int, np.ndarray]:
@@ -43,11 +64,15 @@ class Truths:
         """Measure the loss along random directions of variables too large for more."""
         values = {label(v): v.value for v in variables}
 
-        def forward(moved: dict[str, np.ndarray], _: object, c: dict[str, np.ndarray]) -> None:
+        def forward(moved: Mapping[str, Any], _: object, c: Any) -> None:
             change = {name: moved[name] - value for name, value in values.items() if moved[name] is not value}
             c["loss"] = self.loss(change)
 
-        return measure(forward, values, NO_BATCH, np.random.default_rng(self.seed), {}) if values else {}  # type: ignore[arg-type]
+        return measure(forward, values, NO_BATCH, np.random.default_rng(self.seed), {}) if values else {}
+
+
+def _times(found: ProbedGradient, factor: float) -> ProbedGradient:
+    return found._replace(gradient=np.asarray(found.gradient * factor), accuracy=float(found.accuracy * abs(factor)))
 
 
 def label(variable: Variable) -> str:

@@ -44,6 +44,8 @@ class Unit:
     namespace: dict[str, Any]
     """The module's own, in which its global variables are set before each run."""
     hooks: Hooks
+    returns_gradients_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Function -> the arguments whose gradients it returns, in their order."""
     _kept: dict[int, Any] = field(default_factory=dict)
     """Arrays that the code leaves as they are, which no run needs a copy of."""
 
@@ -109,11 +111,12 @@ def arrays(roots: Any) -> Iterator[tuple[Leaf, Any]]:
 
 def is_object(value: Any) -> bool:
     """Whether a value is an instance of a class of the user's own."""
-    return hasattr(value, "__dict__") and not callable(value) and _users_module(type(value).__module__)
+    return hasattr(value, "__dict__") and not callable(value) and is_users_module(type(value).__module__)
 
 
 @cache
-def _users_module(module: str) -> bool:
+def is_users_module(module: str) -> bool:
+    """Whether a module is neither Python's nor installed."""
     package = module.partition(".")[0]
     if package == "__main__":
         return True

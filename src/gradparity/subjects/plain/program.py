@@ -1,0 +1,130 @@
+"""A user's file or notebook, rewritten in a module of its own, and what it needs around it to run as a script."""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from gradparity.errors import UsageError
+from gradparity.subjects.plain.instrument import HOOKS, Source
+from gradparity.subjects.plain.recorder import Hooks
+
+
+@dataclass(eq=False)
+class Program:
+    """A user's file, rewritten, in a module of its own."""
+
+    file: str
+    text: str
+    source: Source = field(default_factory=Source)
+    hooks: Hooks = field(default_factory=Hooks)
+    folder: Path = field(default_factory=Path.cwd)
+    """Where the user is: places are told from there."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """File -> its text, of this one and those that it imports from beside it."""
+    module: ModuleType = field(init=False)
+    code: CodeType = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.texts[self.file] = self.text
+        try:
+            self.code = compile(self.source.rewritten(self.text, self.file), self.file, "exec")
+        except SyntaxError as error:
+            raise UsageError(f"{self.shown()}:{error.lineno}: {error.msg}: Python cannot read this") from error
+        self.module = ModuleType("__main__")
+        self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks})
+
+    def shown(self, file: str = "") -> str:
+        """Return a file as the user would type it."""
+        path = Path(file or self.file)
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+    def run(self) -> None:
+        """Run the whole file. Raises what it raises."""
+        exec(self.code, self.module.__dict__)
+
+
+def program_of(path: Path) -> Program:
+    """Read a file, or the code cells of a notebook. Raises UsageError."""
+    if not path.is_file():
+        raise UsageError(f"there is no file '{path}': check the path, from the folder {Path.cwd()}")
+    text = path.read_text(encoding="utf-8")
+    return Program(str(path.resolve()), _cells(path, text) if path.suffix == ".ipynb" else text)
+
+
+def _cells(path: Path, text: str) -> str:
+    """Return a notebook's code as one text; what is Jupyter's own is left out, line by line."""
+    try:
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        sources = ["".join(cell["source"]) for cell in cells]
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{path}: a notebook is JSON with a list of cells, this is not: save it anew") from error
+    shells = ("%", "!", "?")
+    lines = [f"# {line}" if line.lstrip().startswith(shells) else line for text in sources for line in text.split("\n")]
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def as_a_script(program: Program) -> Iterator[None]:
+    """Be in the file's folder, with its neighbours importable and rewritten too, and with plots drawn to nowhere."""
+    folder = str(Path(program.file).parent)
+    before = os.getcwd(), list(sys.path), sys.argv, set(sys.modules), os.environ.get("MPLBACKEND")
+    main = sys.modules["__main__"]
+    finder = _Finder(folder, program)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.argv = [program.file]
+    os.environ["MPLBACKEND"] = "Agg"
+    sys.modules["__main__"] = program.module
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        sys.modules["__main__"] = main
+        os.chdir(before[0])
+        sys.path[:] = before[1]
+        sys.argv = before[2]
+        os.environ.pop("MPLBACKEND")
+        if before[4] is not None:
+            os.environ["MPLBACKEND"] = before[4]
+        for name in set(sys.modules) - before[3]:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder + os.sep):
+                del sys.modules[name]
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules beside a file, and rewrites them as they are read."""
+
+    def __init__(self, folder: str, program: Program) -> None:
+        self._folder = folder
+        self._program = program
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:  # noqa: ARG002
+        where = self._folder if path is None else next(iter(path), "")
+        if not Path(where).is_relative_to(self._folder) or "site-packages" in where:
+            return None  # a library's
+        details = (lambda module, file: _Loader(module, file, self._program), [".py"])
+        return importlib.machinery.FileFinder(where, details).find_spec(name)  # type: ignore[arg-type]
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, file: str, program: Program) -> None:
+        super().__init__(name, file)
+        self._program = program
+
+    def get_code(self, fullname: str) -> CodeType:
+        file = self.get_filename(fullname)
+        text = self._program.texts[file] = Path(file).read_text(encoding="utf-8")
+        return compile(self._program.source.rewritten(text, file), file, "exec")
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__[HOOKS] = self._program.hooks
+        super().exec_module(module)
