@@ -74,10 +74,14 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     )
     params = {name: v.value for name, v in first.items() if v.given or name in large}
     read = _names_read(checked)
+    written_at = {(j.writing.site.file, j.writing.site.line) for j in lines.values()}
     others = {
         v.name: v.value
         for v in checked.recording.variables
-        if v.number not in owners and v.value.ndim and (not v.given or v.name.partition("[")[0] in read)
+        if v.number not in owners
+        and v.value.ndim
+        and (not v.given or v.name.partition("[")[0] in read)
+        and v.place not in written_at  # a part of a wrong line explains nothing about it
     }
 
     def beside(_: Dtype, __: Trace) -> Written:
