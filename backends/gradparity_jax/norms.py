@@ -1,4 +1,4 @@
-"""Batch norm as a JAX user writes it: the batch's own mean and variance in training, running ones after."""
+"""Batch norm and layer norm as a JAX user writes them; in prediction a batch norm takes running means and variances."""
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,19 @@ def batch_norm(
     with jax.named_scope(f"{place}.out"):
         gain, bias = _beside(params[f"{place}.gain"], x), _beside(params[f"{place}.bias"], x)
         return tap(f"{place}.out", centred * _beside(scale, x) * gain + bias)
+
+
+def layer_norm(
+    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: Convention
+) -> Float[Array, "n width"]:
+    """Normalise each row."""
+    with jax.named_scope(f"{place}.centred"):
+        centred = tap(f"{place}.centred", x - x.mean(axis=-1, keepdims=True))
+    with jax.named_scope(f"{place}.scale"):
+        variance = jnp.sum(jnp.square(centred), axis=-1, keepdims=True) / (x.shape[-1] - size.unbiased)
+        scale = tap(f"{place}.scale", inverse_size(variance, size))
+    with jax.named_scope(f"{place}.out"):
+        return tap(f"{place}.out", centred * scale * params[f"{place}.gain"] + params[f"{place}.bias"])
 
 
 def running_norm(

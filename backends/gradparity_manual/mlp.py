@@ -1,8 +1,9 @@
-"""The multilayer perceptron by hand: the same two operations per layer, from the loss back to the first weights.
+"""The multilayer perceptron by hand: the same few operations per layer, from the loss back to the first weights.
 
 Source: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,40 +12,131 @@ from jaxtyping import Float, Inexact
 from gradparity.models import MLP
 from gradparity.protocol import Array, Batch, Params
 from gradparity.recording import View
-from gradparity_manual.operations import affine, cross_entropy, entrywise, squares
+from gradparity_manual.operations import (
+    affine,
+    batch_norm,
+    cross_entropy,
+    dropout,
+    entrywise,
+    hinge,
+    layer_norm,
+    sigmoid_cross_entropy,
+    squares,
+)
+
+LOSSES = {
+    "cross_entropy": (cross_entropy.forward, cross_entropy.backward),
+    "squared_error": (squares.error, squares.error_backward),
+    "sigmoid_cross_entropy": (sigmoid_cross_entropy.forward, sigmoid_cross_entropy.backward),
+    "hinge": (hinge.forward, hinge.backward),
+}
+"""Of each example, and its gradient with respect to the example's row."""
+MARGINS = {"out": "margins"}
+PENALTY = {"out": "penalty"}
 
 
 def predict(spec: MLP, p: Params, x: Float[Array, "n features"], c: Any) -> Inexact[Array, "n outputs"]:
-    """Write each layer's pre-activation z and activation a; return the last activation."""
-    a = x
-    for layer, phi in enumerate(spec.activations, start=1):
-        at_z, at_a = names(layer)
-        z = affine.forward(View(p, at_z), a, View(c, at_z))
-        a = entrywise.forward(phi, z, View(c, at_a))
-    return a
+    """Return the last activation; nothing is dropped, and a batch norm takes its running mean and variance."""
+
+    def normalised(at: str, z: Array) -> Array:
+        if spec.norm == "batch":
+            return batch_norm.predict(View(p, at), z, spec.size)
+        return layer_norm.forward(View(p, at), z, View(c, at), spec.size)
+
+    return _output(spec, p, x, c, normalised, {})
 
 
 def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
     """Write every layer and the loss to c."""
-    output = predict(spec, p, batch.x, c)
-    per_example = cross_entropy.forward if spec.loss == "cross_entropy" else squares.error
-    c["loss"] = per_example(output, batch.y).sum() / spec.loss_divisor(batch.x.shape[0])
+    norm = batch_norm if spec.norm == "batch" else layer_norm
+
+    def normalised(at: str, z: Array) -> Array:
+        return norm.forward(View(p, at), z, View(c, at), spec.size)
+
+    n = batch.x.shape[0]
+    output = _output(spec, p, batch.x, c, normalised, batch.extras)
+    if spec.loss == "hinge":
+        output = hinge.margins(output, batch.y, View(c, MARGINS))
+    per_example, _ = LOSSES[spec.loss]
+    data_loss = per_example(output, batch.y).sum() / spec.loss_divisor(n)
+    if spec.weight_decay == 0:
+        c["loss"] = data_loss
+        return
+    c[spec.loss] = data_loss
+    squares.penalty(p, spec.weights, spec.penalty_factor(n), View(c, PENALTY))
+    c["loss"] = c[spec.loss] + c["penalty"]
+
+
+def _output(
+    spec: MLP,
+    p: Params,
+    x: Float[Array, "n features"],
+    c: Any,
+    normalised: Callable[[str, Array], Array],
+    masks: Any,
+) -> Inexact[Array, "n outputs"]:
+    """Write each layer's pre-activation z and activation a, and what is made of them; return the last."""
+    a = x
+    for layer, phi in enumerate(spec.activations, start=1):
+        at_z, at_a = names(layer)
+        below = a
+        z = affine.forward(View(p, at_z), below, View(c, at_z), biased=spec.biased(layer))
+        if spec.before(layer) != at_z["out"]:
+            z = normalised(f"norm{layer}", z)
+        a = entrywise.forward(phi, z, View(c, at_a))
+        if f"mask{layer}" in masks:
+            a = dropout.forward(a, masks[f"mask{layer}"], View(c, {"out": f"dropped{layer}"}))
+        if spec.adds(layer):
+            a = c[f"sum{layer}"] = below + a
+    return a
 
 
 def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
-    per_output = cross_entropy.backward if spec.loss == "cross_entropy" else squares.error_backward
-    output = f"a{spec.depth}"
-    d[output] = d["loss"] / spec.loss_divisor(batch.x.shape[0]) * per_output(c[output], batch.y)
-
-    activations = spec.activations
+    n = batch.x.shape[0]
+    data_term = "loss"
+    if spec.weight_decay > 0:
+        data_term = spec.loss
+        d[data_term] = d["loss"]
+        d["penalty"] = d["loss"]
+        squares.penalty_backward(p, spec.weights, spec.penalty_factor(n), View(d, PENALTY))
+    output, (_, per_output) = f"a{spec.depth}", LOSSES[spec.loss]
+    each = d[data_term] / spec.loss_divisor(n)
+    if spec.loss == "hinge":
+        d["margins"] = each * per_output(c["margins"], batch.y)
+        d[output] = hinge.margins_backward(batch.y, View(d, MARGINS))
+    else:
+        d[output] = each * per_output(c[output], batch.y)
     for layer in range(spec.depth, 0, -1):
-        at_z, at_a = names(layer)
-        z, phi = c[f"z{layer}"], activations[layer - 1]
-        d[f"z{layer}"] = entrywise.backward(phi, z, View(c, at_a), View(d, at_a))
-        affine.backward(batch.x if layer == 1 else c[f"a{layer - 1}"], View(d, at_z))
-        if layer > 1:
-            d[f"a{layer - 1}"] = affine.share_of_input(View(p, at_z), View(d, at_z))
+        _layer_backward(spec, layer, p, batch, c, d)
+
+
+def _layer_backward(spec: MLP, layer: int, p: Params, batch: Batch, c: Any, d: Any) -> None:
+    """Write the gradients of a layer's names, and what its input receives."""
+    (at_z, at_a), phi, below = names(layer), spec.activations[layer - 1], _name_of_output(spec, layer - 1)
+    adds = spec.adds(layer)
+    dropped, mask = f"dropped{layer}", batch.extras.get(f"mask{layer}")
+    if adds:
+        d[at_a["out"] if mask is None else dropped] = d[f"sum{layer}"]
+    if mask is not None:
+        d[at_a["out"]] = dropout.backward(mask, View(d, {"out": dropped}))
+    z, before = at_z["out"], spec.before(layer)
+    d[before] = entrywise.backward(phi, c[before], View(c, at_a), View(d, at_a))
+    if before != z:
+        norm, at = (batch_norm if spec.norm == "batch" else layer_norm), f"norm{layer}"
+        d[z] = norm.backward(View(p, at), c[z], View(c, at), View(d, at), spec.size)
+    affine.backward(batch.x if layer == 1 else c[below], View(d, at_z), biased=spec.biased(layer))
+    if layer > 1:
+        d.add(below, affine.share_of_input(View(p, at_z), View(d, at_z)))
+        if adds:
+            d.add(below, d[f"sum{layer}"])
+
+
+def _name_of_output(spec: MLP, layer: int) -> str:
+    """Return what the next layer reads."""
+    if spec.adds(layer):
+        return f"sum{layer}"
+    return f"dropped{layer}" if spec.dropout and layer < spec.depth else f"a{layer}"
 
 
 @cache

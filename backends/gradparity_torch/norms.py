@@ -1,4 +1,4 @@
-"""Batch norm as a PyTorch user writes it who wants to see its steps; ``F.batch_norm`` shows none of them."""
+"""Batch and layer norm as a PyTorch user writes them who wants to see the steps; those of ``F`` show none."""
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,16 @@ def batch_norm(
     return tap(
         f"{place}.out", torch.addcmul(like(params[f"{place}.bias"], x), normed, like(params[f"{place}.gain"], x))
     )
+
+
+def layer_norm(
+    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: Convention
+) -> Float[Array, "n width"]:
+    """Normalise each row."""
+    centred = tap(f"{place}.centred", x - x.mean(-1, keepdim=True))
+    variance = centred.square().sum(-1, keepdim=True) / (x.shape[-1] - size.unbiased)
+    scale = tap(f"{place}.scale", inverse_size(variance, size))
+    return tap(f"{place}.out", torch.addcmul(params[f"{place}.bias"], centred * scale, params[f"{place}.gain"]))
 
 
 def running_norm(

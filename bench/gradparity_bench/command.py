@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from gradparity.errors import UsageError
-from gradparity.report.cli.options import BatchSize, DtypeName, JsonFile, ModelOrFile, Seed, Set, dtype_of, names_of
+from gradparity.report.cli.options import (
+    BatchSize,
+    DtypeName,
+    JsonFile,
+    ModelOrFile,
+    Quiet,
+    Seed,
+    Set,
+    dtype_of,
+    names_of,
+    output,
+)
 from gradparity_bench import ROUNDS
 
 if TYPE_CHECKING:
@@ -30,7 +41,7 @@ class _RunUnlessNamed(TyperGroup):
 app = typer.Typer(cls=_RunUnlessNamed, help="Time the training step of every backend, in turns.", add_completion=False)
 
 
-@app.command("run")
+@app.command("run", epilog="Example:  gradparity bench mlp --sweep batch_size=32,512 --report out.html")
 def bench_command(
     model: ModelOrFile = "softmax_regression",
     backends: Annotated[
@@ -58,19 +69,17 @@ def bench_command(
         ),
     ] = None,
     json: JsonFile = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page with plots.")
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="FILE", help="Where a sweep keeps its finished points.")
-    ] = None,
+    report: Annotated[Path | None, output("--report", "Write one HTML page with plots.")] = None,
+    resume: Annotated[Path | None, output("--resume", "Where a sweep keeps its finished points.")] = None,
+    _quiet: Quiet = False,
 ) -> None:
     """Time the training step of every backend whose gradients agree, in turns, each in a process of its own.
 
     To see what changed between two results that --json wrote:  gradparity bench compare OLD.json NEW.json
     """
-    from gradparity import registry
+    from gradparity import journal, registry
     from gradparity.output import require_writable, write_json, write_text
+    from gradparity.subjects.plain import split
     from gradparity_bench.points import points
     from gradparity_bench.terminal import print_result
 
@@ -78,17 +87,16 @@ def bench_command(
         raise UsageError("--grid takes every registered backend: leave out --grid or --backends")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
-    for path in (json, report, resume):
-        require_writable(path)
+    require_writable(json, report, resume, inputs=(split(model)[0],))
     where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
     names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
-    keep = resume or (Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl") if len(where) > 1 else None)
-    require_writable(keep)
+    own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()
+    keep = resume or (own if len(where) > 1 else None)
+    require_writable(json, report, keep)
     result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
     if keep is not None and not result.complete:
         print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
-    print_result(result, as_grid=grid)
     if result.measurements:  # else interrupted before anything was measured: older files stay as they are
         if json is not None:
             write_json(json, result.to_dict())
@@ -96,13 +104,15 @@ def bench_command(
             from gradparity_bench.page import bench_page
 
             write_text(report, bench_page(result))
-            print(f"The page with the plots is {report}")
         if resume is None and keep is not None and result.complete:
-            keep.unlink()
+            journal.discard(keep, len(where))
+    print_result(result, as_grid=grid)
+    if result.measurements and report is not None:
+        print(f"The page with the plots is {report}")
     raise typer.Exit(_status(result))
 
 
-@app.command("compare")
+@app.command("compare", epilog="Example:  gradparity bench compare before.json after.json")
 def compare_command(
     old: Annotated[Path, typer.Argument(metavar="OLD.json", help="A result that --json wrote.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.json", help="A later one, from the same machine.")],

@@ -1,7 +1,6 @@
 """A contest: who trains the same, timed in turns by whole epochs, and shown as a table."""
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from gradparity.drawing import Table, terminal, text
 from gradparity.errors import UsageError
 from gradparity.models import RegisteredSpec
-from gradparity.output import write_json
+from gradparity.output import scratch, write_json
 from gradparity.protocol import Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
 from gradparity_bench.engine.guard import weight_guard
@@ -44,8 +43,8 @@ def contests(
     drawn = draw(spec, examples, SEED, EPOCHS)
     progress("training in float64, to know how far rounding goes")
     guard = weight_guard(Task(point, drawn, LR))
-    with tempfile.TemporaryDirectory(prefix="gradparity-contest-") as name:
-        bench = Bench(rounds, SEED, guard, Path(name), PATIENCE, progress)
+    with scratch() as folder:
+        bench = Bench(rounds, SEED, guard, folder, PATIENCE, progress)
         found = [measure_contestants(bench, group, point, drawn, ("epoch",), limits=False) for group in groups]
     return [_with_its_first(m) for m in found]
 

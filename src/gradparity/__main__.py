@@ -1,45 +1,90 @@
 """``gradparity`` and ``python -m gradparity``: run a command; a user's mistake is one line and exit status 2."""
 
 import _thread
+import os
 import sys
 import threading
 import traceback
+from contextlib import redirect_stdout
 from io import TextIOWrapper
 
+UNUSABLE = 2
+FAILED = 3
+"""A full disk, a working folder that is gone, an error of gradparity's own: no verdict."""
 INTERRUPTED = 130
+UNREAD = 141
+"""As a shell says it of a program that SIGPIPE ended."""
 
 
 def main() -> None:
-    """Run the command line and exit: 0 agreed or done, 1 disagreed, 2 unusable input, 130 interrupted."""
+    """Run the command line and exit: 0 agreed or done, 1 disagreed, or one of the statuses above."""
     # In an encoding that lacks ∂ or −, a question mark is better than no answer.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     sys.unraisablehook = _interrupt_again
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # said already; Python would say it again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
-    import typer
+    try:
+        from gradparity.report.cli import app
+
+        with redirect_stdout(sys.stdout):  # undone, where a command was silent
+            status = int(app(arguments, prog_name="gradparity", standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except (Exception, SystemExit) as error:
+        status, said = _told(error)
+    else:
+        said = "interrupted" if status == INTERRUPTED else ""
+    if said:
+        from gradparity.drawing.words import visible
+
+        print("gradparity:", visible(" ".join(said.split())), file=sys.stderr)
+    return status
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    """Return the exit status of a command that raised, and the line that is said."""
+    from typer import TyperException
 
     from gradparity.errors import UsageError
-    from gradparity.report.cli import app
 
-    try:
-        status = app(arguments, prog_name="gradparity", standalone_mode=False) or 0
-    except UsageError as error:
-        return _refuse(str(error))
-    except typer.TyperException as error:
-        return _refuse(error.format_message())
-    except SystemExit as error:  # of a user's model or another package's backend: no command of ours ends so
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return _refuse(
-            f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
-            f"SystemExit({'' if error.code is None else repr(error.code)}): raise an error instead"
-        )
-    if status == INTERRUPTED:
-        print("gradparity: interrupted", file=sys.stderr)
-    return int(status)
+    match error:
+        case UsageError():
+            told = UNUSABLE, str(error)
+        case TyperException():
+            told = UNUSABLE, error.format_message()  # empty without arguments: the help is the answer
+        case MemoryError():
+            told = UNUSABLE, f"there is not enough memory for these sizes: ask for smaller ones {error}"
+        case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # as typer passes it on
+            told = UNREAD, ""
+        case SystemExit() if "_GRADPARITY_COMPLETE" in os.environ:  # the shell asks what could come next
+            told = int(error.code or 0), ""
+        case SystemExit():  # of a user's model or another package's backend: no command of ours ends so
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            code = "" if error.code is None else repr(error.code)
+            told = (
+                UNUSABLE,
+                (
+                    f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
+                    f"SystemExit({code}): raise an error instead"
+                ),
+            )
+        case FileNotFoundError(filename=None):
+            told = FAILED, "could not finish: the working folder is gone: go to one that is there"
+        case OSError():
+            file = "" if error.filename is None else f": '{error.filename}'"
+            told = FAILED, f"could not finish: {error.strerror or error}{file}"
+        case _:
+            traceback.print_exception(error)
+            told = FAILED, f"an error of gradparity's own, {type(error).__name__}: please report the lines above"
+    return told
 
 
 def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -48,14 +93,6 @@ def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
         threading.Timer(0.05, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(unraisable)
-
-
-def _refuse(message: str) -> int:
-    from gradparity.drawing.words import visible
-
-    if message:  # without arguments the help is the answer
-        print("gradparity:", visible(" ".join(message.split())), file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

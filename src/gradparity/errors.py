@@ -18,7 +18,7 @@ def unknown(kind: str, received: str, known: Iterable[str]) -> UsageError:
 def require_some(what: str, given: Collection[Any], known: Iterable[str]) -> None:
     """Raise UsageError unless a choice is a list of at least one of what there is: ``lanes=[...]``."""
     names = tuple(known)
-    if isinstance(given, str) or not given:
+    if isinstance(given, str) or not isinstance(given, Collection) or not given:
         raise UsageError(f"{what} must be a list of at least one, got {given!r}: there is {', '.join(names)}")
     for each in given:
         if each not in names:

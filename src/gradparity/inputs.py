@@ -43,11 +43,16 @@ def distinct_sizes(rng: np.random.Generator, count: int, largest: int = LARGEST)
             return sizes
 
 
+def require_whole(what: str, value: object, least: int) -> None:
+    """Raise UsageError unless a number is whole, and at least so large."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise UsageError(f"{what} must be a whole number of at least {least}, got {value!r}")
+
+
 def require_positive(model: str, **sizes: int) -> None:
     """Raise UsageError unless every size is a whole number, at least 1."""
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise UsageError(f"{model}: {name} must be a whole number of at least 1, got {size!r}")
+        require_whole(f"{model}: {name}", size, 1)
 
 
 def require_finite(model: str, **coefficients: float) -> None:

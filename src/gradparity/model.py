@@ -6,13 +6,13 @@ Every built-in backend is a ``RuntimeBackend``; a third party's may be one, or a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from gradparity import optimizers
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, unknown
 from gradparity.protocol import (
     Array,
     Batch,
@@ -48,7 +48,9 @@ class RuntimeBackend:
         return self.runtime.library
 
     def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> "BackendModel":
-        """Return the spec's model. Raises UsageError where this backend has none of that name."""
+        """Return the spec's model. Raises UsageError where this backend has none of that name or dtype."""
+        if dtype not in get_args(Dtype):
+            raise unknown("dtype", str(dtype), get_args(Dtype))
         return BackendModel(spec, dtype, self.functions(spec), self.runtime)
 
     def from_numpy(self, array: np.ndarray) -> Array:

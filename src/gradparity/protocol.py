@@ -190,6 +190,14 @@ class PredictsNextTokens(ModelSpec, Protocol):
 
 
 @runtime_checkable
+class DrawsExtras(ModelSpec, Protocol):
+    """A spec whose steps need random extras, such as dropout masks: drawn anew for each epoch, the same everywhere."""
+
+    def draw_extras(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Draw what n examples need, by name (n, ...); empty where a setting turns it off."""
+
+
+@runtime_checkable
 class TellsOneClass(ModelSpec, Protocol):
     """A spec that predicts one logit, above 0 for the examples of one class."""
 

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gradparity.errors import UsageError
 from gradparity.protocol import (
     Backend,
     Batch,
+    DrawsExtras,
     Dtype,
     Examples,
     KeepsStatistics,
@@ -104,8 +105,11 @@ def train(
     monitored = dataset.train.batch(slice(0, -(-MONITORED // characters)), settings.dtype)
     for number in range(1, settings.epochs + 1):
         order = rng.permutation(len(dataset.train))
+        extras = spec.draw_extras(rng, len(dataset.train)) if isinstance(spec, DrawsExtras) else {}
         if number < first:
             continue
+        if extras:
+            loaded = step.load(replace(dataset.train, extras=extras))
         began = time.perf_counter()
         state, losses = step.epoch(state, loaded, order, settings.batch_size)
         seconds = time.perf_counter() - began

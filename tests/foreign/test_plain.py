@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.foreign.plain_catalogue import RIGHT, WRONG, PlainPiece, checked, names_of
 
-QUICK = {"logistic_course", "layer_classes", "linear_regression", "glove"}
+QUICK = {"logistic_course", "linear_regression", "glove"}
 UNTOLD = {
     "batchnorm_steps, dx = dx1 + dx2": "dx1 is blamed, which would be right with dx2 in it",
     "spiral_script, dhidden[hidden_layer <= 0] = 0": "on a slow machine too large to be measured entry by entry",

@@ -103,7 +103,7 @@ def test_the_file_of_resume_and_of_an_interrupt_stays(
     assert "noise floor" in out
     assert not Result.read(Path("half.json")).complete
     (kept,) = Path().glob("gradparity-bench-*.jsonl")
-    assert f"Finished points are kept in {kept}" in err
+    assert f"Finished points are kept in {kept.absolute()}" in err
 
 
 def test_grid_takes_every_backend(

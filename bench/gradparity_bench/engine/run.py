@@ -1,6 +1,5 @@
 """The benchmark of many points, each kept as soon as it is finished."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from pathlib import Path
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.manifest import manifest
+from gradparity.output import scratch
 from gradparity.subjects.model_file import file_of
 from gradparity_bench import ROUNDS
 from gradparity_bench.engine.guard import gradient_guard
@@ -41,7 +41,7 @@ def run(
     finished, and ``complete`` is false. ``progress`` is told what comes next.
 
     Raises UsageError, before anything is timed, for an unknown backend, a point that cannot be, fewer than 3 rounds,
-    and a file that was kept by another run.
+    and a file that was kept by another run or is in use.
     """
     names = tuple(dict.fromkeys(backends))
     _require_possible(points, names, rounds)
@@ -56,18 +56,18 @@ def run(
         "machine": machine,
         "code": code,
     }
-    done = [] if keep is None else [Measurement.from_dict(line) for line in journal.read(keep, about)]
     began = {"began": datetime.now(UTC).isoformat(timespec="seconds")}
     found: list[Measurement] = []
     complete = True
     try:
-        with _bench(rounds, seed, patience, progress) as bench:
+        with journal.opened(keep, about) as (kept, add), _bench(rounds, seed, patience, progress) as bench:
+            done = [Measurement.from_dict(line) for line in kept]
             for number, point in enumerate(points, start=1):
                 progress(f"point {number} of {len(points)}")
                 before = next((m for m in done if m.point == point), None)
                 found.append(before or measure_point(bench, names, point))
-                if keep is not None and before is None:
-                    journal.append(keep, asdict(found[-1]))
+                if before is None:
+                    add(asdict(found[-1]))
     except Interrupted as interrupt:
         found.append(interrupt.measurement)
         complete = False
@@ -95,7 +95,7 @@ def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: 
 @contextmanager
 def _bench(rounds: int, seed: int, patience: float, progress: Progress) -> Iterator[Bench]:
     with (
-        tempfile.TemporaryDirectory(prefix="gradparity-bench-") as name,
-        gradient_guard(Path(name), patience) as guard,
+        scratch() as folder,
+        gradient_guard(folder, patience) as guard,
     ):
-        yield Bench(rounds, seed, guard, Path(name), patience, progress)
+        yield Bench(rounds, seed, guard, folder, patience, progress)

@@ -27,7 +27,7 @@ class _Run(TyperGroup):
 app = typer.Typer(cls=_Run, help="Try your own test suite on known mistakes in your rule.", add_completion=False)
 
 
-@app.command("run")
+@app.command("run", epilog="Example:  gradparity mutate my_kernel.py:Rule -- pytest tests/")
 def mutate_command(
     rule: Annotated[
         str, typer.Argument(metavar="FILE:RULE", help="A file and a class with a backward, a method or a function.")
@@ -51,7 +51,7 @@ def mutate_command(
     found = find(rule)
     if not command:
         raise UsageError(f"there is no command to run your tests with: write  gradparity mutate {rule} -- pytest")
-    require_writable(json)
+    require_writable(json, inputs=(found.file,))
     with progress() as display:
         task = display.add_task("starting", total=None)
         tried = list(try_all(found, command, lambda now: display.update(task, description=now)))

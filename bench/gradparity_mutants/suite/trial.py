@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, TypeAlias
 
 from gradparity.errors import UsageError
+from gradparity.output import scratch
 from gradparity_mutants.suite import hook
 from gradparity_mutants.suite.edits import Edit, Rule, edits
 
@@ -63,13 +63,13 @@ def try_all(rule: Rule, command: Sequence[str], progress: Callable[[str], None] 
     planned = list(edits(rule))
     if not planned:
         raise UsageError(f"{rule.file}: {rule.name} computes nothing that a mistake could be made in")
-    with TemporaryDirectory(prefix="gradparity-mutate-") as folder:
+    with scratch() as folder:
         progress("the suite as it is")
-        first = _run(rule, None, command, Path(folder), None)
+        first = _run(rule, None, command, folder, None)
         _require_sound(rule, command, first)
         for i, edit in enumerate(planned, start=1):
             progress(f"{i} of {len(planned)}: {rule.file.name}:{edit.line}, {edit.what}")
-            ran = _run(rule, edit, command, Path(folder), PATIENCE * (1 + first.seconds))
+            ran = _run(rule, edit, command, folder, PATIENCE * (1 + first.seconds))
             yield Tried(edit.line, rule.source(edit.line), edit.what, _verdict(ran), ran.off)
 
 

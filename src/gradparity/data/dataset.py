@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradparity.protocol import Examples, ModelSpec
+from gradparity.protocol import DrawsExtras, Examples, ModelSpec
 from gradparity.runtime import read_only
 
 
@@ -42,7 +42,13 @@ class Dataset:
 
 
 def with_inputs_for(dataset: Dataset, spec: ModelSpec) -> Dataset:
-    """Return the data set for a model: whole numbers stay where it takes tokens, and become float64 elsewhere."""
+    """Return the data set for a model: whole numbers stay where it takes tokens, and become float64 elsewhere.
+
+    What the model draws for each example, such as dropout masks, is drawn.
+    """
+    if isinstance(spec, DrawsExtras) and not dataset.train.extras:
+        extras = spec.draw_extras(np.random.default_rng(0), len(dataset.train))
+        dataset = replace(dataset, train=replace(dataset.train, extras=extras))
     if dataset.train.x.dtype.kind != "i" or spec.example_batch(np.random.default_rng(0), 3).x.dtype.kind != "f":
         return dataset
 

@@ -1,13 +1,13 @@
 """Downloads: from the first mirror that gives the right file; nothing half-written is left behind."""
 
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from gradparity.errors import UsageError
+from gradparity.output import scratch
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -26,8 +26,8 @@ def fetch(urls: Sequence[str], destination: Path, check: Callable[[Path], Checke
     answers = []
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
-            partial = Path(folder) / destination.name
+        with scratch(destination.parent) as folder:
+            partial = folder / destination.name
             for url in urls:
                 problem = _download(url, partial)
                 if problem is None:

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from gradparity.errors import UsageError, unknown
+from gradparity.output import write_text
 
 GROUP = "gradparity.exercises"
 MARK = "exercise"
@@ -52,13 +53,9 @@ def exercise(name: str) -> Exercise:
 def start(name: str) -> Path:
     """Write an exercise's file to the current folder. Raises UsageError where it is there already."""
     text, path = exercise(name).text, Path(name.replace("-", "_") + ".py")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"'{path}' is there already and stays as it is: rename it, or use another folder") from None
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"'{path}' is there already and stays as it is: rename it, or use another folder")
+    write_text(path, text)
     return path
 
 

@@ -6,12 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradparity.errors import UsageError
 from gradparity.exercise.catalog import name_in
+from gradparity.output import scratch
 
 TIME_LIMIT = 20.0
 """Seconds that a learner's own code may take; it is run on a dozen examples."""
@@ -50,9 +50,9 @@ def judge_file(path: Path, time_limit: float = TIME_LIMIT) -> Outcome:
     ``time_limit`` is in seconds. Raises UsageError, in one sentence, for a file that cannot be judged.
     """
     name = name_in(path)
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as own:
-        result, watch = Path(own, "result.json"), Path(own, "watch.txt")
-        shutil.copyfile(path, Path(folder, path.name))
+    with scratch() as folder, scratch() as own:
+        result, watch = own / "result.json", own / "watch.txt"
+        shutil.copyfile(path, folder / path.name)
         arguments = [path.name, name, path.absolute().parent, result, watch, time_limit]
         done = subprocess.run(
             [sys.executable, "-P", "-m", "gradparity.exercise.worker", *map(str, arguments)],

@@ -174,11 +174,7 @@ class ConvNet:
     @property
     def statistics(self) -> dict[str, np.ndarray]:
         """The running mean and variance of each batch norm."""
-        return {
-            f"{place}.{name}": array
-            for place, channels in self.norms.items()
-            for name, array in batch_norm.statistics(channels).items()
-        }
+        return batch_norm.initial(self.norms)
 
     @property
     def observed(self) -> tuple[str, ...]:

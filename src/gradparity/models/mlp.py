@@ -1,33 +1,59 @@
-"""The multilayer perceptron: affine maps with an activation after each, softmax cross-entropy or squared error.
+"""The multilayer perceptron: affine maps with an activation after each, and any of four losses.
 
 Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from gradparity.errors import UsageError, unknown
-from gradparity.inputs import distinct_sizes, normal_inputs, require_finite, require_positive, unbalanced_labels
-from gradparity.operations import affine, cross_entropy, entrywise, reductions, squares
-from gradparity.operations.rules import SEED, line
-from gradparity.protocol import Batch, Line
+from gradparity.errors import UsageError
+from gradparity.inputs import (
+    distinct_sizes,
+    normal_inputs,
+    require_among,
+    require_finite,
+    require_positive,
+    unbalanced_labels,
+)
+from gradparity.operations import (
+    affine,
+    batch_norm,
+    cross_entropy,
+    dropout,
+    entrywise,
+    perceptron,
+    reductions,
+    squares,
+)
+from gradparity.operations.layer_norm import Convention
+from gradparity.protocol import Array, Batch, Line, Params
 
 Activation: TypeAlias = entrywise.Name
 Reduction: TypeAlias = reductions.Name
-Loss = Literal["cross_entropy", "squared_error"]
+Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge"]
+Norm = Literal["none", "batch", "layer"]
 Init = Literal["he", "normal"]
 MOST_LAYERS = 4
 """Of a random variant."""
+REDUCTIONS_OF: dict[str, tuple[str, ...]] = {
+    "cross_entropy": ("mean", "sum"),
+    "hinge": ("mean", "sum"),
+    "sigmoid_cross_entropy": ("mean", "sum", "mean-of-entries"),
+    "squared_error": get_args(Reduction),
+}
 
 
 @dataclass(frozen=True)
 class MLP:
     """z₁ = xW₁ + b₁, a₁ = φ(z₁), z₂ = a₁W₂ + b₂, …; the loss compares the last activation a_L with y.
 
+    A hidden layer may normalise z, drop from a, and add what it was given where that has its width ("residual").
     Conventions: ReLU'(0) = 0. A reduction is over the examples, after the sum over outputs: "mean" divides by n,
-    "sum" does not, "half-sum" is half the sum (squared error only).
+    "mean-of-entries" by the outputs too, "half-" is half of it (squared error only). The penalty is on each W, no b.
+    Before a batch norm there is no b, which would do nothing.
     """
 
     widths: tuple[int, ...] = (7, 6, 4, 5)
@@ -39,25 +65,45 @@ class MLP:
     init_weights: Init = "he"
     """"he": N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852, equation 10); "normal": N(0, init_std²)."""
     init_std: float = 0.01
+    weight_decay: float = 0.0
+    """λ of the L2 penalty."""
+    penalty: squares.Penalty = "half-sum"
+    norm: Norm = "none"
+    """Of each hidden layer's z."""
+    epsilon: float = 1e-5
+    epsilon_outside: bool = False
+    """Whether a norm divides by σ + ε, with ε outside of the root."""
+    unbiased: bool = False
+    """Whether σ² is of one degree of freedom less."""
+    momentum: float = 0.1
+    """The weight of a new batch in the running mean and variance (in Keras and Flax, one minus this)."""
+    running_unbiased: bool = True
+    """Whether the running variance is that of m − 1 degrees of freedom, as in PyTorch and not in Keras and Flax."""
+    dropout: float = 0.0
+    """The share of each hidden activation that a step drops; its masks are the batch's extras "mask1", …."""
+    residual: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UsageError for widths below 1, unknown choices, and half-sum without squared error."""
+        """Raise UsageError for widths below 1, unknown choices, and choices that do not go together."""
         if not isinstance(self.widths, tuple) or len(self.widths) < 2:
             raise UsageError(f"mlp: widths must name at least input and output size, got {self.widths!r}")
         require_positive("mlp", **{f"widths[{i}]": width for i, width in enumerate(self.widths)})
-        require_finite("mlp", init_std=self.init_std)
-        for field, choices in (
-            ("activation", Activation),
-            ("output_activation", Activation),
-            ("loss", Loss),
-            ("reduction", Reduction),
-            ("init_weights", Init),
-        ):
-            if getattr(self, field) not in get_args(choices):
-                raise unknown(f"mlp {field}", str(getattr(self, field)), get_args(choices))
-        if self.reduction == "half-sum" and self.loss != "squared_error":
+        names = ("init_std", "weight_decay", "epsilon", "momentum")
+        require_finite("mlp", **{name: getattr(self, name) for name in names})
+        require_among(self, activation=get_args(Activation), output_activation=get_args(Activation))
+        require_among(self, loss=get_args(Loss), reduction=get_args(Reduction), init_weights=get_args(Init))
+        require_among(self, penalty=get_args(squares.Penalty), norm=get_args(Norm))
+        if self.reduction not in REDUCTIONS_OF[self.loss]:
             raise UsageError(
-                f"mlp: reduction 'half-sum' goes with loss 'squared_error', got loss '{self.loss}': use 'sum' or 'mean'"
+                f"mlp: reduction '{self.reduction}' goes with loss 'squared_error', got loss '{self.loss}': "
+                f"use {' or '.join(map(repr, REDUCTIONS_OF[self.loss]))}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"mlp: dropout must be a share, at least 0 and below 1, got {self.dropout!r}")
+        if self.residual and not any(self.adds(k) for k in range(1, self.depth)):
+            raise UsageError(
+                f"mlp: residual needs a hidden layer as wide as what it is given, got widths {self.widths}: "
+                "set hidden=32,32, say"
             )
 
     @classmethod
@@ -99,52 +145,123 @@ class MLP:
     @property
     def real_targets(self) -> bool:
         """Whether y is real numbers (n, outputs), not labels."""
-        return self.loss == "squared_error"
+        return self.loss in ("squared_error", "sigmoid_cross_entropy")
+
+    @property
+    def size(self) -> Convention:
+        """By what a norm divides."""
+        return Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+
+    @property
+    def weights(self) -> list[str]:
+        """The names of every layer's W."""
+        return [f"W{k}" for k in range(1, self.depth + 1)]
+
+    def adds(self, k: int) -> bool:
+        """Whether layer k adds what it is given."""
+        return self.residual and k < self.depth and self.widths[k - 1] == self.widths[k]
+
+    def biased(self, k: int) -> bool:
+        """Whether layer k's affine map has a b."""
+        return self.norm != "batch" or k == self.depth
 
     def loss_divisor(self, n: int) -> int:
         """What the sum over n examples is divided by."""
         return reductions.divisor(self.reduction, n, self.widths[-1])
 
+    def penalty_factor(self, n: int) -> float:
+        """The factor in front of Σ W², for n examples."""
+        return self.weight_decay / reductions.divisor(self.penalty, n)
+
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        """W1 (widths[0], widths[1]), b1 (widths[1],), W2, …."""
-        layers = enumerate(zip(self.widths, self.widths[1:], strict=False), start=1)
-        return {f"{name}{k}": shape for k, ends in layers for name, shape in affine.shapes(*ends).items()}
+        """W1 (widths[0], widths[1]), b1 (widths[1],), with a norm norm1.gain and norm1.bias (widths[1],), W2, …."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for k, ends in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
+            shapes |= {f"{name}{k}": shape for name, shape in affine.shapes(*ends, biased=self.biased(k)).items()}
+            if self.norm != "none" and k < self.depth:
+                shapes |= {f"norm{k}.{name}": shape for name, shape in batch_norm.shapes(ends[1]).items()}
+        return shapes
+
+    @property
+    def norms(self) -> dict[str, int]:
+        """The place of each batch norm, and its channels."""
+        return {f"norm{k}": self.widths[k] for k in range(1, self.depth) if self.norm == "batch"}
+
+    @property
+    def statistics(self) -> dict[str, np.ndarray]:
+        """The running mean and variance of each batch norm."""
+        return batch_norm.initial(self.norms)
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The mean and the variance of each batch norm, and its output, which has the shape."""
+        return tuple(f"{place}.{name}" for place in self.norms for name in batch_norm.OBSERVED)
+
+    def update(self, statistics: Params, values: Params) -> dict[str, Array]:
+        """Let the running statistics follow the batch's own."""
+        running = batch_norm.Running(self.momentum, self.running_unbiased)
+        return batch_norm.updated(self.norms, statistics, values, self.size, running)
 
     @property
     def kinks(self) -> dict[str, Literal["relu"]]:
-        """The pre-activations of every layer with ReLU, which has a kink at 0."""
-        return entrywise.kinks({f"z{k}": phi for k, phi in enumerate(self.activations, start=1)})
+        """What goes into a ReLU, which has a kink at 0, and the margins of the hinge loss."""
+        before = {self.before(k): phi for k, phi in enumerate(self.activations, start=1)}
+        margins: dict[str, Literal["relu"]] = {"margins": "relu"} if self.loss == "hinge" else {}
+        return entrywise.kinks(before) | margins
+
+    def before(self, k: int) -> str:
+        """What layer k's activation is applied to."""
+        return f"z{k}" if self.norm == "none" or k == self.depth else f"norm{k}.out"
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Weights as ``init_weights`` says; biases zero."""
+        """Weights as ``init_weights`` says; gains one, biases zero."""
 
-        def draw(shape: tuple[int, ...]) -> np.ndarray:
+        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
             if len(shape) == 1:
-                return np.zeros(shape)
+                return np.ones(shape) if name.endswith(".gain") else np.zeros(shape)
             std = np.sqrt(2 / shape[0]) if self.init_weights == "he" else self.init_std
             return rng.normal(0, std, shape)
 
-        return {name: draw(shape) for name, shape in self.param_shapes.items()}
+        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+
+    def draw_extras(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Draw the masks of n examples, one for each hidden layer."""
+        layers = range(1, self.depth) if self.dropout else ()
+        return {f"mask{k}": dropout.draw_mask(rng, n, self.widths[k], self.dropout) for k in layers}
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
-        """Normal inputs x (n, widths[0]); unbalanced labels y (n,), or normal targets (n, widths[-1])."""
-        x = normal_inputs(rng, n, self.widths[0])
-        outputs = self.widths[-1]
-        y = normal_inputs(rng, n, outputs) if self.real_targets else unbalanced_labels(rng, n, outputs)
-        return Batch(x, y)
+        """Normal inputs x (n, widths[0]); unbalanced labels y (n,), or real targets (n, widths[-1]); and masks."""
+        x, outputs = normal_inputs(rng, n, self.widths[0]), self.widths[-1]
+        if self.loss == "sigmoid_cross_entropy":
+            y = rng.uniform(size=(n, outputs))
+        else:
+            y = normal_inputs(rng, n, outputs) if self.real_targets else unbalanced_labels(rng, n, outputs)
+        return Batch(x, y, self.draw_extras(rng, n))
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> tuple["MLP", int]:
-        """Draw depth, widths, activations, loss and reduction; return the spec and a number of examples."""
+        """Draw depth, widths and every setting; return the spec and a number of examples."""
         *widths, n = distinct_sizes(rng, int(rng.integers(1, MOST_LAYERS + 1)) + 2)
-        loss = str(rng.choice(["cross_entropy", "squared_error"]))
-        losses = ["mean", "sum"] + (["half-sum"] if loss == "squared_error" else [])
+        residual = len(widths) > 2 and rng.random() < 0.3
+        if residual:
+            widths.insert(1, widths[1])
+        loss = str(rng.choice(get_args(Loss)))
         settings: dict[str, Any] = {
             "activation": str(rng.choice(get_args(Activation))),
             "output_activation": str(rng.choice(get_args(Activation))),
             "loss": loss,
-            "reduction": str(rng.choice(losses)),
+            "reduction": str(rng.choice(REDUCTIONS_OF[loss])),
+            "weight_decay": float(rng.choice([0.0, rng.uniform(0.001, 1)])),
+            "penalty": str(rng.choice(get_args(squares.Penalty))),
+            "norm": str(rng.choice(get_args(Norm))),
+            "epsilon": float(rng.choice([1e-5, 1e-2])),
+            "epsilon_outside": bool(rng.random() < 0.3),
+            "unbiased": bool(rng.random() < 0.3),
+            "momentum": float(rng.uniform(0.01, 0.5)),
+            "running_unbiased": bool(rng.random() < 0.5),
+            "dropout": float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.6)])),
+            "residual": residual,
         }
         return cls(widths=tuple(widths), **settings), n
 
@@ -152,41 +269,32 @@ class MLP:
     def variants(cls) -> dict[str, "MLP"]:
         """Return the settings that between them have every line, by what they are called."""
         squared = cls(activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum")
-        return {"relu": cls(), "tanh": cls(activation="tanh"), "squared error": squared}
+        hinged = cls((7, 6, 4), loss="hinge", norm="batch", weight_decay=0.3, dropout=0.25, activation="tanh")
+        added = cls((7, 6, 6, 4), loss="sigmoid_cross_entropy", norm="layer", residual=True, activation="gelu")
+        return {
+            "relu": cls(),
+            "tanh": cls(activation="tanh"),
+            "squared error": squared,
+            "batch norm": hinged,
+            "residual": added,
+        }
 
     def flops(self, n: int) -> int:
         """Per layer a product forward and two backward (the first layer has no input gradient), then the updates."""
         layers = enumerate(zip(self.widths, self.widths[1:], strict=False))
-        loss = squares.error_flops if self.real_targets else cross_entropy.flops
-        update = 2 * sum(int(np.prod(shape)) for shape in self.param_shapes.values())
+        hidden = sum(self.widths[1:-1])
+        weights = sum(prod(ends) for ends in zip(self.widths, self.widths[1:], strict=False))
         return (
             sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in layers)
             + entrywise.flops(n, sum(self.widths[1:]))
-            + loss(n, self.widths[-1])
-            + update
+            + (batch_norm.flops(n, hidden) if self.norm != "none" else 0)
+            + (dropout.flops(n, hidden) if self.dropout else 0)
+            + cross_entropy.flops(n, self.widths[-1])
+            + (squares.penalty_flops(weights) if self.weight_decay else 0)
+            + 2 * sum(prod(shape) for shape in self.param_shapes.values())
         )
 
     @property
     def derivation(self) -> tuple[Line, ...]:
-        """For each layer W, b, z and a; then the loss."""
-        layers = (self._layer(k, phi) for k, phi in enumerate(self.activations, start=1))
-        output = f"A_{self.depth}"
-        per_example = squares.error(output) if self.real_targets else cross_entropy.value(output)
-        loss = line("loss", "L", SEED, reductions.value(self.reduction, per_example))
-        return (*(each for layer in layers for each in layer), loss)
-
-    def _layer(self, k: int, phi: Activation) -> tuple[Line, ...]:
-        below = "X" if k == 1 else f"A_{k - 1}"
-        weights, bias, z, a = f"W_{k}", f"b_{k}", f"Z_{k}", f"A_{k}"
-        if k < self.depth:
-            of_output = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
-        elif self.real_targets:
-            of_output = squares.of_error(self.reduction, a)
-        else:
-            of_output = cross_entropy.of_input(self.reduction, a)
-        return (
-            line(f"W{k}", weights, affine.of_weights(below, z)),
-            line(f"b{k}", bias, affine.of_bias(z)),
-            line(f"z{k}", z, entrywise.of_input(phi, z, a), affine.value(below, weights, bias)),
-            line(f"a{k}", a, of_output, entrywise.value(phi, z)),
-        )
+        """For each layer W, b, z, the norm's lines, a, what is dropped and added; then the loss."""
+        return perceptron.lines(self)

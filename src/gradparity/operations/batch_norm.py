@@ -5,7 +5,7 @@ no gradient, updated by the step. Source: S. Ioffe, C. Szegedy, Batch Normalizat
 What the world has more than one convention for is in ``layer_norm.Convention`` and ``Running``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -38,6 +38,11 @@ def shapes(channels: int) -> dict[str, tuple[int, ...]]:
 def statistics(channels: int) -> dict[str, np.ndarray]:
     """Mean 0 and variance 1, before training."""
     return {"mean": np.zeros(channels), "variance": np.ones(channels)}
+
+
+def initial(channels: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Return the statistics before training of every batch norm, by its place, from the channels of each."""
+    return {f"{at}.{name}": array for at, count in channels.items() for name, array in statistics(count).items()}
 
 
 def update(old: Params, seen: Params, size: Convention, running: Running) -> dict[str, Array]:

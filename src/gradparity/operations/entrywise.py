@@ -4,7 +4,7 @@ Conventions: ReLU'(0) = 0; the leaky ReLU falls with the slope 0.01, also at 0. 
 distribution, or the approximation of it by tanh (D. Hendrycks and K. Gimpel 2016, arXiv:1606.08415).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -128,7 +128,7 @@ def flops(n: int, width: int) -> int:
     return 4 * n * width
 
 
-def kinks(functions: dict[str, str]) -> dict[str, Literal["relu"]]:
+def kinks(functions: Mapping[str, str]) -> dict[str, Literal["relu"]]:
     """Return the kind of kink of each line, from line -> the function that is applied to it."""
     return {line: kink for line, name in functions.items() if (kink := FUNCTIONS[name].kink)}
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
+from gradparity.inputs import require_whole
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params, require_batch
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
@@ -97,8 +98,10 @@ def pose(
     require_some("backends", names, registry.names())
     require_some("lanes", lanes, LANES)
     require_rtol(rtol)
+    require_whole("n", n, 1)
+    require_whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
-    params, batch = draw(spec, rng, n, None if batch is None else Batch(*batch).map(np.asarray))
+    params, batch = draw(spec, rng, n, None if batch is None else require_batch(spec, batch))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     chosen = [registry.backend(name) for name in dict.fromkeys(names)]

@@ -15,9 +15,9 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from gradparity import journal as journals
 from gradparity import registry
 from gradparity.inputs import LARGEST
-from gradparity.journal import append, content_hash, read
 from gradparity.manifest import DISTRIBUTIONS, versions
 from gradparity.models import names, require_model
 from gradparity.parity.problem import LANES
@@ -96,25 +96,25 @@ def sweep(
     ``jobs`` is joblib's n_jobs: None takes what ``joblib.parallel_config`` says, by default one; −1 is every core.
     Each draw that agrees is appended to the file ``journal``, and not repeated when it is given again; one that is
     noted there as disagreeing is. ``progress`` is told how many draws are done. Raises UsageError where the model or a
-    backend cannot be used, and where the journal is of another sweep, model file or version of a library.
+    backend cannot be used, and where the journal is of another sweep, model file or version of a library, or in use.
     """
     chosen = registry.installed() if backends is None else list(backends)
     drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
     file = file_of(model)
     about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
-    about |= {"code": content_hash(file) if file else "", "versions": versions(DISTRIBUTIONS)}
-    before = [] if journal is None else [DrawOutcome(**line) for line in read(journal, about)]
-    outcomes = {outcome.index: outcome for outcome in before if outcome.index < count and outcome.agrees}
-    pending = [draw for draw in drawn if draw.index not in outcomes]
-    # The arrays are small: a second thread would wait more than it computes. joblib's own processes have their limit.
-    with threadpool_limits(1), closing(_outcomes(pending, jobs)) as found:
-        for outcome in found:
-            outcomes[outcome.index] = outcome
-            progress(len(outcomes))
-            if not outcome.agrees:
-                return SweepResult(tuple(outcomes.values()), drawn[outcome.index])
-            if journal is not None:
-                append(journal, asdict(outcome))
+    about |= {"code": journals.content_hash(file) if file else "", "versions": versions(DISTRIBUTIONS)}
+    with journals.opened(journal, about) as (done, add):
+        before = (DrawOutcome(**line) for line in done)
+        outcomes = {outcome.index: outcome for outcome in before if outcome.index < count and outcome.agrees}
+        pending = [draw for draw in drawn if draw.index not in outcomes]
+        # The arrays are small: a second thread would wait more than it computes. joblib's processes have their limit.
+        with threadpool_limits(1), closing(_outcomes(pending, jobs)) as found:
+            for outcome in found:
+                outcomes[outcome.index] = outcome
+                progress(len(outcomes))
+                if not outcome.agrees:
+                    return SweepResult(tuple(outcomes.values()), drawn[outcome.index])
+                add(asdict(outcome))
     return SweepResult(tuple(outcomes.values()), None)
 
 

@@ -1,5 +1,7 @@
 """``gradparity.check``: what it takes as a model, and which backends it takes without being told."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,9 @@ import pytest
 import gradparity
 from gradparity import registry
 from gradparity.errors import UsageError
+from gradparity.inputs import require_whole
 from gradparity.models import MLP, SoftmaxRegression
+from gradparity.parity.problem import require_batch
 from gradparity.protocol import Batch
 from gradparity.subjects import specs
 from gradparity.subjects.model_file import UserModel, adopt
@@ -127,3 +131,66 @@ def test_the_package_offers_exactly_its_public_names() -> None:
     assert gradparity.check is specs.check
     with pytest.raises(AttributeError, match="module 'gradparity' has no attribute 'chekc'"):
         gradparity.chekc  # type: ignore[attr-defined]  # noqa: B018
+
+
+SPEC = SoftmaxRegression(features=7, classes=5)
+
+
+def _examples(n: int, features: int = 7, labels: type = int) -> Batch:
+    return Batch(np.ones((n, features)), np.ones(n, labels))
+
+
+@pytest.mark.parametrize(
+    ("batch", "says"),
+    [
+        (3, r"batch must be x and y, got 3: write gradparity.protocol.Batch\(x, y\)"),
+        ((3, 4), r"batch must hold as many examples .* got x of shape \(\)"),
+        (_examples(0), r"batch must hold as many examples .* got x of shape \(0, 7\)"),
+        (_examples(3, features=2), r"of x in the shape \(n, ...\) of \(3, 7\), got x of shape \(3, 2\)"),
+        (_examples(3)._replace(y=np.ones(2, int)), r"as many examples .* y of shape \(2,\)"),
+        (_examples(3, labels=float), "batch.y must hold whole numbers for softmax_regression, got float64"),
+        (([["a"]], [1]), "batch.x must hold real numbers for softmax_regression, got <U1"),
+    ],
+)
+def test_a_batch_that_a_model_cannot_take_is_refused(batch: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        require_batch(SPEC, batch)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"n": 0}, "n must be a whole number of at least 1, got 0"),
+        ({"n": True}, "n must be a whole number of at least 1, got True"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"batch": _examples(3, features=2)}, "batch must hold as many examples"),
+    ],
+)
+def test_what_nothing_can_be_drawn_with_is_refused(asked: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=f"^{says}"):
+        gradparity.check(SPEC, backends=["numpy"], **asked)
+
+
+@pytest.mark.parametrize("value", [1.5, "3", None, True, np.float64(2), 1])
+def test_a_whole_number_is_an_integer_that_is_large_enough(value: object) -> None:
+    require_whole("n", np.int64(2), 2)
+    with pytest.raises(UsageError, match="n must be a whole number of at least 2, got"):
+        require_whole("n", value, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            "backend('numpy').model(SoftmaxRegression(), 'float16')",
+            "unknown dtype 'float16': there is float32, float64",
+        ),
+        ("backend(3)", "unknown backend '3': there is"),
+        ("check('softmax_regression', backends=3)", "backends must be a list of at least one, got 3"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_where_no_types_are_checked(call: str, says: str) -> None:
+    code = f"import gradparity\ntry: gradparity.{call.replace('Softmax', 'gradparity.Softmax')}\n"
+    code += "except gradparity.UsageError as error: print(error)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith(says), ran.stderr

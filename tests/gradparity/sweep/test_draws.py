@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,23 +116,34 @@ def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_coun
     assert checked == [0, 1, 2] * 2
 
 
-def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path, checked: list[int]) -> None:
+def test_a_draw_that_the_journal_says_disagreed_is_checked_again(
+    tmp_path: Path, checked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = tmp_path / "sweep.jsonl"
-    sweep("mlp", 3, backends=QUICK, journal=journal)
-    first, *lines = journal.read_text().splitlines()
-    journal.write_text("\n".join([first, lines[0], lines[1].replace("true", "false"), lines[2], ""]))
+
+    def lie(written: Any) -> dict[str, Any]:
+        return asdict(written) | ({"agrees": written.index != 1} if isinstance(written, DrawOutcome) else {})
+
+    with monkeypatch.context() as lying:
+        lying.setattr(sweeping, "asdict", lie)
+        sweep("mlp", 3, backends=QUICK, journal=journal)
     checked.clear()
     assert all(outcome.agrees for outcome in sweep("mlp", 3, backends=QUICK, journal=journal).outcomes)
     assert checked == [1]
 
 
-@pytest.mark.parametrize(("content", "says"), [("not JSON\n", "no journal"), ("", "no journal"), ("{}\n", "another")])
-def test_a_journal_of_something_else_is_refused(tmp_path: Path, content: str, says: str) -> None:
-    journal = tmp_path / "sweep.jsonl"
-    journal.write_text(content)
-    with pytest.raises(UsageError, match=says):
-        sweep("mlp", 1, backends=QUICK, journal=journal)
-    assert journal.read_text() == content
+def test_a_smaller_sweep_leaves_the_journal_of_a_larger_one(
+    tmp_path: Path, checked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    how: dict[str, Any] = {"seed": 0, "backends": QUICK, "lanes": ["float64"], "jobs": 1, "resume": None, "json": None}
+    journal = tmp_path / "gradparity-sweep-mlp-seed0.jsonl"
+    sweep("mlp", 9, backends=QUICK, lanes=["float64"], journal=journal)
+    assert cli.run("mlp", 4, **how) == 0
+    assert checked == list(range(9))
+    assert cli.run("mlp", 10, **how) == 0
+    assert checked == list(range(10))
+    assert not journal.exists()
 
 
 def test_a_sweep_stops_at_the_first_counter_example_which_runs_again(

@@ -17,10 +17,24 @@ from gradparity.report.cli.lists import backends, data, models
 from gradparity.report.cli.trace import trace_command
 from gradparity.report.cli.train import train_command
 
+EXIT_STATUS = (
+    "Exit status: 0 agreed or done, 1 disagreed, 2 unusable input or nothing compared, 3 gradparity could not finish "
+    "(a full disk, an error of its own), 130 interrupted, 141 nobody reads the output any more."
+)
+EXAMPLES = {
+    "compare": "gradparity compare mlp --epochs 2 --report out.html",
+    "check": "gradparity check my_model.py --report out.html",
+    "explain": "gradparity explain my_model.py --html out.html",
+    "train": "gradparity train mlp --backend jax --epochs 3 --optimizer adam",
+    "trace": "gradparity trace mlp --out mlp.safetensors",
+    "models": "gradparity models",
+    "backends": "gradparity backends",
+    "data": "gradparity data --data-dir ~/data",
+}
 app = typer.Typer(
+    epilog=EXIT_STATUS,
     help="Gradients derived by hand beside gradients derived by a machine.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -42,10 +56,10 @@ def _options(
     pass
 
 
-app.command("compare")(compare_command)
-app.command("check", cls=CheckCommand)(check_command)
-for command in (explain_command, train_command, trace_command, models, backends, data):
-    app.command(command.__name__.removesuffix("_command"))(command)
+for command in (compare_command, check_command, explain_command, train_command, trace_command, models, backends, data):
+    name = command.__name__.removesuffix("_command")
+    cls = CheckCommand if command is check_command else None
+    app.command(name, cls=cls, epilog=f"Example:  {EXAMPLES[name]}")(command)
 app.add_typer(exercise.app, name="exercise")
 
 for entry in entry_points(group="gradparity.commands"):

@@ -15,6 +15,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelOrFile,
     OptimizerName,
+    Quiet,
     ScheduleName,
     Set,
 )
@@ -64,14 +65,12 @@ def check_command(
     schedule: ScheduleName = "constant",
     lr: LearningRate = 0.1,
     json: JsonFile = None,
-    page: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page.")] = None,
+    page: Annotated[Path | None, options.output("--report", "Write one HTML page.")] = None,
     draws: Annotated[
         int | None, typer.Option("--draws", help="Check that many random seeds, sizes and settings instead of one.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="Processes of a sweep; -1 is one for each core.")] = 1,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="FILE", help="Where a sweep keeps its finished draws.")
-    ] = None,
+    resume: Annotated[Path | None, options.output("--resume", "Where a sweep keeps its finished draws.")] = None,
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
     ] = None,
@@ -85,6 +84,7 @@ def check_command(
     loss: Annotated[
         str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
     ] = "",
+    _quiet: Quiet = False,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
@@ -99,8 +99,7 @@ def check_command(
     options.require_drawable(n, seed)
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
-    for path in (json, page):
-        require_writable(path)
+    require_writable(json, page, resume, inputs=(plain.split(model)[0], replay, against))
     if draws is not None:
         raise typer.Exit(
             sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
@@ -149,14 +148,15 @@ def _shown(report: "Report", training: "TrainingParity | None", json: Path | Non
     from gradparity.drawing.terminal import console
     from gradparity.output import write_json, write_text
 
-    console.print(report)
-    if training is not None:
-        console.print("", training, sep="\n")
     if json is not None:
         write_json(json, report.to_dict() | ({} if training is None else {"training": training.to_dict()}))
     if page is not None:
         from gradparity.report.page import check_page
 
         write_text(page, check_page(report, training))
+    console.print(report)
+    if training is not None:
+        console.print("", training, sep="\n")
+    if page is not None:
         print(f"The page is {page}")
     return 0 if report.agrees and (training is None or training.agrees) else 1

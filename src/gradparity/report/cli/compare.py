@@ -20,6 +20,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelName,
     OptimizerName,
+    Quiet,
     ScheduleName,
     Seed,
     Set,
@@ -43,9 +44,8 @@ def compare_command(
     dtype: DtypeName = "float32",
     seed: Seed = 42,
     json: JsonFile = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page with plots.")
-    ] = None,
+    report: Annotated[Path | None, options.output("--report", "Write one HTML page with plots.")] = None,
+    _quiet: Quiet = False,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
     from gradparity import comparison
@@ -55,8 +55,7 @@ def compare_command(
 
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     names = installed() if backends is None else options.names_of(backends)
-    for path in (json, report):
-        require_writable(path)
+    require_writable(json, report, inputs=(data,))
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)
 
     from gradparity.drawing.terminal import Shown, console, progress
@@ -66,13 +65,14 @@ def compare_command(
         result = comparison.compare(
             spec, dataset, how, names, progress=lambda now: display.update(task, description=now)
         )
-    console.print(result.report, "", Shown(_table(result)), sep="\n")
     if json is not None:
         write_json(json, comparison.to_dict(result))
     if report is not None:
         from gradparity.report.page import comparison_page
 
         write_text(report, comparison_page(result))
+    console.print(result.report, "", Shown(_table(result)), sep="\n")
+    if report is not None:
         print(f"The page with the plots is {report}")
     raise typer.Exit(0 if result.agrees else 1)
 

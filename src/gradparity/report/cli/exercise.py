@@ -19,7 +19,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that `gradp
 RUNGS = ("line", "symptom", "question")
 
 
-@app.command("list")
+@app.command("list", epilog="Example:  gradparity exercise list")
 def list_() -> None:
     """List the exercises, in the order in which to try them."""
     from gradparity.drawing.terminal import Shown, console
@@ -30,7 +30,7 @@ def list_() -> None:
     print("to begin:  gradparity exercise start NAME")
 
 
-@app.command()
+@app.command(epilog="Example:  gradparity exercise start softmax-regression")
 def start(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `exercise list` lists.")]) -> None:
     """Write an exercise's file to the current folder; one that is there is never overwritten."""
     from gradparity.exercise import exercise, hints
@@ -44,7 +44,7 @@ def start(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 
     print(f"  gradparity exercise hint {quote(str(path))}")
 
 
-@app.command()
+@app.command(epilog="Example:  gradparity exercise check softmax_regression.py")
 def check(file: File) -> None:
     """Name the first line that is wrong, and how; exit 1 if there is one."""
     from gradparity.errors import UsageError
@@ -71,7 +71,7 @@ def check(file: File) -> None:
     raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example:  gradparity exercise hint softmax_regression.py")
 def hint(file: File) -> None:
     """Say a little more about the first wrong line each time: the line, its symptom, a question."""
     from gradparity.exercise import exercise, hints, judge_file, name_in

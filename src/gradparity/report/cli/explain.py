@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gradparity.report.cli import options
-from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Set
+from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Quiet, Set
 
 
 def explain_command(
@@ -22,16 +22,17 @@ def explain_command(
     ] = False,
     json: JsonFile = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with the graph.")
+        Path | None, options.output("--html", "Write one HTML page with the graph, and print where it is.")
     ] = None,
+    _quiet: Quiet = False,
 ) -> None:
     """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
     from gradparity.output import require_writable, write_json, write_text
+    from gradparity.subjects.plain import split
     from gradparity.subjects.specs import spec_of
 
     options.require_drawable(n, seed)
-    for path in (json, html):
-        require_writable(path)
+    require_writable(json, html, inputs=(split(model)[0],))
     spec = spec_of(model, settings or [])
 
     from gradparity.explain import explain as explained
@@ -46,7 +47,7 @@ def explain_command(
         write_text(html, render(explanation))
     if upstream:
         walk(explanation, equations)
-    else:
+    elif html is None:
         print_explanation(explanation, equations)
     if html is not None:
         print(f"The page with the graph is {html}")

@@ -1,23 +1,76 @@
 """The options that read alike in every command, and what their words mean."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from gradparity.errors import UsageError, unknown
+from gradparity.output import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from gradparity.data import Dataset
     from gradparity.models import RegisteredSpec
     from gradparity.protocol import Dtype
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.")]
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
+def _quieten(context: Any, wanted: bool) -> bool:
+    if wanted:
+        context.with_resource(_silent())
+    return wanted
+
+
+def _place(context: Any, path: Path | None) -> Path | None:
+    """Fix the place of a file before any code of a user's runs; where it is standard output, print nothing else."""
+    if path == STANDARD_OUTPUT:
+        context.with_resource(_silent())
+    return path if path in (None, STANDARD_OUTPUT) else path.absolute()
+
+
+def output(name: str, help: str) -> Any:
+    """Return the option of a file that is written."""
+    return typer.Option(name, metavar="FILE", help=help, callback=_place)
+
+
+def _models(incomplete: str) -> list[str]:
+    from gradparity.models import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def backend_names(incomplete: str) -> list[str]:
+    """Return how a shell may complete backends' names, after commas too."""
+    from gradparity.registry import names
+
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + name for name in names() if name.startswith(begun)]
+
+
+def _data_sets(incomplete: str) -> list[str]:
+    from gradparity.data import DATASETS
+
+    return [name for name in DATASETS if name.startswith(incomplete)]
+
+
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.", autocompletion=_models),
+]
 ModelOrFile = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|FILE",
         help="A name that `gradparity models` lists, or your own my_model.py or my_model.py:Name.",
+        autocompletion=_models,
     ),
 ]
 Backends = Annotated[
@@ -25,6 +78,7 @@ Backends = Annotated[
     typer.Option(
         "--backends",
         help="Names that `gradparity backends` lists, with commas; without it numpy, jax, torch if installed.",
+        autocompletion=backend_names,
     ),
 ]
 Set = Annotated[
@@ -37,6 +91,7 @@ Data = Annotated[
         "--data",
         help="digits, mnist, fashion_mnist, text, synthetic, or a .npz, .csv or .txt file; without it digits, or text "
         "for a model of the next characters.",
+        autocompletion=_data_sets,
     ),
 ]
 DataDir = Annotated[
@@ -65,7 +120,12 @@ ScheduleName = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Seed of initial weights, batches and random data.")]
 DrawnExamples = Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")]
 DrawSeed = Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")]
+JsonFile = Annotated[
+    Path | None, output("--json", "Write the results as JSON; - is standard output, and nothing else is printed.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing: the exit status is the answer.", callback=_quieten)
+]
 
 
 def names_of(backends: str) -> list[str]:

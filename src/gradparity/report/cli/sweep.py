@@ -10,8 +10,10 @@ from typing import Any
 from gradparity.drawing import table_of
 from gradparity.drawing.terminal import Shown, console, progress
 from gradparity.errors import UsageError
+from gradparity.journal import discard
 from gradparity.output import require_writable, write_json
 from gradparity.protocol import Dtype
+from gradparity.subjects.plain import split
 from gradparity.sweep.draws import Draw, SweepResult, sweep
 
 
@@ -29,16 +31,15 @@ def run(
     """Sweep, print what was found, keep the first counter-example as a file; return the exit status.
 
     Without ``resume`` the journal has a name of its own and is deleted at the end, so that only an interrupt leaves
-    it. Raises UsageError for counts below 1, and where a file cannot be written.
+    it, or one of more draws. Raises UsageError for counts below 1, and where a file cannot be written.
     """
     if count < 1:
         raise UsageError(f"--draws must be at least 1, got {count}")
     if jobs < 1 and jobs != -1:
         raise UsageError(f"--jobs must be at least 1, or -1 for every core, got {jobs}")
-    sweep_name = f"{Path(model).stem}-seed{seed}"
-    journal = resume if resume is not None else Path(f"gradparity-sweep-{sweep_name}.jsonl")
-    for path in (journal, json):
-        require_writable(path)
+    here, sweep_name = Path.cwd(), f"{Path(model).stem}-seed{seed}"
+    journal = resume if resume is not None else here / f"gradparity-sweep-{sweep_name}.jsonl"
+    require_writable(journal, json, inputs=(split(model)[0],))
     try:
         with progress(counted=True) as display:
             task = display.add_task(model, total=count)
@@ -56,17 +57,17 @@ def run(
         print(f"Finished draws are kept in {journal}: the same command goes on there.", file=sys.stderr)
         raise
     if resume is None:
-        journal.unlink()
-    _print_worst(result, f"{model}: {len(result.outcomes)} draws, seed {seed}", lanes)
+        discard(journal, count)
     if json is not None:
         write_json(json, _to_dict(result, lanes))
+    _print_worst(result, f"{model}: {len(result.outcomes)} draws, seed {seed}", lanes)
     if result.counter_example is None:
         print(f"All {len(result.outcomes)} draws agree.")
         return 0
-    kept = Path(f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json")
+    kept = here / f"gradparity-counter-example-{sweep_name}-draw{result.counter_example.index}.json"
     write_json(kept, asdict(result.counter_example))
     console.print(result.counter_example.check())
-    print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept}")
+    print(f"Draw {result.counter_example.index} disagrees. To check it again:  gradparity check --replay {kept.name}")
     return 1
 
 

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from gradparity.report.cli import options
 from gradparity.report.cli.options import DrawnExamples, DrawSeed, DtypeName, ModelOrFile, Set
 
 
 def trace_command(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The safetensors file that is written.")],
+    out: Annotated[Path, options.output("--out", "The safetensors file that is written.")],
     model: ModelOrFile = "softmax_regression",
     settings: Set = None,
     n: DrawnExamples = 11,
@@ -19,10 +17,10 @@ def trace_command(
 ) -> None:
     """Write parameters, batch, every named value and every named gradient; check another's with check --against."""
     from gradparity.output import require_writable
-    from gradparity.subjects import specs, traced
+    from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
-    require_writable(out)
+    require_writable(out, inputs=(plain.split(model)[0],))
     spec = specs.spec_of(model, settings or [])
     traced.write(out, spec, n=n, seed=seed, dtype=options.dtype_of(dtype))
     print(f"The trace is {out}")

@@ -16,6 +16,7 @@ from gradparity.report.cli.options import (
     LearningRate,
     ModelName,
     OptimizerName,
+    Quiet,
     ScheduleName,
     Seed,
     Set,
@@ -24,7 +25,10 @@ from gradparity.report.cli.options import (
 
 def train_command(
     model: ModelName = "softmax_regression",
-    backend: Annotated[str, typer.Option("--backend", "--backends", help="The one that trains.")] = "numpy",
+    backend: Annotated[
+        str,
+        typer.Option("--backend", "--backends", help="The one that trains.", autocompletion=options.backend_names),
+    ] = "numpy",
     settings: Set = None,
     data: Data = None,
     data_dir: DataDir = None,
@@ -37,11 +41,12 @@ def train_command(
     seed: Seed = 42,
     json: JsonFile = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Write a safetensors file after each epoch.")
+        Path | None, options.output("--checkpoint", "Write a safetensors file after each epoch.")
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="FILE", help="Go on from a checkpoint, of whichever backend.")
     ] = None,
+    _quiet: Quiet = False,
 ) -> None:
     """Train a model on one backend; print loss and accuracy after each epoch."""
     from gradparity import checkpoints, registry, training
@@ -53,8 +58,8 @@ def train_command(
     how = training.Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     if len(options.names_of(backend)) > 1:
         raise UsageError(f"train takes one backend, got '{backend}': to train several, run  gradparity compare")
-    for path in (json, checkpoint):
-        require_writable(path)
+    require_writable(json, checkpoint, inputs=(data,))
+    require_writable(json, inputs=(resume,))  # a checkpoint may take the place of the one it goes on from
     chosen = registry.backend(backend)
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)
     resumed = None if resume is None else training.resume(resume, chosen, spec, dataset, how)

@@ -25,6 +25,9 @@ from gradparity.subjects.plain.recording import Recording, Variable
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
 
+BRIEFLY = 3.0
+"""Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
+
 
 def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0) -> Report:
     """Check the gradients in ``train.py``, ``train.py:step``, ``lesson.ipynb`` or ``lesson.ipynb:step``.
@@ -134,7 +137,7 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
-    truths.learn(could_be(checked))
+    truths.learn(could_be(checked), BRIEFLY)
     by_numbers = recognised(fed, truths, recording)
     if not fed.judged and by_numbers:
         checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))

@@ -12,7 +12,7 @@ from gradparity.parity.problem import NO_BATCH
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.recording import Variable
 
-PATIENCE = 4.0
+PATIENCE = 12.0
 """Seconds that it may take to measure gradients entry by entry, before random directions have to do."""
 
 

@@ -212,3 +212,111 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
 
     monkeypatch.setattr(specs, "check", interrupted)
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")
+
+
+@pytest.mark.parametrize("raised", [ValueError("a bug"), OSError(28, "No space left on device", "out.json")])
+def test_what_is_not_the_users_mistake_has_a_status_of_its_own(gradparity, monkeypatch, raised: Exception) -> None:  # type: ignore[no-untyped-def]
+    def fails(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(specs, "check", fails)
+    status, out, err = gradparity("check")
+    assert (status, out) == (3, "")
+    bug = "gradparity: an error of gradparity's own, ValueError: please report the lines above"
+    full = "gradparity: could not finish: No space left on device: 'out.json'"
+    assert err.splitlines()[-1] == (bug if isinstance(raised, ValueError) else full)
+    assert ("Traceback" in err) == isinstance(raised, ValueError)
+
+
+def _shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    run = command.replace("gradparity", f"{sys.executable} -m gradparity")
+    return subprocess.run(["bash", "-c", run], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("gradparity check --help | head -1; exit ${PIPESTATUS[0]}", (0, 141), ""),
+        ("gradparity models | true; exit ${PIPESTATUS[0]}", (141,), ""),
+        ("gradparity models > /dev/full", (3,), "gradparity: could not finish: No space left on device\n"),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; gradparity train --json x",
+            (3,),
+            "gradparity: could not finish: the working folder is gone: go to one that is there\n",
+        ),
+    ],
+)
+def test_where_output_cannot_go_the_status_says_neither_right_nor_wrong(
+    tmp_path: Path, command: str, status: tuple[int, ...], said: str
+) -> None:
+    done = _shell(command, tmp_path)
+    assert done.returncode in status
+    assert done.stderr == said
+
+
+def test_json_to_standard_output_is_all_that_is_printed(tmp_path: Path) -> None:
+    done = _shell("gradparity train --epochs 1 --json -", tmp_path)
+    assert json.loads(done.stdout)["backend"] == "numpy"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_quiet_leaves_the_exit_status(gradparity) -> None:  # type: ignore[no-untyped-def]
+    assert gradparity("train", "--epochs", 1, "-q") == (0, "", "")
+    assert gradparity("train", "--epochs", 0, "-q")[::2] == (2, "gradparity: --epochs must be at least 1, got 0\n")
+
+
+def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
+    Path("elsewhere").mkdir()
+    Path("mine.py").write_text(f"import os\nos.chdir('elsewhere')\n{example.read_text()}")
+    assert gradparity("check", "mine.py", "--backends", "numpy", "--json", "out.json")[0] == 0
+    assert (tmp_path / "out.json").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_an_output_that_is_the_checked_file_is_refused(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "mine.py"
+    file.write_text("mine")
+    data, own = tmp_path / "d.csv", tmp_path / "X"
+    data.write_text("1,2")
+    for arguments in (
+        ("check", f"{file}:Model", "--json", file),
+        ("check", file, "--report", file),
+        ("check", file, "--draws", 3, "--resume", file),
+        ("check", "--replay", file, "--json", file),
+        ("check", "--against", file, "--report", file),
+        ("explain", file, "--html", file),
+        ("trace", file, "--out", file),
+        ("train", "--data", data, "--json", data),
+        ("train", "--data", data, "--checkpoint", data),
+        ("train", "--resume", file, "--json", file),
+        ("compare", "--data", data, "--report", data),
+        ("check", "--json", own, "--report", own),
+        ("bench", "--resume", own, "--json", own),
+        ("bench", file, "--json", file),
+    ):
+        status, out, err = gradparity(*arguments)
+        assert (status, out) == (2, "")
+        assert re.match("gradparity: (the output .* is the input|two outputs are one file)", err), (arguments, err)
+    assert (file.read_text(), data.read_text(), own.exists()) == ("mine", "1,2", False)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("check softm", "softmax_regression"), ("train --backend nump", "numpy"), ("train --data fash", "fashion_mnist")],
+)
+def test_a_shell_completes_names(words: str, offered: str) -> None:
+    asked = {"_GRADPARITY_COMPLETE": "complete_bash", "COMP_WORDS": f"gradparity {words}"}
+    asked["COMP_CWORD"] = str(len(words.split()))
+    done = subprocess.run(
+        [sys.executable, "-m", "gradparity"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert offered in done.stdout.split()
+
+
+@pytest.mark.parametrize("command", ["compare", "check", "explain", "train", "trace", "bench", "exercise start"])
+def test_every_help_has_an_example(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = gradparity(*command.split(), "--help")
+    assert f"Example:  gradparity {command}" in " ".join(out.split()).replace("Example: ", "Example:  ")
