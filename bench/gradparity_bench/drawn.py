@@ -99,9 +99,9 @@ class Task:
         return (self.examples.x.shape[1], *(len(b) for _, b in self.layers))
 
     def in_memory(self) -> tuple[Float[np.ndarray, "n features"], Int[np.ndarray, " n"]]:
-        """Return all examples as float32 and labels, as each library's users have them."""
+        """Return all examples as float32 and labels, as each library's users have them: in arrays of their own."""
         batch = self.examples.batch(slice(None), "float32")
-        return batch.x, batch.y
+        return np.array(batch.x), np.array(batch.y)
 
     def named(self, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> Weights:
         """Give copies of the arrays of layers the spec's names."""
