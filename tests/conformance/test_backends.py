@@ -48,9 +48,13 @@ IN_BOTH_DTYPES = ("softmax_regression", "mlp, relu")
 
 
 def setting(name: str, dtype: Dtype) -> Any:
-    """Every variant in every precision is a test; the quick ones have each model once, and two models in both."""
+    """Every variant in every precision is a test; the quick ones have each model once, and two models in both.
+
+    With pytest --dist loadgroup a setting stays on one worker, so that it is compiled once.
+    """
     quick = SPECS[name] in FIRST and (dtype == "float64" or name in IN_BOTH_DTYPES)
-    return pytest.param((SPECS[name], dtype), id=f"{name}, {dtype}", marks=() if quick else pytest.mark.slow)
+    marks = [pytest.mark.xdist_group(f"{name}, {dtype}"), *([] if quick else [pytest.mark.slow])]
+    return pytest.param((SPECS[name], dtype), id=f"{name}, {dtype}", marks=marks)
 
 
 @pytest.fixture(params=[setting(name, dtype) for name in SPECS for dtype in DTYPES])
