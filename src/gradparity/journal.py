@@ -90,7 +90,11 @@ def _read(journal: Path, file: IO[bytes], header: dict[str, Any]) -> list[dict[s
         file.truncate(len(first) + sum(map(len, whole)))
     else:
         file.truncate(0)
-        _append(file, header)
+        try:
+            _append(file, header)
+        except OSError:  # half a header would block the next sweep
+            journal.unlink()
+            raise
         sync_folder(journal.resolve().parent)
     return [_checked(journal, number, line) for number, line in enumerate(whole, start=2)]
 

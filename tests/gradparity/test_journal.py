@@ -72,6 +72,16 @@ def test_a_sweep_that_ends_before_its_first_line_leaves_nothing_that_blocks_the_
         assert done == LINES[1:2]
 
 
+def test_a_full_disk_leaves_no_half_begun_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        journal.opened(tmp_path / "sweep.jsonl", ABOUT).__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_process_is_refused_while_one_writes_and_not_after_it_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "sweep.jsonl"
     held = f"""
