@@ -28,6 +28,8 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
 
     def add(backend: RuntimeBackend) -> None:
         own = registry.Availability(backend.name, "mine", backend)
+        names = [*registry.names(), backend.name]
+        monkeypatch.setattr(registry, "names", lambda: names)
         monkeypatch.setattr(registry, "availability", lambda name: own if name == backend.name else real(name))
 
     return add

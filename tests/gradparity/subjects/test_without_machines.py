@@ -81,10 +81,11 @@ def test_every_command_runs_and_names_the_wrong_line_and_its_cause(printed: Call
         "check wrong.py",
         "check softmax_regression",
         "check mlp",
+        "explain wrong.py",
         "explain wrong.py --html out.html",
         "exercise start softmax-regression",
     )
-    right, wrong, softmax, mlp, explained, _, _ = out.split("status ")
+    right, wrong, softmax, mlp, explained, *_ = out.split("status ")
     for shown in (right, softmax, mlp):
         assert "numpy agree." in shown
         assert "the loss itself is the witness, entry by entry, by complex steps" in shown
