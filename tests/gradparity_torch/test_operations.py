@@ -51,7 +51,7 @@ def test_the_nodes_of_each_activation_and_loss() -> None:
     named = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
     for activation, node in named.items():
         found = receivers(MLP(activation=activation, loss="squared_error"))  # type: ignore[arg-type]
-        assert (found["z1"], found["a1"], found["loss"]) == ("AddmmBackward0", node, "MulBackward0")
+        assert (found["z1"], found["a1"], found["loss"]) == ("AddmmBackward0", node, "DivBackward0")
 
 
 def test_a_second_name_for_one_value_shows_the_node_that_is_really_there() -> None:

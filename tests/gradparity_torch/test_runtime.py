@@ -110,8 +110,8 @@ def test_waits_for_cuda_tensors_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda: backend.optimizer("sdg", lr=0.1), "unknown optimizer 'sdg': there is adam, momentum, sgd"),
-        (lambda: backend.optimizer("sgd", lr=0.1, momentum=0.9), "unknown hyperparameter of optimizer 'sgd'"),
+        (lambda: backend.optimizer("sdg", lr=0.1), "unknown optimizer 'sdg': there is adagrad, adam, adamw"),
+        (lambda: backend.optimizer("sgd", lr=0.1, decay=0.9), "unknown hyperparameter of optimizer 'sgd'"),
         (lambda: backend.optimizer("adam", lr=0.1, beta=0.9), "did you mean 'beta"),
         (lambda: backend.optimizer("momentum", momentum=0.9), "optimizer 'momentum' needs a learning rate"),
         (lambda: backend.optimizer("sgd", lr=-0.1), "optimizer 'sgd': lr must be finite and above 0, got -0.1"),
