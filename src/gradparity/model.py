@@ -19,14 +19,13 @@ from gradparity.protocol import (
     Differentiation,
     Dtype,
     HandDerivation,
-    KeepsStatistics,
     ModelSpec,
     Operations,
     Params,
-    PredictsWithExtras,
     Trace,
 )
 from gradparity.runtime import How, KeepsPrograms, ModelFunctions, Runtime, UpdateRule, to_numpy
+from gradparity.spec_traits import KeepsStatistics, PredictsWithExtras
 from gradparity.train_step import BackendStep
 
 Program = Callable[..., Any]

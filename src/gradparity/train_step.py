@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError
-from gradparity.protocol import Array, Batch, Dtype, Examples, KeepsStatistics, ModelSpec, Params
+from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec, Params
 from gradparity.runtime import (
     CompilesInStages,
     How,
@@ -21,6 +21,7 @@ from gradparity.runtime import (
     Step,
     to_numpy,
 )
+from gradparity.spec_traits import KeepsStatistics
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,21 +15,10 @@ from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset, with_inputs_for
 from gradparity.errors import UsageError
-from gradparity.protocol import (
-    Backend,
-    Batch,
-    DrawsExtras,
-    Dtype,
-    Examples,
-    KeepsStatistics,
-    Model,
-    ModelSpec,
-    Params,
-    TellsOneClass,
-    TrainStep,
-)
+from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params, TrainStep
 from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
+from gradparity.spec_traits import DrawsExtras, KeepsStatistics, TellsOneClass
 
 MONITORED = 10_000
 """After each epoch, loss and accuracy are taken on this many of the first training examples; of a text, characters."""

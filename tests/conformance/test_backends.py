@@ -10,17 +10,8 @@ import pytest
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression, specs
-from gradparity.protocol import (
-    Backend,
-    Batch,
-    Dtype,
-    Examples,
-    KeepsStatistics,
-    Model,
-    ModelSpec,
-    PredictsNextTokens,
-    TrainStep,
-)
+from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, TrainStep
+from gradparity.spec_traits import KeepsStatistics, PredictsNextTokens
 
 SPECS: dict[str, ModelSpec] = {
     f"{name}, {variant}" if variant else name: spec

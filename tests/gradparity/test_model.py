@@ -15,8 +15,9 @@ from gradparity.data import load
 from gradparity.errors import UsageError
 from gradparity.model import RuntimeBackend
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Array, Batch, Examples, HandDerivation, KeepsStatistics, Line, Params
+from gradparity.protocol import Array, Batch, Examples, HandDerivation, Line, Params
 from gradparity.runtime import ModelFunctions, RunsEpochs
+from gradparity.spec_traits import KeepsStatistics
 from gradparity.subjects import specs
 from gradparity.training import Settings, train
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradparity.protocol import DrawsExtras, Examples, ModelSpec
+from gradparity.protocol import Examples, ModelSpec
 from gradparity.runtime import read_only
+from gradparity.spec_traits import DrawsExtras
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_ch
 import numpy as np
 
 from gradparity.errors import UsageError, unknown
-from gradparity.protocol import ModelSpec, PredictsNextTokens
+from gradparity.protocol import ModelSpec
+from gradparity.spec_traits import PredictsNextTokens
 
 if TYPE_CHECKING:
     from gradparity.models.convnet import ConvNet as ConvNet
