@@ -84,7 +84,7 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
         else:
             rows = _line_rows(judge, chain) if chain else []
         if chain is not None:
-            rows = _pinned(problem, subject, judge, chain, [*rows, *_whole_rows(judge, chain, problem)])
+            rows = _pinned(problem, subject, judge, chain, [*rows, *_whole_rows(judge, chain, problem, written)])
         yield from rows
     if lane == "float64" and problem.measured:
         if subject.beside is not None and not problem.truths:
@@ -100,11 +100,15 @@ def _line_rows(judge: Judge, chain: Trace) -> list[Row]:
     return judge.rows("value", chain.values, values) + judge.rows("gradient", chain.gradients, gradients)
 
 
-def _whole_rows(judge: Judge, chain: Trace, problem: Problem) -> list[Row]:
+def _whole_rows(judge: Judge, chain: Trace, problem: Problem, written: Written | None) -> list[Row]:
     """Compare the gradient that training uses: the one of the subject's own chain."""
-    return judge.rows(
-        "whole gradient", chain.gradients, [name for name in problem.params if name in judge.truth.gradients]
-    )
+    reads = {} if written is None else written.gradient_reads
+    return [
+        row
+        for name in problem.params
+        if name in judge.truth.gradients
+        for row in judge.rows("whole gradient", chain.gradients, [name], reads if reads.get(name) else None)
+    ]
 
 
 def judged_lines(problem: Problem, judge: Judge, written: Written) -> list[Row]:
