@@ -78,8 +78,11 @@ class Judge:
         limit = self._limit(kind, name, size, upstream)
         if reads is not None and self.lane == "float32" and ZERO * upstream < size <= NEARLY_ZERO * upstream:
             limit = max(limit, FACTOR * ULP * upstream / size)
-        if kind != "value" and name in self.truth.accuracy:
-            limit += self.truth.accuracy[name] / ((upstream if size <= ZERO * upstream else size) or 1.0)
+        if kind != "value":
+            limit += self._measured(name, (upstream if size <= ZERO * upstream else size) or 1.0)
+            limit += sum(
+                self._measured(source, norm(truth[source]) or 1.0) for source in reads or () if source in truth
+            )
         limit = max(limit, self.rtol)
         return Row(
             name,
@@ -91,6 +94,10 @@ class Judge:
             limit,
             _misfit(array, expected, self.lane),
         )
+
+    def _measured(self, name: str, size: float) -> float:
+        """Return how far off a measured gradient may be, of its size: also where a line is fed it."""
+        return self.truth.accuracy.get(name, 0.0) / size
 
     def _limit(self, kind: Kind, name: str, size: float, upstream: float) -> float:
         if self.lane == "float64":
