@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from gradparity import tensors
 from gradparity.errors import UsageError
-from gradparity.output import write_bytes
 
 FORMAT = "gradparity-checkpoint/1"
 REMEMBERED = "optimizer/"
@@ -46,8 +44,7 @@ def write(path: Path, checkpoint: Checkpoint, training: Mapping[str, Any]) -> No
         "epoch": str(checkpoint.epoch),
         "steps": str(checkpoint.steps),
     }
-    arrays = {name: np.ascontiguousarray(value) for name, value in checkpoint.arrays.items()}
-    write_bytes(path, save(arrays, metadata))
+    tensors.write(path, checkpoint.arrays, metadata)
 
 
 def read(path: Path, training: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
@@ -55,14 +52,7 @@ def read(path: Path, training: Mapping[str, Any], shapes: Mapping[str, tuple[int
 
     Raises UsageError for a file that is no checkpoint, is cut short, is of another training, or whose arrays differ.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    except FileNotFoundError:
-        raise UsageError(f"the checkpoint '{path}' does not exist: train with --checkpoint to write one") from None
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"'{path}' is not a whole safetensors file: {error}") from None
+    arrays, metadata = tensors.read(path, "checkpoint", "train with --checkpoint to write one")
     if metadata.get("format") != FORMAT:
         raise UsageError(
             f"'{path}' is no checkpoint of this version: its format must be {FORMAT}, got "

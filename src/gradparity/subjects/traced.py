@@ -11,12 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from gradparity import registry
+from gradparity import registry, tensors
 from gradparity.errors import UsageError
-from gradparity.output import write_bytes
 from gradparity.parity.beside import run_beside
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import Judge
@@ -38,8 +35,8 @@ def write(path: Path, spec: ModelSpec, *, n: int = 11, seed: int = 0, dtype: Dty
     problem = _problem(spec, n, seed, dtype)
     trace = registry.backend(WITNESS).model(spec, dtype).trace(problem.params, problem.batch)
     arrays = {**_given(problem), **_under("c/", trace.values), **_under("d/", trace.gradients)}
-    own = {name: np.array(_in(dtype, array), order="C") for name, array in arrays.items()}
-    write_bytes(path, save(own, {"model": spec.name, "n": str(n), "seed": str(seed)}))
+    own = {name: _in(dtype, array) for name, array in arrays.items()}
+    tensors.write(path, own, {"model": spec.name, "n": str(n), "seed": str(seed)})
 
 
 def against(path: Path, spec: ModelSpec, *, n: int = 11, seed: int = 0) -> Report:
@@ -49,7 +46,7 @@ def against(path: Path, spec: ModelSpec, *, n: int = 11, seed: int = 0) -> Repor
     from ``seed``, as ``write`` draws them. Raises UsageError for a file that is none, that holds other inputs or names
     that the model has not, or numbers that are neither float32 nor float64.
     """
-    arrays = _read(path)
+    arrays, _ = tensors.read(path, "trace", "write one with  gradparity trace")
     lane = _lane(path, arrays)
     problem = _problem(spec, n, seed, lane)
     _require_inputs(path, arrays, _given(problem))
@@ -122,16 +119,6 @@ def _only(arrays: Arrays, wanted: Collection[str]) -> dict[str, np.ndarray]:
 
 def _in(dtype: Dtype, array: np.ndarray) -> np.ndarray:
     return array.astype(dtype) if array.dtype.kind == "f" else array
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    except FileNotFoundError:
-        raise UsageError(f"the trace '{path}' does not exist: write one with  gradparity trace") from None
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"'{path}' is not a whole safetensors file: {error}") from None
 
 
 def _lane(path: Path, arrays: Arrays) -> Dtype:
