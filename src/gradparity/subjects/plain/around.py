@@ -7,16 +7,16 @@ import ast
 import inspect
 import linecache
 from collections.abc import Callable, Mapping
-from types import FrameType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from gradparity.errors import UsageError
-from gradparity.subjects.plain.capture import unit_of
+from gradparity.subjects.plain.capture import called_again
 from gradparity.subjects.plain.instrument import HOOKS
 from gradparity.subjects.plain.pairs import pair_of, pair_unit
 from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.regions import functions_of
-from gradparity.subjects.plain.unit import Finished, Unit, is_data, is_users_module, own_copy, scope_of
+from gradparity.subjects.plain.unit import Unit, is_data, is_users_module, own_copy
 
 
 def unit_around(function: Any, arguments: tuple[Any, ...], named: Mapping[str, Any], seed: int) -> tuple[Program, Unit]:
@@ -77,19 +77,8 @@ def _call(
 
 
 def _alone(program: Program, function: FunctionType, again: Callable[..., Any], values: Mapping[str, Any]) -> Unit:
-    scopes: list[dict[str, Any]] = []
-
-    def ended(ending: FrameType, _: Any) -> None:
-        if ending.f_code.co_qualname == function.__code__.co_qualname:
-            scopes.append(scope_of(ending))
-
-    def call(roots: Mapping[str, Any]) -> Finished:
-        scopes.clear()
-        program.hooks.ended = ended
-        returned = again(roots)
-        return Finished(returned, scopes[-1] if scopes else {})
-
-    return unit_of(program, function.__qualname__, function.__code__.co_firstlineno, call, values)
+    its, line = function.__code__.co_qualname, function.__code__.co_firstlineno
+    return called_again(program, function.__qualname__, line, lambda code: code.co_qualname == its, again, values)
 
 
 class _Renewed:

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS
-from types import CellType, FrameType, FunctionType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
 from gradparity.errors import UsageError, did_you_mean
@@ -38,19 +38,7 @@ def function_unit(program: Program, name: str) -> Unit:
     """Run a program until a function is called, and take its arguments. Raises UsageError."""
     frame = run_to_function(program, name)
     again, values = call_again(frame)
-    scopes: list[dict[str, Any]] = []
-
-    def ended(ending: FrameType, _: Any) -> None:
-        if ending.f_code is frame.f_code:
-            scopes.append(scope_of(ending))
-
-    def call(roots: Mapping[str, Any]) -> Finished:
-        scopes.clear()
-        program.hooks.ended = ended
-        returned = again(roots)
-        return Finished(returned, scopes[-1] if scopes else {})
-
-    return unit_of(program, name, frame.f_code.co_firstlineno, call, values)
+    return called_again(program, name, frame.f_code.co_firstlineno, lambda code: code is frame.f_code, again, values)
 
 
 def run_to_function(program: Program, name: str) -> FrameType:
@@ -111,6 +99,30 @@ def module_unit(program: Program) -> Unit:
         return Finished(None, scope)
 
     return unit_of(program, program.shown(), 1, call, {})
+
+
+def called_again(
+    program: Program,
+    name: str,
+    line: int,
+    is_its: Callable[[CodeType], bool],
+    again: Callable[..., Any],
+    values: Mapping[str, Any],
+) -> Unit:
+    """Make a unit of a function that ``again`` calls; ``is_its`` knows its code, whose last run is what it came to."""
+    scopes: list[dict[str, Any]] = []
+
+    def ended(ending: FrameType, _: Any) -> None:
+        if is_its(ending.f_code):
+            scopes.append(scope_of(ending))
+
+    def call(roots: Mapping[str, Any]) -> Finished:
+        scopes.clear()
+        program.hooks.ended = ended
+        returned = again(roots)
+        return Finished(returned, scopes[-1] if scopes else {})
+
+    return unit_of(program, name, line, call, values)
 
 
 def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
