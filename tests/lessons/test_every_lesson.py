@@ -24,7 +24,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @cache
 def _notebook(folder: Path) -> NotebookNode:
-    found = nbformat.read(folder / "lesson.ipynb", as_version=4)
+    found: NotebookNode = nbformat.read(folder / "lesson.ipynb", as_version=4)
     nbformat.validate(found)
     return found
 

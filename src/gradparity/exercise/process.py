@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import psutil
 
 from gradparity import tensors
@@ -89,7 +90,7 @@ def run_file(path: Path, draws: Sequence[Draw], time_limit: float = TIME_LIMIT) 
 
 
 def _write_draws(path: Path, draws: Sequence[Draw]) -> None:
-    named = {}
+    named: dict[str, np.ndarray] = {}
     for number, (params, (x, y, extras)) in enumerate(draws):
         parts = {"p": params, "batch": {"x": x, "y": y}, "extras": extras}
         named |= {f"{number} {part} {name}": each for part, arrays in parts.items() for name, each in arrays.items()}

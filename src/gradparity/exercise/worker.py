@@ -27,7 +27,7 @@ def main(file: str, draws: str, answer: str, neighbours: str, watch: str, second
     """Run the file on each draw and write what it wrote, or why there is nothing."""
     given = read_draws(Path(draws))
     sys.path.append(neighbours)
-    sys.meta_path.insert(0, SimpleNamespace(find_spec=_refuse_machines))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, SimpleNamespace(find_spec=_refuse_machines))
     _limit(resource.RLIMIT_AS, MEMORY_LIMIT)
     _limit(resource.RLIMIT_FSIZE, FILE_LIMIT)
     with Path(watch).open("w") as log:
