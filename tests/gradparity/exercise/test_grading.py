@@ -50,9 +50,8 @@ def test_a_class_is_one_table(submissions: Path, run: Callable[..., tuple[int, s
 def test_a_folder_of_one_student_s_files_is_that_student(
     submissions: Path, run: Callable[..., tuple[int, str, str]]
 ) -> None:
-    status, out, _ = run("grade", submissions / "ada", "--json", "-")
-    assert status == 0
-    assert [each["name"] for each in json.loads(out)["tests"]] == ["ada: softmax-regression"]
+    assert run("grade", submissions / "ada", "--json", "one.json")[0] == 0
+    assert [each["name"] for each in json.loads(Path("one.json").read_text())["tests"]] == ["ada: softmax-regression"]
 
 
 def test_the_numbers_are_new_unless_a_seed_is_given(solved: Callable[..., Path]) -> None:
