@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test bench lessons lint types check-all clean
+.PHONY: demo test bench lessons dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -18,6 +18,12 @@ bench: $(VENV)/test.stamp  ## time the training step of every model and backend
 
 lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML page to build/lessons
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python lessons/export.py
+
+dagre:  ## bundle the library that lays graphs out (needs npm)
+	npm install --prefix build/dagre --no-save --no-audit --no-fund @dagrejs/dagre@3.1.3 esbuild@0.28.2
+	cd build/dagre && echo 'export { Graph, layout } from "@dagrejs/dagre"' | node_modules/.bin/esbuild --bundle --minify --format=iife \
+		--global-name=dagre --banner:js="/*! @dagrejs/dagre 3.1.3. $$(cat node_modules/@dagrejs/dagre/LICENSE) */" \
+		--legal-comments=none --outfile=$(CURDIR)/src/gradparity/explain/stepping/dagre.min.js
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
