@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
 
 SMALLEST, LARGEST = 2, 128
 """Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
@@ -46,7 +46,7 @@ def distinct_sizes(rng: np.random.Generator, count: int, largest: int = LARGEST)
 def require_whole(what: str, value: object, least: int) -> None:
     """Raise UsageError unless a number is whole, and at least so large."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{what} must be a whole number of at least {least}, got {value!r}")
+        raise UsageError(f"{what} must be a whole number of at least {least}, got {quoted(value)}")
 
 
 def require_positive(model: str, **sizes: int) -> None:
@@ -59,7 +59,7 @@ def require_finite(model: str, **coefficients: float) -> None:
     """Raise UsageError unless every coefficient is finite, not negative, and a number that float32 has digits of."""
     for name, value in coefficients.items():
         if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise UsageError(f"{model}: {name} must be finite and at least 0, got {value!r}")
+            raise UsageError(f"{model}: {name} must be finite and at least 0, got {quoted(value)}")
         if 0 < value < SMALLEST_COEFFICIENT:
             raise UsageError(
                 f"{model}: {name} must be 0 or at least {SMALLEST_COEFFICIENT:g}, got {value!r}: "

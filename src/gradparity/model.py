@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gradparity import optimizers
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import NotOfferedError, UsageError, unknown
 from gradparity.protocol import (
     Array,
     Batch,
@@ -198,7 +198,7 @@ class BackendModel:
     @cached_property
     def _predict(self) -> Program:
         if self.functions.predict is None:
-            raise UsageError(f"{self.spec.name}: this model has no predict, only a loss: use loss or trace")
+            raise NotOfferedError(f"{self.spec.name}: this model has no predict, only a loss: use loss or trace")
         return self._compile(self.functions.predict)
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.parity.budget import Budgets
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import LossMeasurement
@@ -158,7 +158,7 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def require_batch(spec: ModelSpec, batch: object) -> Batch:
     """Return a batch of the caller's as arrays. Raises UsageError for one that the model cannot take."""
     if not isinstance(batch, tuple) or len(batch) not in (2, 3):
-        raise UsageError(f"batch must be x and y, got {batch!r}: write gradparity.protocol.Batch(x, y)")
+        raise UsageError(f"batch must be x and y, got {quoted(batch)}: write gradparity.protocol.Batch(x, y)")
     taken = Batch(*batch).map(np.asarray)
     drawn = spec.example_batch(np.random.default_rng(0), 3)
     for name, own, example in (("x", taken.x, drawn.x), ("y", taken.y, drawn.y)):
