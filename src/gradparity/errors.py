@@ -44,20 +44,22 @@ def raised(error: BaseException) -> str:
     return ": ".join(filter(None, (type(error).__name__, first_line(error))))
 
 
-def unknown(kind: str, received: str, known: Iterable[str]) -> UsageError:
+def unknown(kind: str, received: object, known: Iterable[str]) -> UsageError:
     """Say that ``received`` names no ``kind``, list what there is, and guess what was meant."""
     names = sorted(known)
+    if not isinstance(received, str):
+        return UsageError(f"{kind} must be a name, got {quoted(received)}: there is {', '.join(names)}")
     return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{did_you_mean(received, names)}")
 
 
 def require_some(what: str, given: Collection[Any], known: Iterable[str]) -> None:
     """Raise UsageError unless a choice is a list of at least one of what there is: ``lanes=[...]``."""
     names = tuple(known)
-    if isinstance(given, str) or not isinstance(given, Collection) or not given:
+    if not isinstance(given, list | tuple | set | frozenset | dict) or not given:
         raise UsageError(f"{what} must be a list of at least one, got {quoted(given)}: there is {', '.join(names)}")
     for each in given:
-        if each not in names:
-            raise unknown(what.removesuffix("s"), str(each), names)
+        if not isinstance(each, str) or each not in names:
+            raise unknown(what.removesuffix("s"), each, names)
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:

@@ -66,7 +66,7 @@ def availability(name: str) -> Availability:
     """Try to load the backend registered under ``name``. Raises UsageError if there is none of that name."""
     entries = _registered().get(name, ()) if isinstance(name, str) else ()
     if not entries:
-        raise unknown("backend", str(name), _registered())
+        raise unknown("backend", name, _registered())
     providers = [entry.dist.name if entry.dist else "unknown" for entry in entries]
     entry, provider = entries[0], listing(providers)
     if len(entries) > 1:

@@ -12,13 +12,13 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
-from gradparity.inputs import require_whole
+from gradparity.inputs import require_batch, require_whole
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params, require_batch
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace

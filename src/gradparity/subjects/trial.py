@@ -1,7 +1,7 @@
 """A backend's model, tried on the numbers of a check before anything is compared: what breaks costs its own row."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -29,13 +29,13 @@ class Sound(NamedTuple):
 
 
 @contextmanager
-def own_row(failures: dict[str, str], name: str, excuse: bool = True) -> Iterator[None]:
+def own_row(failures: dict[str, str], name: str, *, excuse: bool = True, timed: bool = True) -> Iterator[None]:
     """Note what a backend's code raises, or that it never ends, as the reason that it has no numbers.
 
     Without ``excuse`` a UsageError is not its fault, and is raised.
     """
     try:
-        with at_most(PATIENCE):
+        with at_most(PATIENCE) if timed else nullcontext():
             yield
     except KeyboardInterrupt:
         raise
