@@ -125,4 +125,5 @@ def test_a_backend_cannot_change_the_parameters_and_the_batch_of_a_check(registe
 
     register(replace(right, name="mine", functions=functions))
     report = check(SPEC, backends=["mine", "torch"], n=5, lanes=["float64"])
-    assert [(each.backend, "read-only" in each.reason) for each in report.unchecked] == [("mine", True)]
+    assert report.unchecked[0].backend == "mine"
+    assert "read-only" in report.unchecked[0].reason

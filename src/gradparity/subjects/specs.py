@@ -1,7 +1,6 @@
 """Models as subjects: a spec, a built-in model's name, a file, or whatever declares a model of one's own."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import starmap
@@ -24,11 +23,11 @@ from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
-from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+from gradparity.subjects.model_file import UserModel, adopt, is_file, load, preflight
 from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
-from gradparity.subjects.trial import sound_models
+from gradparity.subjects.trial import in_words, sound_models
 from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
 
@@ -227,13 +226,3 @@ def with_training_gradients(backend: Backend, model: Model, trace: Trace, params
     told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
     kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
     return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
-
-
-@contextmanager
-def in_words(spec: ModelSpec) -> Iterator[None]:
-    """Explain what PyTorch raises of a user's own forward pass only after that has returned."""
-    if isinstance(spec, UserModel):
-        with explaining_autograd(spec.hand.forward):
-            yield
-    else:
-        yield

@@ -13,6 +13,7 @@ from gradparity.limits import TooLong, at_most
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
 from gradparity.protocol import Backend, Batch, Dtype, HandWrittenSpec, Model, ModelSpec, Params, Trace
+from gradparity.subjects.model_file import UserModel, explaining_autograd
 
 PATIENCE = 120.0
 """Seconds that a backend may take for one answer, compiling included."""
@@ -51,6 +52,16 @@ def own_row(failures: dict[str, str], name: str, *, excuse: bool = True, timed: 
         failures[name] = f"it raised {raised(error)}{changed}"
 
 
+@contextmanager
+def in_words(spec: ModelSpec) -> Iterator[None]:
+    """Explain what PyTorch raises of a user's own forward pass only after that has returned."""
+    if isinstance(spec, UserModel):
+        with explaining_autograd(spec.hand.forward):
+            yield
+    else:
+        yield
+
+
 def sound_models(names: Iterable[str], spec: ModelSpec, params: Params, batch: Batch, lanes: Sequence[Dtype]) -> Sound:
     """Try the backends: one that does not load or whose model answers in no form that the protocol knows is no part.
 
@@ -65,7 +76,7 @@ def sound_models(names: Iterable[str], spec: ModelSpec, params: Params, batch: B
             continue
         # What one model has compiled, another of the same spec would compile again.
         models = cache(partial(backend.model, spec))
-        with own_row(failures, name, excuse=not isinstance(spec, HandWrittenSpec)):
+        with own_row(failures, name, excuse=not isinstance(spec, HandWrittenSpec)), in_words(spec):
             for lane in lanes:
                 _require_sound(backend, models(lane), params, batch)
         if name not in failures:
