@@ -99,7 +99,7 @@ def learning_rate(lr: LearningRate, step: int) -> float:
 
 
 def clipped(gradients: Arrays, value: float, norm: float) -> Arrays:
-    """Cut each entry off at ±value; then g · min(1, norm / ‖g‖₂), with the norm of all together (Pascanu et al. 2013)."""
+    """Cut each entry off at ±value; then g · min(1, norm / ‖g‖₂), over all together (Pascanu et al. 2013)."""
     if value < inf:
         gradients = {name: np.clip(g, -value, value) for name, g in gradients.items()}
     if norm == inf:

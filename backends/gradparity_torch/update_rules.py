@@ -15,7 +15,6 @@ from gradparity.schedules import Cosine, LearningRate, StepDecay
 Tensors = dict[str, Tensor]
 
 
-
 class RMSpropInside(torch.optim.Optimizer):
     """RMSprop with ε inside of the root, where ``torch.optim.RMSprop`` has it outside."""
 
