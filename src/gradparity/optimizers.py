@@ -33,10 +33,10 @@ def _finite(range_: str, holds: Callable[[float], bool]) -> Range:
 
 _FRACTION = _finite("at least 0 and below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = _finite("at least 0", lambda value: value >= 0)
-_ABOVE_ZERO: Range = ("above 0", lambda value: value > 0)
+_ABOVE_ZERO: Range = ("above 0", lambda value: isinstance(value, int | float) and value > 0)
 _SWITCH: Range = ("true or false", lambda value: isinstance(value, bool))
 RANGES: dict[str, Range] = {
-    "lr": _finite("above 0", lambda value: value > 0),
+    "lr": _finite("above 0", lambda value: isinstance(value, int | float) and value > 0),
     "momentum": _FRACTION,
     "beta1": _FRACTION,
     "beta2": _FRACTION,

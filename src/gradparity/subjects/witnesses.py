@@ -68,7 +68,8 @@ def _can_be_a_witness(trace: Trace, params: Params) -> bool:
     gradients = {name: trace.gradients.get(name) for name in params}
     return all(
         gradient is not None
-        and (gradient.shape, gradient.dtype) == (params[name].shape, np.float64)
+        and gradient.shape == params[name].shape
+        and gradient.dtype == np.float64
         and np.isfinite(gradient).all()
         for name, gradient in gradients.items()
     )
