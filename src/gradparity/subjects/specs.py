@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params, require_batch
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Unchecked
+from gradparity.parity.rows import DIFFERENCES, Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
@@ -125,6 +125,9 @@ def pose(
         unchecked=tuple(_without_hand(spec, chosen)),
         rtol=rtol,
         rule=_rule(spec, hand, chosen, params, batch),
+        in_float32=cache(lambda name: registry.backend(name).model(spec, "float32").trace(params, batch))
+        if DIFFERENCES not in seen.truths
+        else None,
     )
     if not isinstance(spec, UserModel):
         return problem
