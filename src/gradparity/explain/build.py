@@ -23,7 +23,8 @@ from gradparity.parity.rule import forward_reads
 from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params
 from gradparity.recording import forward_order
 from gradparity.runtime import TellsOperations
-from gradparity.subjects.specs import in_words, pose, spec_of
+from gradparity.subjects.specs import pose, spec_of
+from gradparity.subjects.trial import in_words
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
 """Backend -> line -> operations."""
