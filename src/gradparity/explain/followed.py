@@ -23,6 +23,7 @@ Array: TypeAlias = Shaped[np.ndarray, "..."]
 Mask: TypeAlias = Bool[np.ndarray, "..."]
 Named: TypeAlias = Mapping[str, Array]
 Place: TypeAlias = tuple[int, ...]
+Slab: TypeAlias = tuple[slice | int, ...]
 Part: TypeAlias = tuple[tuple[int, ...], ...]
 """Of each axis the indices that count."""
 
@@ -215,7 +216,7 @@ class _Parts:
         for group in lines.apart():
             for axis, index in dict.fromkeys(slab for name in group for slab in _slabs(self._shapes[name])):
                 names = [name for name in group if (axis, index) in _slabs(self._shapes[name])]
-                slab = (*[slice(None)] * axis, index)
+                slab: Slab = (*[slice(None)] * axis, index)
                 moved = lines.moved(base | {name: _far(base.get(name, lines.arrays[name]), slab) for name in names})
                 for name in names:
                     for reader in lines.readers(name):
@@ -245,7 +246,7 @@ def _slabs(shape: Sequence[int]) -> list[tuple[int, int]]:
     return [(axis, i) for axis, size in enumerate(shape) if size <= LONGEST for i in range(size)]
 
 
-def _far(array: Array, slab: tuple[object, ...] = ()) -> Array:
+def _far(array: Array, slab: Slab = ()) -> Array:
     """Return the array with a slab of it so different that no kink hides it."""
     changed = array.copy()
     if array.dtype.kind == "f":
