@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test bench lessons lint types check-all clean
+.PHONY: demo test bench lessons fuzz lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -18,6 +18,9 @@ bench: $(VENV)/test.stamp  ## time the training step of every model and backend
 
 lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML page to build/lessons
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python lessons/export.py
+
+fuzz: $(VENV)/test.stamp  ## send a million changed files of our own formats to their readers
+	$(BIN)/python -m tests.fuzz
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
