@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test bench lessons fuzz lint types check-all clean
+.PHONY: demo test bench lessons fuzz dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -21,6 +21,12 @@ lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML pag
 
 fuzz: $(VENV)/test.stamp  ## send a million changed files of our own formats to their readers
 	$(BIN)/python -m tests.fuzz
+
+dagre:  ## bundle the library that lays graphs out (needs npm)
+	npm install --prefix build/dagre --no-save --no-audit --no-fund @dagrejs/dagre@3.1.3 esbuild@0.28.2
+	cd build/dagre && echo 'export { Graph, layout } from "@dagrejs/dagre"' | node_modules/.bin/esbuild --bundle --minify --format=iife \
+		--global-name=dagre --banner:js="/*! @dagrejs/dagre 3.1.3. $$(cat node_modules/@dagrejs/dagre/LICENSE) */" \
+		--legal-comments=none --outfile=$(CURDIR)/src/gradparity/explain/stepping/dagre.min.js
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

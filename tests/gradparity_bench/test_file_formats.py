@@ -44,5 +44,5 @@ def test_the_file_that_is_changed_is_read_as_it_is(name: str) -> None:
 
 
 def test_changed_files_are_refused_in_one_line_or_read() -> None:
-    found = fuzz(6_000, seed=1)
-    assert all(refused > 500 and taken > 0 for refused, taken in found.values())
+    found = fuzz(1_500, seed=1)
+    assert all(refused > 150 and taken > 0 for refused, taken in found.values())
