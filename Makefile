@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test bench lessons fuzz dagre lint types check-all clean
+.PHONY: demo test bench lessons docs fuzz dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -27,6 +27,10 @@ dagre:  ## bundle the library that lays graphs out (needs npm)
 	cd build/dagre && echo 'export { Graph, layout } from "@dagrejs/dagre"' | node_modules/.bin/esbuild --bundle --minify --format=iife \
 		--global-name=dagre --banner:js="/*! @dagrejs/dagre 3.1.3. $$(cat node_modules/@dagrejs/dagre/LICENSE) */" \
 		--legal-comments=none --outfile=$(CURDIR)/src/gradparity/explain/stepping/dagre.min.js
+
+docs: $(VENV)/docs.stamp  ## build the site to build/docs; a warning or a dead link is an error
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going -q -d build/doctrees docs build/docs
+	if [ -d build/lessons ]; then rm -rf build/docs/lessons; cp -r build/lessons build/docs/lessons; fi
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

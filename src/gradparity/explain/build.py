@@ -13,7 +13,8 @@ from gradparity.explain import comparisons
 from gradparity.explain.along import AlongWeight, along_weights
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.explanation import Edge, ExplainedLine, Explanation
-from gradparity.explain.followed import Followed, ForwardLines, followed
+from gradparity.explain.followed import Followed, followed
+from gradparity.explain.forward_lines import ForwardLines
 from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
 from gradparity.parity.examine import rows_of

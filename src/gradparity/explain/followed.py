@@ -7,25 +7,11 @@ the witness's numbers, by moving what it reads: no derivative is taken by anyone
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
-from weakref import ref
 
 import numpy as np
-from jaxtyping import Bool, Shaped
 
-from gradparity.errors import UsageError
-from gradparity.parity.beside import FollowLocals
+from gradparity.explain.forward_lines import Array, ForwardLines, Named, Part, Parts, Place
 from gradparity.parity.norms import typical_size
-from gradparity.protocol import Batch, HandDerivation
-from gradparity.recording import Recorder
-
-Array: TypeAlias = Shaped[np.ndarray, "..."]
-Mask: TypeAlias = Bool[np.ndarray, "..."]
-Named: TypeAlias = Mapping[str, Array]
-Place: TypeAlias = tuple[int, ...]
-Slab: TypeAlias = tuple[slice | int, ...]
-Part: TypeAlias = tuple[tuple[int, ...], ...]
-"""Of each axis the indices that count."""
 
 SHOWN = 8
 """Numbers of one operand, and shares of one gradient, that are shown one by one."""
@@ -35,8 +21,6 @@ RATIO = 4
 FITS = 1e-6
 """How well a sum of shares must be the gradient, for the shares to be told: differences are no more exact."""
 SAME = 1e-9
-LONGEST = 64
-"""Indices of an axis that are tried one by one; a longer axis counts as a whole."""
 DULL = 1e-6
 """What an entry counts less that nothing moves, such as a masked one."""
 
@@ -90,67 +74,12 @@ class Followed:
     """Line -> what all its shares come to."""
 
 
-@dataclass(frozen=True, eq=False)
-class ForwardLines:
-    """A hand-written forward pass whose lines are fed given numbers."""
-
-    hand: HandDerivation
-    params: Named
-    batch: Batch
-    given: Named
-    """``batch.x``, ``batch.y`` and the extras."""
-    values: Named
-    gradients: Named
-    reads: Mapping[str, Sequence[str]]
-    """Line -> what it is computed from."""
-
-    @property
-    def arrays(self) -> dict[str, Array]:
-        """Everything that a line may read, by name."""
-        return {**self.given, **self.params, **self.values}
-
-    def moved(self, changed: Named) -> dict[str, Array]:
-        """Return what each line writes where these names hold other numbers.
-
-        Raises UsageError where the forward pass does not run on them.
-        """
-        p = {name: changed.get(name, value) for name, value in self.params.items()}
-        extras = {name: changed.get(f"batch.extras['{name}']", value) for name, value in self.batch.extras.items()}
-        batch = Batch(changed.get("batch.x", self.batch.x), changed.get("batch.y", self.batch.y), extras)
-        fed = {**self.values, **{name: value for name, value in changed.items() if name in self.values}}
-        given = [ref(array) for array in (*p.values(), batch.x, batch.y, *extras.values(), *fed.values())]
-        c = Recorder("c", fed, follow=FollowLocals(given))
-        try:
-            with np.errstate(all="ignore"):
-                self.hand.forward(p, batch, c)
-        except Exception as error:  # whatever the user's code raises: it has just run on the numbers themselves
-            raise UsageError(f"the forward pass does not run on other numbers: {error}") from error
-        return c.written()
-
-    def apart(self) -> list[list[str]]:
-        """Group the names so that no line reads two of one group: those can be moved at once."""
-        names = dict.fromkeys(name for sources in self.reads.values() for name in sources if name in self.arrays)
-        groups: list[list[str]] = []
-        for name in names:
-            together = {other for sources in self.reads.values() if name in sources for other in sources}
-            free = next((group for group in groups if not together.intersection(group)), None)
-            if free is None:
-                groups.append([name])
-            else:
-                free.append(name)
-        return groups
-
-    def readers(self, name: str) -> list[str]:
-        """Return the lines that read this name."""
-        return [line for line, sources in self.reads.items() if name in sources]
-
-
 def followed(lines: ForwardLines, order: Sequence[str], by_hand: Named) -> dict[str, Followed]:
     """Follow one entry of every name in ``order``, that of the forward pass, and of what is given.
 
     Going back from the loss, the entry of a name is one that a followed entry of a reader is made of.
     """
-    parts = _Parts(lines)
+    parts = Parts(lines)
     places: dict[str, Place] = {}
     for name in [*reversed(order), *lines.given]:
         places[name] = _chosen(lines, name, places, parts)
@@ -162,7 +91,7 @@ def _followed(
     lines: ForwardLines,
     name: str,
     places: Mapping[str, Place],
-    parts: "_Parts",
+    parts: Parts,
     shares: "_Sum | None",
     by_hand: Named,
 ) -> Followed:
@@ -192,7 +121,7 @@ def _followed(
     )
 
 
-def _chosen(lines: ForwardLines, name: str, places: Mapping[str, Place], parts: "_Parts") -> Place:
+def _chosen(lines: ForwardLines, name: str, places: Mapping[str, Place], parts: Parts) -> Place:
     """Choose an entry that the followed entry of a reader is made of: the one with the largest |value × gradient|."""
     array = lines.arrays[name]
     size = np.abs(array * lines.gradients.get(name, np.ones(()))) * np.where(parts.moving(name), 1, DULL)
@@ -202,60 +131,6 @@ def _chosen(lines: ForwardLines, name: str, places: Mapping[str, Place], parts: 
             within = np.unravel_index(int(np.argmax(size[np.ix_(*part)])), tuple(map(len, part)))
             return tuple(indices[i] for indices, i in zip(part, map(int, within), strict=True))
     return tuple(map(int, np.unravel_index(int(np.argmax(size)), array.shape))) if array.ndim else ()
-
-
-class _Parts:
-    """Which entries of a source an entry is made of, axis by axis: those that, moved, move it."""
-
-    def __init__(self, lines: ForwardLines) -> None:
-        self._shapes = {name: array.shape for name, array in lines.arrays.items()}
-        # What is far from here has no entry that a zero, such as that of a ReLU, keeps from mattering.
-        base = {name: _far(array) for name, array in lines.arrays.items() if array.dtype.kind == "f"}
-        here = lines.moved(base)
-        self._moves: dict[tuple[str, str, int, int], Mask] = {}
-        for group in lines.apart():
-            for axis, index in dict.fromkeys(slab for name in group for slab in _slabs(self._shapes[name])):
-                names = [name for name in group if (axis, index) in _slabs(self._shapes[name])]
-                slab: Slab = (*[slice(None)] * axis, index)
-                moved = lines.moved(base | {name: _far(base.get(name, lines.arrays[name]), slab) for name in names})
-                for name in names:
-                    for reader in lines.readers(name):
-                        if here[reader].shape == moved[reader].shape:
-                            same = (here[reader] == moved[reader]) | (np.isnan(here[reader]) & np.isnan(moved[reader]))
-                            self._moves[reader, name, axis, index] = ~same
-
-    def moving(self, line: str) -> Mask:
-        """Return which entries of a line are moved by each of its sources."""
-        moved: dict[str, Mask] = {}
-        for (reader, source, *_), found in self._moves.items():
-            if reader == line:
-                moved[source] = found | moved.get(source, np.zeros((), dtype=bool))
-        return np.asarray(np.all(np.broadcast_arrays(True, *moved.values()), axis=0))
-
-    def of(self, line: str, place: Place, source: str) -> Part:
-        """Return the indices along each axis; all of an axis where none of them moves the entry alone."""
-        found = []
-        for axis, size in enumerate(self._shapes[source]):
-            moves = (self._moves.get((line, source, axis, i)) for i in range(size))
-            indices = tuple(i for i, moved in enumerate(moves) if moved is not None and moved[place])
-            found.append(indices or tuple(range(size)))
-        return tuple(found)
-
-
-def _slabs(shape: Sequence[int]) -> list[tuple[int, int]]:
-    return [(axis, i) for axis, size in enumerate(shape) if size <= LONGEST for i in range(size)]
-
-
-def _far(array: Array, slab: Slab = ()) -> Array:
-    """Return the array with a slab of it so different that no kink hides it."""
-    changed = array.copy()
-    if array.dtype.kind == "f":
-        changed[slab] += 1 + 2 * np.abs(array[slab])
-    elif array.dtype.kind == "b":
-        changed[slab] = ~array[slab]
-    else:
-        changed[slab] = np.where(array[slab] == array.max(), array.min(), array[slab] + 1)
-    return changed
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,7 +112,8 @@ function drawGraph(svg, data, opened, pick, toggle) {
   const room = Math.max(...arrows.filter((arrow) => arrow.later).map((arrow) => pathOf(arrow, boxes).middle[0] + 12), width);
   const scale = Math.max(Math.min(1, (stage.clientWidth - 4) / room), SMALLEST_SCALE);
   svg.replaceChildren();
-  for (const [name, value] of Object.entries({ viewBox: `0 0 ${room} ${height}`, width: room * scale, height: height * scale })) svg.setAttribute(name, value);
+  svg.setAttribute("viewBox", `0 0 ${room} ${height}`);
+  Object.assign(svg.style, { width: `${room * scale}px`, height: `${height * scale}px` });
   const definitions = svgElement("defs", {}, svg);
   for (const [kind, size] of [["forth", 7], ["back", 7]]) {
     const marker = svgElement("marker", { id: `${svg.dataset.id}-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: size, markerHeight: size, markerUnits: "userSpaceOnUse", orient: "auto" }, definitions);
