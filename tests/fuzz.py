@@ -156,7 +156,7 @@ def _in_data(content: bytes, rng: random.Random) -> bytes:
         del holder[key]
     elif kind == 1 and isinstance(holder, dict):
         holder[rng.choice(["more", f"{key}_", ""])] = deepcopy(holder[key])
-    elif kind == 1:
+    elif kind == 1 and isinstance(holder, list):
         holder.append(deepcopy(holder[key]))
     else:
         holder[key] = rng.choice(VALUES)

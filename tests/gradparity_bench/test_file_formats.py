@@ -33,7 +33,7 @@ def test_every_schema_has_its_version_and_takes_no_other_field() -> None:
 
 def test_what_check_writes_has_its_format() -> None:
     content = msgspec.json.encode(check("softmax_regression", backends=["numpy"], n=3, lanes=["float64"]).to_dict())
-    found: Any = formats.decoded(content, ReportFile, "out.json", "is no report", "check again")  # type: ignore[type-var]
+    found: Any = formats.decoded(content, ReportFile, "out.json", "is no report", "check again")
     assert found["format"] == "gradparity-check/1"
 
 
