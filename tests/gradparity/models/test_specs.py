@@ -109,7 +109,7 @@ def test_labels_are_unbalanced() -> None:
         (lambda: LogisticRegression.for_data(4, None, 3), "needs labels, got 3 real"),
         (lambda: MLP(widths=(3,)), "widths must name at least input and output size"),
         (lambda: MLP(widths=(3, 0, 2)), r"widths\[1\] must be a whole number of at least 1, got 0"),
-        (lambda: MLP(reduction="half-sum"), "'half-sum' goes with loss 'squared_error'"),
+        (lambda: MLP(reduction="half-sum"), "'half-sum' does not go with loss 'cross_entropy': use 'mean' or 'sum'"),
     ],
 )
 def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: str) -> None:
