@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.parity.budget import FACTOR, ULP, Budgets
 from gradparity.parity.norms import ZERO, norm, relative_error
 from gradparity.parity.report import Kind, Row
@@ -31,7 +31,7 @@ def require_rtol(rtol: float) -> None:
     """Raise UsageError for a relative error that nobody can mean to accept."""
     if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 0 <= rtol < TOO_LOOSE:
         raise UsageError(
-            f"rtol must be a relative error from 0 to below {TOO_LOOSE:g}, got {rtol!r}: such as rtol=1e-6"
+            f"rtol must be a relative error from 0 to below {TOO_LOOSE:g}, got {quoted(rtol)}: such as rtol=1e-6"
         )
 
 
