@@ -37,9 +37,6 @@ def main(file: str, draws: str, answer: str, neighbours: str, watch: str, second
             answers.write(Path(answer), _answer(file, given))
         except UsageError as error:
             Path(answer).with_suffix(".refused").write_text(str(error), encoding="utf-8")
-        except SystemExit:
-            refused = f"{file}: it ends Python itself, with exit() or quit(): leave that out"
-            Path(answer).with_suffix(".refused").write_text(refused, encoding="utf-8")
         finally:
             faulthandler.cancel_dump_traceback_later()
 

@@ -31,12 +31,15 @@ def test_a_file_that_is_forgotten_begins_again() -> None:
     assert (progress.climb(ONE, "W", 3), progress.climb(OTHER, "W", 3)) == (1, 2)
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"hints": 3}', '{"hints": {"x": 3}}'])
-def test_a_damaged_memory_is_as_good_as_none(damage: str) -> None:
+ZEROTH = '{"rungs": {"x": ["W", 0]}, "format": "gradparity-progress/1"}'
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"x": 3}', ZEROTH])
+def test_a_damaged_memory_is_refused_with_what_to_do(damage: str) -> None:
     progress.climb(ONE, "W", 3)
-    memory = Path(pooch.os_cache("gradparity")) / "exercises.json"
-    memory.write_text(damage.replace("x", str(ONE.resolve())), encoding="utf-8")
-    assert progress.climb(ONE, "W", 3) == 1
+    (Path(pooch.os_cache("gradparity")) / "exercises.json").write_text(damage, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"exercises\.json:1: is not the state of exercises.*: delete the file, and"):
+        progress.climb(ONE, "W", 3)
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
