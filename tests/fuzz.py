@@ -16,7 +16,7 @@ from zlib import crc32
 
 from gradparity import formats, journal
 from gradparity.errors import UsageError
-from gradparity.exercise.hints import Hints
+from gradparity.exercise.progress import Progress
 from gradparity.parity.report import Report, ReportFile
 from gradparity.parity.rows import Row, Unchecked
 from gradparity.sweep.draws import Draw, DrawOutcome, SweepHeader
@@ -67,7 +67,7 @@ def _lines(header: Any, form: Any, key: Callable[[Any], Any]) -> Callable[[bytes
 FORMATS = {
     "result": Format(json.dumps(RESULT.to_dict(), indent=2).encode(), reading(Result, _of_a_result)),
     "draw": Format(json.dumps(asdict(DRAW), indent=2).encode(), reading(Draw, lambda draw: draw.spec)),
-    "hints": Format(json.dumps(asdict(Hints({"/a": ("W", 2)}))).encode(), reading(Hints)),
+    "progress": Format(json.dumps(asdict(Progress({"/a": ("W", 2)}))).encode(), reading(Progress)),
     "report": Format(json.dumps(REPORT.to_dict(), indent=2).encode(), reading(ReportFile)),
     "sweep": Format(
         b"\n".join(json.dumps(asdict(each)).encode() for each in OUTCOMES),

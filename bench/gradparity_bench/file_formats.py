@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gradparity import formats
-from gradparity.exercise.hints import Hints
+from gradparity.exercise.progress import Progress
 from gradparity.parity.report import ReportFile
 from gradparity.sweep.draws import Draw, DrawOutcome, SweepHeader
 from gradparity_bench.engine.run import BenchHeader
@@ -20,7 +20,7 @@ FORMATS: Mapping[str, tuple[Any, str]] = {
     "a line of a sweep": (DrawOutcome, "each further line of it"),
     "gradparity-journal/2 of a benchmark": (BenchHeader, "the first line of a journal of `bench --sweep`"),
     "a line of a benchmark": (Measurement, "each further line of it"),
-    "gradparity-hints/1": (Hints, "how far up the ladder of hints `gradparity exercise` is"),
+    "gradparity-progress/1": (Progress, "what is done in `gradparity exercise`, and how far up the ladder of hints"),
 }
 """Format -> what it holds, and who writes it."""
 BEGIN, END = "<!-- written by python -m gradparity_bench.file_formats -->", "<!-- end -->"
