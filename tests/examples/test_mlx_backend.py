@@ -15,7 +15,7 @@ def test_the_package_installs_is_found_checks_and_passes_its_own_tests(tmp_path:
     python = tmp_path / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", ROOT, EXAMPLE, "pytest"]
-    installed = subprocess.run(install, capture_output=True, text=True, check=False)
+    installed = subprocess.run(list(map(str, install)), capture_output=True, text=True, check=False)
     if "No matching distribution found for mlx" in installed.stderr:
         pytest.skip("MLX has no build for this machine")
     assert installed.returncode == 0, installed.stderr

@@ -85,8 +85,9 @@ def _require_sizes(path: Path) -> None:
             if name not in (*WHOLE, *PARTS):
                 continue
             with archive.open(member) as file:
-                if file.peek(6)[:6] != np.lib.format.MAGIC_PREFIX:
+                if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
                     continue  # no array, which is told when it is read
+                file.seek(0)
                 header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
                 shape, _, dtype = header[np.lib.format.read_magic(file)](file)
                 held = member.file_size - file.tell()
