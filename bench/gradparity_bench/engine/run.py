@@ -10,12 +10,13 @@ from typing import Literal
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
 from gradparity.formats import Count
+from gradparity.inputs import require_fits
 from gradparity.manifest import manifest
 from gradparity.output import scratch
 from gradparity.subjects.model_file import file_of
 from gradparity_bench import ROUNDS
 from gradparity_bench.engine.guard import gradient_guard
-from gradparity_bench.engine.measure import Bench, Interrupted, Progress, measure_point
+from gradparity_bench.engine.measure import STEPS_PER_EPOCH, Bench, Interrupted, Progress, measure_point
 from gradparity_bench.engine.process import cores
 from gradparity_bench.points import spec_at
 from gradparity_bench.results import SCHEMA, Measurement, Result
@@ -105,7 +106,7 @@ def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: 
         if point.batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, got {point.batch_size}")
         cores(point.threads)
-        spec_at(point)
+        require_fits(spec_at(point), STEPS_PER_EPOCH * point.batch_size)
 
 
 @contextmanager
