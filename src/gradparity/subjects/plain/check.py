@@ -22,6 +22,7 @@ from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.stirring import stirred
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
 
@@ -124,9 +125,12 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     """Check one unit."""
     source = program.source
     try:
-        recording = Recording(source, extra).run(unit)
+        recording = Recording(source, extra, _forwards(program)).run(unit)
     except Exception as error:
         raise failed(program, error) from error
+    moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
+    if moved:
+        recording = Recording(source, extra, _forwards(program)).run(unit)
     where = losses.find(recording, expression)
     loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
     lines = conventions.after_the_loss(loss, paired(recording))
@@ -142,16 +146,30 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     if not fed.judged and by_numbers:
         checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
     require_lines(checked)
-    remarks = [f"the loss is {where.said}", *conventions.remarks(checked)]
+    if moved:
+        alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
+    remarks = [f"the loss is {where.said}", *([alike] if moved else []), *conventions.remarks(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
     rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
     return replace(report, rows=rows, listings=listings(checked, judged, rows, by_numbers))
 
 
+def _forwards(program: Program) -> dict[str, str]:
+    """Return the forward function of each backward function, in all files."""
+    trees = program.source.trees.values()
+    return {back: ahead for tree in trees for ahead, back in all_pairs(regions.functions_of(tree))}
+
+
 def _targets(recording: Recording, lines: Sequence[Line]) -> list[Variable]:
     targets = [line.target for line in lines if line.target is not None]
-    return [*targets, *(v for target in targets if (v := before(recording, target)) is not None)]
+    found = list(targets)
+    for target in targets:
+        earlier = before(recording, target)
+        while earlier is not None:
+            found.append(earlier)
+            earlier = before(recording, earlier)
+    return found
 
 
 def is_plain(argument: str) -> bool:

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TypeAlias
@@ -10,14 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradparity.subjects.plain.instrument import Site, Source
-from gradparity.subjects.plain.names import ELEMENT, PART, is_gradient_like, owners
+from gradparity.subjects.plain.names import ELEMENT, PART, abbreviates, is_gradient_like, is_loss, may_update, owners
 from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real, is_users
 from gradparity.subjects.plain.unit import Finished, Leaf, Unit, arrays, is_object, scope_of, written
 
 Where: TypeAlias = "Key | Leaf"
 """An event's key, or the steps to what the code was given."""
-
-LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +67,8 @@ class Recording:
     source: Source
     extra: Mapping[str, str]
     """What the user says of names that say nothing: ``{"delta": "z"}``."""
+    forwards: Mapping[str, str] = field(default_factory=dict)
+    """Backward function -> the forward function that it belongs to."""
     variables: list[Variable] = field(default_factory=list)
     events: list[Written] = field(default_factory=list)
     """Gradients by their names, and everything that is written besides, in order."""
@@ -85,6 +86,10 @@ class Recording:
     """Containers, and the call that made each: a cache tells which call a backward pass belongs to."""
     _uses: dict[tuple[int, int], Variable] = field(default_factory=dict)
     """A call and a variable that it was given -> that use of it alone."""
+    _calls: dict[tuple[int, str], list[tuple[int, Variable]]] = field(default_factory=dict)
+    """An object and a forward method -> each call of it, and the use of its first argument there."""
+    _made_in: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """A variable's number -> the call that computed it, and the function."""
     _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
     """What has the name of a gradient, of nothing that is there."""
     _known: dict[int, tuple[Any, Variable]] = field(default_factory=dict)
@@ -102,12 +107,23 @@ class Recording:
         before = dict(unit.roots)
         self.finished = unit.run_on(roots, Observed(self.source, self._on, held=self._hold))
         unit.keep_unchanged(before, roots)
+        self._each_call_its_share()
         self._frames.clear()
         self._known.clear()
         self._gradients.clear()
         self._made.clear()
+        self._calls.clear()
         self._nameless.clear()
         return self
+
+    def _each_call_its_share(self) -> None:
+        """Pair what a function computes of its argument with that one use of it, where it is called several times."""
+        sites = self.source.sites
+        calls = Counter((sites[use.where[0]].function, number) for (_, number), use in self._uses.items())
+        for writing in self.events:
+            use = self._uses.get((writing.frame, writing.of.number)) if writing.of is not None else None
+            if use is not None and calls[sites[use.where[0]].function, use.original.number] > 1:  # type: ignore[union-attr]
+                writing.of = use
 
     def versions(self, variable: Variable, *names: str) -> list[Variable]:
         """Return the values that its name, or one of these, had in one call, of which this is one, in order."""
@@ -128,11 +144,12 @@ class Recording:
                 use = Variable(len(self.variables), event.key, event.name, event.place, known[1].value, known[1])
                 self.variables.append(use)
                 self._uses[frame, known[1].number] = use
+                self._note_call(event, frame, use)
             return value
         of = self._owner(event) if event.site.how not in ("part", "arg") else None
         if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
             self.before_gradients = event.key, scope_of(event.frame)
-        again = event.site.how == "return" or bool(event.key[2])
+        again = event.site.how == "return" or bool(event.key[2]) or (of is None and event.site.how == "=")
         if again and id(value) in self._gradients:
             return value
         if of is None and known is not None and afresh:
@@ -151,8 +168,9 @@ class Recording:
                 self._nameless[id(value)] = value, self.events[-1]
         if of is None and event.site.how != "return":
             variable = self._add(event.key, event.name, event.place, value, copied)
+            self._made_in[variable.number] = frame, event.site.function
             self._history.setdefault((frame, event.name), []).append(variable)
-        if event.name.rpartition(".")[2] in LOSSES and copied.size == 1:
+        if copied.size == 1 and is_loss(event.name):
             self.losses.append((event.key, event.name, event.site))
         return value
 
@@ -196,12 +214,60 @@ class Recording:
         """Find what the name says that it is the gradient of, among what the code has now."""
         if event.site.how == "return":
             return self._returned_for(event)
-        for of in owners(event.name, self.extra):
-            for value in _meant(event.frame, of, event.site):
+        names = list(owners(event.name, self.extra))
+        used = self._arguments_of_its_forward(event)
+        for of in names:
+            if of in used and used[of].value.shape == np.shape(event.value):
+                return used[of]
+            for value, near in _meant(event.frame, of, event.site):
                 known = self._known.get(id(value))
-                if known is not None and not (value is event.value and (event.site.at or event.key[2])):
+                fits = near or np.shape(value) == np.shape(event.value)
+                if known is not None and fits and not (value is event.value and (event.site.at or event.key[2])):
                     return self._use(event.frame, known[1], of)
+        return self._updated(event) or self._abbreviated(event, names)
+
+    def _updated(self, event: Event) -> Variable | None:
+        """Find what a multiple of this name is subtracted from: W -= rate * grad."""
+        target = self.source.updates.get((event.site.file, event.name), "")
+        if not target or not may_update(event.name):
+            return None
+        return self._alike(event, (value for value, _ in _meant(event.frame, target, event.site)))
+
+    def _abbreviated(self, event: Event, names: Sequence[str]) -> Variable | None:
+        """Find the one thing of this shape whose name the name shortens: nabla_w[1], weights[1]."""
+        for of in names:
+            found = {v.number: v for v in self._all_alike(event, _with_longer_names(event.frame, of))}
+            if len(found) == 1:
+                return next(iter(found.values()))
         return None
+
+    def _alike(self, event: Event, values: Iterable[Any]) -> Variable | None:
+        return next(self._all_alike(event, values), None)
+
+    def _all_alike(self, event: Event, values: Iterable[Any]) -> Iterator[Variable]:
+        """Yield the variables among some values that have the shape of what was written."""
+        for value in values:
+            known = self._known.get(id(value))
+            if known is not None and value is not event.value and known[1].value.shape == np.shape(event.value):
+                yield known[1]
+
+    def _note_call(self, event: Event, frame: int, use: Variable) -> None:
+        """Remember what a forward method was given first: its backward method returns the gradient of that."""
+        function = event.site.function
+        if function in self.forwards.values() and "." in function:
+            calls = self._calls.setdefault((_owner_of_method(event.frame), function), [])
+            if not calls or calls[-1][0] != frame:
+                calls.append((frame, use))
+
+    def _arguments_of_its_forward(self, event: Event) -> dict[str, Variable]:
+        """Return what the call of the forward function was given, by name, whose results this backward has."""
+        forward = self.forwards.get(event.site.function)
+        if forward is None or "." in forward:
+            return {}
+        known = (self._known.get(id(value)) for value in event.frame.f_locals.values())
+        made = [self._made_in.get(each[1].number, (0, "")) for each in known if each is not None]
+        frames = {frame for frame, function in made if function == forward}
+        return {use.name: use for (frame, _), use in self._uses.items() if len(frames) == 1 and frame in frames}
 
     def _returned_for(self, event: Event) -> Variable | None:
         """Find whose gradient something without a name is, by its key in what is returned, or by its place."""
@@ -214,8 +280,13 @@ class Recording:
         position = place[0] if place and isinstance(place[0], int) else 0
         if not keys and len(place) <= 1 and position < len(arguments):
             return next((v for v in self.variables if v.given and v.where == (arguments[position],)), None)
-        found = (value for of in candidates for value in _meant(event.frame, of, event.site))
-        return next((self._known[id(value)][1] for value in found if id(value) in self._known), None)
+        found = (value for of in candidates for value, _ in _meant(event.frame, of, event.site))
+        named = next((self._known[id(value)][1] for value in found if id(value) in self._known), None)
+        calls = self._calls.get((_owner_of_method(event.frame), self.forwards.get(event.site.function, "")), [])
+        # Layers are gone through backwards, so it is the last call that was not answered yet.
+        use = calls.pop()[1] if calls and place in ((), (0,)) else None
+        fits = use is not None and use.value.shape == np.shape(event.value)
+        return named or (use if fits else None)
 
 
 def _place_in(key: Key) -> tuple[Any, ...]:
@@ -223,19 +294,39 @@ def _place_in(key: Key) -> tuple[Any, ...]:
     return tuple(ast.literal_eval(step) for step in re.findall(r"\[(\d+|'[^']*')\]", key[2]))
 
 
+def _owner_of_method(frame: FrameType) -> int:
+    """Return the identity of a method's object, its first argument."""
+    return id(next(iter(frame.f_locals.values()), None))
+
+
+def _with_longer_names(frame: FrameType, short: str) -> Iterator[Any]:
+    """Yield what has a name that another one shortens, among a call's own, in its dictionaries and its objects."""
+    element = ELEMENT.match(short)
+    stem = (element["root"] if element else short).rpartition(".")[2]
+    for names in [frame.f_locals, *(_names_below(value) for value in list(frame.f_locals.values()))]:
+        for name, value in list(names.items()):
+            if isinstance(name, str) and abbreviates(stem, name):
+                yield from _element(value, int(element["index"])) if element else (value,)
+
+
+def _names_below(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, dict) else vars(value) if is_object(value) else {}
+
+
 def _partly(event: Event) -> bool:
     """Whether an array was written in part, ``out[n, i] = …``."""
     return bool(event.site.at) and event.name == event.site.target
 
 
-def _meant(frame: FrameType | None, of: str, site: Site) -> Iterator[Any]:
-    """Yield what this name means, in the call that is running and then in those that called it."""
+def _meant(frame: FrameType | None, of: str, site: Site) -> Iterator[tuple[Any, bool]]:
+    """Yield what this name means, in the call that is running, which is near, and then in those that called it."""
+    near = True
     while frame is not None and is_users(frame):
         names = frame.f_locals
-        yield from _in_scope(names, of, site)
+        yield from ((value, near) for value in _in_scope(names, of, site))
         if names is not frame.f_globals:
-            yield from _in_scope(frame.f_globals, of, site, exact=True)
-        frame = frame.f_back
+            yield from ((value, near) for value in _in_scope(frame.f_globals, of, site, exact=True))
+        frame, near = frame.f_back, False
 
 
 def _in_scope(names: Mapping[str, Any], of: str, site: Site, exact: bool = False) -> Iterator[Any]:
