@@ -183,6 +183,8 @@ def failed(program: Program, error: BaseException) -> UsageError:
     """Say in one line what a user's code raised, and where."""
     step = last_step(error.__traceback__, program.file)
     place = f"{program.shown()}:{step.line}" if step else program.shown()
+    if isinstance(error, EOFError):
+        return UsageError(f"{place}: asks for input(), and nobody answers a check: give it a value in the file")
     said = str(error).strip().partition("\n")[0]
     return UsageError(f"{place}: raises {type(error).__name__}: {said}")
 

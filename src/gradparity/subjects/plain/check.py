@@ -15,16 +15,17 @@ from gradparity.subjects.plain.around import renewed_names, unit_around
 from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
-from gradparity.subjects.plain.listing import listings
+from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
-from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.stirring import stirred
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
+from gradparity.subjects.plain.variables import Variable
 
 BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
@@ -149,6 +150,7 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     if moved:
         alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
     remarks = [f"the loss is {where.said}", *([alike] if moved else []), *conventions.remarks(checked)]
+    remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
     rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])

@@ -10,8 +10,9 @@ from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.lines import Line, before
 from gradparity.subjects.plain.recorder import Event, Key, Observed
-from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.unit import Unit
+from gradparity.subjects.plain.variables import Variable, Written
 
 SAME = 1e-6
 """Closer than that, what was written is the gradient that it is compared with: which one, not how well."""

@@ -250,10 +250,13 @@ class _Reals(ast.NodeTransformer):
 
 
 class _Stops(ast.NodeTransformer):
-    """A block is no function: where it would return, it ends."""
+    """A block is no function: where it would return, it ends, and what it would yield it only computes."""
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         return _at(node, _expression("stop"))
+
+    def visit_Yield(self, node: ast.Yield) -> ast.expr:
+        return node.value or ast.copy_location(_none(), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         return node

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.names import is_gradient_like, owners, says_gradient
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.variables import Variable, Written
 
 
 @dataclass(eq=False)

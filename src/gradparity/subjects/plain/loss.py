@@ -14,8 +14,9 @@ from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.names import LOSSES, is_loss
 from gradparity.subjects.plain.recorder import Event, Key, Observed, On
-from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.unit import Leaf, Unit, scope_of
+from gradparity.subjects.plain.variables import Variable
 
 SPEAKS_OF_LOSS = re.compile(r"(?i)(?:loss|cost|entropy|objective|mse)(?!\w*\.append)\w*$")
 HELP = "return it, call a variable loss, or add --loss 'expression' in the function's own names"

@@ -22,6 +22,7 @@ LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
 LOSS = re.compile(r"(?i)(?:^|_)(?:loss|cost|objective|nll|mse|bce|cross_?entropy)(?:_?(?:value|sum|total))?$")
 LOSS_LIST = re.compile(r"(?i)^(?:\w+_)?(?:loss(?:es)?|costs?|j)(?:_?(?:history|hist|list|log))?\[-?\d+\]$")
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+DERIVATIVE = re.compile(r"(?i)^d_?[a-z]|deriv|prime|grad(?:ient)?$|^grad")
 SHORT = {"w": "weight", "b": "bias"}
 UPDATE = re.compile(r"^(?:[dg]_?\w{1,2}|[dg][A-Za-z]+\d+)$")
 PART = re.compile(r"""^(?P<root>[\w.]+)\[(?P<q>['"])(?P<key>\w+)(?P=q)\]$""")
@@ -76,6 +77,11 @@ def says_gradient(name: str) -> bool:
 def is_generic(name: str) -> bool:
     """Whether a name says that it is a gradient, and nothing else."""
     return bool(GENERIC.match(name))
+
+
+def is_derivative(function: str) -> bool:
+    """Whether a function is called as the derivative of another one: dsigmoid, relu_deriv, sigmoid_prime."""
+    return bool(DERIVATIVE.search(function.rpartition(".")[2]))
 
 
 def is_loss(name: str) -> bool:

@@ -9,8 +9,9 @@ from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
 from gradparity.subjects.plain.lines import Line, is_part
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
+from gradparity.subjects.plain.variables import Variable, Written
 
 PATIENT = 8.0
 """Seconds of the processor for what could explain wrong lines: no verdict may depend on the machine's load."""

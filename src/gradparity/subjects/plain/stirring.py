@@ -10,8 +10,8 @@ import numpy as np
 
 from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.recorder import Event, Observed
-from gradparity.subjects.plain.recording import Variable
 from gradparity.subjects.plain.unit import Unit, at, put, written
+from gradparity.subjects.plain.variables import Variable
 
 SPREAD = 0.1
 """About as large as the weights that people draw."""
@@ -42,11 +42,11 @@ def stirred(unit: Unit, source: Source, targets: Iterable[Variable | None], seed
 
 def _without_number(unit: Unit, source: Source) -> float:
     """Run a unit, and count what is computed in it that is not finite; what does not run has no number at all."""
-    count = 0
+    count = 0.0
 
     def on(event: Event) -> Any:
         nonlocal count
-        count += not np.isfinite(event.value).all()
+        count += float(not np.isfinite(event.value).all())
         return event.value
 
     try:
