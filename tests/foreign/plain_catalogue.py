@@ -165,7 +165,7 @@ MISTAKES: dict[str, list[PlainMistake]] = {
         PlainMistake("1 - np.power(A1, 2)", "1 - A1", "dZ1", "1 - A1"),
         PlainMistake("dZ2 = A2 - Y", "dZ2 = Y - A2", "dZ2", "wrong sign"),
         PlainMistake("dW1 = 1 / m * np.dot", "dW1 = np.dot", "dW1", "9 times too large"),
-        PlainMistake("np.sum(dZ2, axis=1, keepdims=True)", "np.sum(dZ2)", "db2", "keepdims"),
+        PlainMistake("np.sum(dZ2, axis=1, keepdims=True)", "np.mean(dZ2, axis=1, keepdims=True)", "db2"),
     ],
     "rnn_steps:rnn_step_backward": [
         PlainMistake("dtanh = dnext_h * (1 - next_h ** 2)", "dtanh = dnext_h * next_h", "dtanh"),

@@ -16,11 +16,8 @@ QUICK = {
 }
 UNTOLD = {
     "batchnorm_steps, dx = dx1 + dx2": "dx1 is blamed, which would be right with dx2 in it",
-    "spiral_script, dhidden[hidden_layer <= 0] = 0": "on a slow machine too large to be measured entry by entry",
-    "deep_course, dZ[Z <= 0] = 0": "the gradient that comes in is blamed for the mask that is not there",
     "min_char_rnn, dhnext = np.dot(Whh.T, dhraw)": "dhnext is the gradient of one use of h, and dh is blamed",
     "discriminator_step, grad_fake_out * f_out * (1 - f_out)": "the line before it is blamed as well",
-    "word2vec_course, (1 - sigmoid(z_k)) @ u_k": "no name says whose gradient it is: not checked",
 }
 
 
