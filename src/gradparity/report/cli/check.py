@@ -149,7 +149,7 @@ def _shown(report: "Report", training: "TrainingParity | None", json: Path | Non
     from gradparity.output import write_json, write_text
 
     if json is not None:
-        write_json(json, report.to_dict() | ({} if training is None else {"training": training.to_dict()}))
+        write_json(json, {**report.to_dict(), **({} if training is None else {"training": training.to_dict()})})
     if page is not None:
         from gradparity.report.page import check_page
 

@@ -9,6 +9,7 @@ from typing import Any
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
+from gradparity.subjects.model_file.source import UNREADABLE
 from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
 from gradparity.subjects.plain.around import renewed_names, unit_around
@@ -183,7 +184,7 @@ def is_plain(argument: str) -> bool:
         return False
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return False
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}

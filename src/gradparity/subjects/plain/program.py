@@ -14,6 +14,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from gradparity.errors import UsageError
+from gradparity.subjects.model_file.source import UNREADABLE, unreadable
 from gradparity.subjects.plain.instrument import HOOKS, Source
 from gradparity.subjects.plain.recorder import Hooks
 
@@ -37,8 +38,8 @@ class Program:
         self.texts[self.file] = self.text
         try:
             self.code = compile(self.source.rewritten(self.text, self.file), self.file, "exec")
-        except SyntaxError as error:
-            raise UsageError(f"{self.shown()}:{error.lineno}: {error.msg}: Python cannot read this") from error
+        except UNREADABLE as error:
+            raise unreadable(self.shown(), error) from error
         self.module = ModuleType("__main__")
         self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks})
 
