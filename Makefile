@@ -10,7 +10,7 @@ TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 SHAPES := --jaxtyping-packages=gradparity,gradparity_manual,gradparity_jax,gradparity_torch,gradparity_autograd,gradparity_gradbench,beartype.beartype
 DERIVATIONS := tests/conformance tests/gradparity/models $(patsubst %,tests/gradparity_%,manual jax torch autograd gradbench)
 
-.PHONY: demo test bench lessons docs dagre lint types check-all clean
+.PHONY: demo test bench lessons docs fuzz dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -24,6 +24,9 @@ bench: $(VENV)/test.stamp  ## time the training step of every model and backend
 
 lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML page to build/lessons
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python lessons/export.py
+
+fuzz: $(VENV)/test.stamp  ## send a million changed files of our own formats to their readers
+	$(BIN)/python -m tests.fuzz
 
 dagre:  ## bundle the library that lays graphs out (needs npm)
 	npm install --prefix build/dagre --no-save --no-audit --no-fund @dagrejs/dagre@3.1.3 esbuild@0.28.2

@@ -53,7 +53,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "graph": []}
+html_sidebars = {"index": [], "graph": [], "reference": []}
 html_show_sourcelink = False
 html_copy_source = False
 

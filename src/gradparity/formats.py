@@ -56,12 +56,18 @@ def decoded(content: bytes, form: type[Form], place: str, rule: str, fix: str, l
 
 
 def schema(form: Any) -> dict[str, Any]:
-    """Return a format's JSON Schema."""
-    return msgspec.json.schema(form)
+    """Return a format's JSON Schema. What has a default in Python may not be missing in a file."""
+    found: dict[str, Any] = msgspec.json.schema(form)
+    for each in found["$defs"].values():
+        fields = each["properties"]
+        defaults = [name for name, field in fields.items() if field.pop("default", field) is not field]
+        each["required"] = [name for name in fields if name in (*each["required"], *defaults)]
+        each["additionalProperties"] = False
+    return found
 
 
 def _lowered(said: str) -> str:
-    return said[:1].lower() + said[1:]
+    return said if said.startswith("JSON") else said[:1].lower() + said[1:]
 
 
 def _difference(raw: Any, own: Any, path: str = "") -> tuple[str, str] | None:

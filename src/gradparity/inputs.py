@@ -1,5 +1,6 @@
 """Draws that hide no error, and the rules that every spec's sizes obey."""
 
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -8,10 +9,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gradparity.errors import UsageError, quoted, unknown
+from gradparity.limits import require_memory
 from gradparity.protocol import Batch, ModelSpec
 
 SMALLEST, LARGEST = 2, 128
 """Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
+MANY = 1_000
+"""Examples that are drawn without a look at what they take."""
+COPIES = 4
+"""Arrays of each size that a check or a training step holds at once, at least."""
 SMALLEST_COEFFICIENT = 1e-30
 """Products with smaller ones come near 1e-38, below which float32 loses digits, and near 1e-45, where it is zero."""
 
@@ -73,6 +79,16 @@ def require_batch(spec: ModelSpec, batch: object) -> Batch:
         if own.dtype.kind not in "biuf":
             raise UsageError(f"batch.extras['{name}'] must hold numbers, got {own.dtype}")
     return taken
+
+
+def require_fits(spec: ModelSpec, n: int) -> None:
+    """Raise UsageError, before anything is drawn, where parameters or n examples are more than this machine holds."""
+    numbers = sum(math.prod(shape) for shape in spec.param_shapes.values())
+    require_memory(f"{spec.name} with {numbers:,} parameters", numbers * 8 * COPIES, "make its sizes smaller")
+    if n > MANY:
+        batch = spec.example_batch(np.random.default_rng(0), MANY)
+        size = sum(array.nbytes for array in (batch.x, batch.y, *batch.extras.values())) // MANY
+        require_memory(f"{spec.name} on {n:,} examples", n * size * COPIES, "make --batch-size smaller")
 
 
 def require_whole(what: str, value: object, least: int) -> None:

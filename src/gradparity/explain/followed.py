@@ -236,7 +236,7 @@ def _rule(value: float, numbers: Sequence[Array]) -> str:
     ways: dict[str, Callable[[], float]] = {}
     if len(numbers) > 1 and not lists:
         ways = {"sum": lambda: sum(single), "product": lambda: float(np.prod(single))}
-    elif len(lists) == 2 * len(pairs) and all(a.size == b.size for a, b in pairs):
+    elif pairs and len(lists) == 2 * len(pairs) and all(a.size == b.size for a, b in pairs):
         ways = {"sum of products": lambda: sum(float(a @ b) for a, b in pairs) + sum(single)}
     return next((way for way, made in ways.items() if abs(made() - value) <= SAME * max(abs(value), 1e-300)), "")
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from gradparity.inputs import require_fits
 from gradparity.parity.budget import Budgets
 from gradparity.parity.diagnosis.mending import Rule
 from gradparity.parity.differences import LossMeasurement
@@ -160,6 +161,7 @@ def draw(
     spec: ModelSpec, rng: np.random.Generator, n: int, batch: Batch | None = None
 ) -> tuple[dict[str, np.ndarray], Batch]:
     """Draw parameters and, unless a batch is given, n examples, at numbers that both lanes have."""
+    require_fits(spec, n if batch is None else 0)
     params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
     return params, (spec.example_batch(rng, n) if batch is None else batch).map(representable)
 

@@ -47,14 +47,18 @@ class Step(NamedTuple):
 def fragment(explanation: "Explanation") -> str:
     """Return an explanation's figure: one element with its own style, data and script, that asks for nothing else."""
     steps = [*_forward(explanation), *_backward(explanation)]
-    data = json.dumps(plain(_data(explanation, steps)), ensure_ascii=False).replace("<", "\\u003c")
+    data = _data(explanation, steps)
+    rows = {node["name"]: row for row, node in enumerate(data["nodes"])}
+    written = json.dumps(plain(data), ensure_ascii=False).replace("<", "\\u003c")
     return template("figure.html.jinja", "gradparity.explain.stepping", index=_index).render(
         explanation=explanation,
-        id=f"steps-{hashlib.sha256(data.encode()).hexdigest()[:8]}",
+        id=f"steps-{hashlib.sha256(written.encode()).hexdigest()[:8]}",
         steps=steps,
         numbers={step.line.name: step.key for step in steps if step.backward},
+        rows=rows,
+        arcs=[(rows[source], rows[target]) for source, target in data["edges"]],
         few=FEW,
-        data=Markup(data),  # JSON in which no tag can begin
+        data=Markup(written),  # JSON in which no tag can begin
         script=Markup(script()),  # our own files
     )
 

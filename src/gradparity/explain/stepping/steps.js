@@ -10,6 +10,7 @@ function stepThrough(root) {
   const stepOf = (name, back) => data.steps.findIndex((step) => step.node === name && step.back === back);
   const groupsOf = new Map(data.nodes.map((node) => [node.name, node.groups]));
   const opened = new Set(data.open), visited = [];
+  let chooseWeight = () => {};
   let at = 0, drawn = null, drawnFor = "", timer = 0;
 
   // A group is open while the step is within it, whatever else is open.
@@ -58,6 +59,7 @@ function stepThrough(root) {
     find(".said").textContent = panels[at].dataset.say;
     scrub.setAttribute("aria-valuetext", panels[at].dataset.say);
     root.classList.toggle("at-backward", back);
+    if (back) chooseWeight(data.steps[at].node);
     redraw();
     paint();
   }
@@ -126,7 +128,7 @@ function stepThrough(root) {
   scrub.max = data.steps.length - 1;
   scrub.style.setProperty("--turn", `${(100 * data.steps.findIndex((step) => step.back)) / (data.steps.length - 1)}%`);
   root.classList.add("live");
-  if (data.weights.length) showWeights(find(".weights"), data.weights, root);
+  if (data.weights.length) chooseWeight = showWeights(find(".weights"), data.weights, root);
   show(0);
 }
 

@@ -1,4 +1,5 @@
 // The loss along one weight: the curve, the tangent, the secant of a step h, and how far the secant's slope is off.
+// Returns what chooses a weight by name, where there is a curve for it.
 const WIDE = 420, TALL = 230, LEFT = 52, BOTTOM = 34, TOP = 16, RIGHT = 12;
 
 function superscript(number) {
@@ -92,9 +93,19 @@ function showWeights(section, weights, root) {
     for (const [name, series] of [["forward", forward], ["central", central]]) svgElement("circle", { class: name, cx: place.x(exponents[i]), cy: place.y(series[i]), r: 5 }, error);
   }
 
-  which.addEventListener("change", () => { move.value = (move.max * 3) / 4; draw(); });
+  function start() {
+    move.value = Math.round((move.max * 3) / 4);
+    draw();
+  }
+
+  which.addEventListener("change", start);
   for (const input of [move, size]) input.addEventListener("input", draw);
-  move.value = Math.round((move.max * 3) / 4);
   size.value = 1;
-  draw();
+  start();
+  return (name) => {
+    const found = weights.findIndex((weight) => weight.name === name);
+    if (found < 0 || found === Number(which.value)) return;
+    which.value = found;
+    start();
+  };
 }

@@ -170,10 +170,12 @@ def load_for(
         return own, dataset_for(own, data, data_dir, seed)
 
     from gradparity.data import load, with_inputs_for, with_real_targets
+    from gradparity.inputs import require_fits
     from gradparity.models import data_of, spec_for_data
 
     dataset = load(data or data_of(model), data_dir=data_dir, seed=seed)
     spec = spec_for_data(model, dataset, settings or [])
+    require_fits(spec, 0)
     if spec.real_targets:
         dataset = with_real_targets(dataset)
     return spec, with_inputs_for(dataset, spec)

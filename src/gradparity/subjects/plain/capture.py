@@ -10,6 +10,8 @@ from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
+import numpy as np
+
 from gradparity.errors import UsageError, did_you_mean, raised
 from gradparity.limits import TooLong, at_most
 from gradparity.subjects.model_file.source import last_step
@@ -122,9 +124,21 @@ def called_again(
 
 def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
     """Make a unit of a call, its arguments, and the program's global variables."""
-    globals_ = {f"{MODULE}{key}": value for key, value in program.module.__dict__.items() if is_data(value)}
-    roots = own_copy({**values, **globals_})
+    steps = set(program.source.updates.values())
+    globals_ = {
+        f"{MODULE}{key}": value
+        for key, value in program.module.__dict__.items()
+        if is_data(value) or (type(value) is int and key in steps)
+    }
+    roots = own_copy({n: _real(v) if n.removeprefix(MODULE) in steps else v for n, v in {**values, **globals_}.items()})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)
+
+
+def _real(value: Any) -> Any:
+    """Return a real number for the whole one, b = 0, that a parameter starts from."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "i":
+        return value.astype(np.float64)
+    return float(value) if type(value) is int else value
 
 
 def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
@@ -164,6 +178,8 @@ def failed(program: Program, error: BaseException) -> UsageError:
     """Say in one line what a user's code raised, and where."""
     step = last_step(error.__traceback__, program.file)
     place = f"{program.shown()}:{step.line}" if step else program.shown()
+    if isinstance(error, EOFError):
+        return UsageError(f"{place}: asks for input(), and nobody answers a check: give it a value in the file")
     return UsageError(f"{place}: raises {raised(error)}")
 
 

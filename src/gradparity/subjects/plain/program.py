@@ -3,6 +3,7 @@
 import contextlib
 import importlib.abc
 import importlib.machinery
+import io
 import json
 import os
 import sys
@@ -77,11 +78,12 @@ def as_a_script(program: Program) -> Iterator[None]:
     """Be in the file's folder, with its neighbours importable and rewritten too, and with plots drawn to nowhere."""
     folder = str(Path(program.file).parent)
     before = os.getcwd(), list(sys.path), sys.argv, set(sys.modules), os.environ.get("MPLBACKEND")
-    main = sys.modules["__main__"]
+    main, typed = sys.modules["__main__"], sys.stdin
     finder = _Finder(folder, program)
     os.chdir(folder)
     sys.path.insert(0, folder)
     sys.argv = [program.file]
+    sys.stdin = io.StringIO()  # what asks for input is told that there is none, and does not wait
     os.environ["MPLBACKEND"] = "Agg"
     sys.modules["__main__"] = program.module
     sys.meta_path.insert(0, finder)
@@ -89,7 +91,7 @@ def as_a_script(program: Program) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.stdin = main, typed
         os.chdir(before[0])
         sys.path[:] = before[1]
         sys.argv = before[2]

@@ -142,6 +142,9 @@ def test_a_users_code_cannot_end_a_command_as_if_all_were_well(  # type: ignore[
 
 
 BAD = [
+    (["check", "mlp", "--batch-size", "20000000000"], r"mlp on 20,000,000,000 examples needs .* GB of memory"),
+    (["explain", "mlp", "--set", "widths=10000000,10000000,5"], r"mlp with \S+ parameters needs .* GB of memory"),
+    (["train", "mlp", "--set", "hidden=99999999999999"], r"mlp with \S+ parameters needs .* GB of memory"),
     (["chek"], "No such command 'chek'"),
     (["train", "softmax"], "unknown model 'softmax'.*did you mean 'softmax_regression'"),
     (["train", "--backend", "nunpy"], "unknown backend 'nunpy'.*did you mean 'numpy'"),

@@ -117,6 +117,14 @@ def test_ids_are_unique_and_what_is_referred_to_exists(html: str, wrong: Explana
         assert sides <= set(ids)
 
 
+def test_without_a_script_the_graph_is_told_in_words_and_drawn(softmax: Explanation, html: str) -> None:
+    (ladder,) = (svg for svg in Page(html).of("svg") if svg.get("class") == "ladder")
+    assert "logits reads batch.x, W and b" in ladder["aria-label"]
+    assert "loss reads cross_entropy and penalty" in ladder["aria-label"]
+    drawn = html[html.index('<svg class="ladder"') :].partition("</svg>")[0]
+    assert len(re.findall(r'<path d="M174 ', drawn)) == len(softmax.edges)
+
+
 def test_a_wrong_line_is_told_at_the_top_and_red_at_its_place_and_in_its_step(wrong: Explanation) -> None:
     html = render(wrong)
     shown = words(html)
