@@ -6,6 +6,7 @@ Where the two libraries differ, the formula here says which is meant, and each i
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -14,23 +15,28 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
 from gradparity.runtime import UpdateRule
 from gradparity.schedules import SCHEDULES, LearningRate, settings_of
 
 Range = tuple[str, Callable[[Any], bool]]
 
 
+def _is_number(value: Any) -> bool:
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return real and abs(value) <= sys.float_info.max
+
+
 def _finite(range_: str, holds: Callable[[float], bool]) -> Range:
-    return f"finite and {range_}", lambda value: math.isfinite(value) and holds(value)
+    return f"finite and {range_}", lambda value: _is_number(value) and holds(value)
 
 
 _FRACTION = _finite("at least 0 and below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = _finite("at least 0", lambda value: value >= 0)
-_ABOVE_ZERO: Range = ("above 0", lambda value: value > 0)
+_ABOVE_ZERO: Range = ("above 0", lambda value: isinstance(value, int | float) and value > 0)
 _SWITCH: Range = ("true or false", lambda value: isinstance(value, bool))
 RANGES: dict[str, Range] = {
-    "lr": _finite("above 0", lambda value: value > 0),
+    "lr": _finite("above 0", lambda value: isinstance(value, int | float) and value > 0),
     "momentum": _FRACTION,
     "beta1": _FRACTION,
     "beta2": _FRACTION,
@@ -53,7 +59,7 @@ def _require_in_range(rule: Any) -> None:
     for field in fields(rule):
         value, (range_, holds) = getattr(rule, field.name), RANGES[field.name]
         if not isinstance(value, SCHEDULES) and not holds(value):
-            raise UsageError(f"optimizer '{rule.name}': {field.name} must be {range_}, got {value!r}")
+            raise UsageError(f"optimizer '{rule.name}': {field.name} must be {range_}, got {quoted(value)}")
 
 
 @dataclass(frozen=True)
@@ -234,7 +240,7 @@ def named(name: str, **hyperparameters: Any) -> UpdateRule:
 
     Raises UsageError for an unknown name or hyperparameter, without lr, and for a hyperparameter out of range.
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise unknown("optimizer", name, RULES)
     _require_known(name, hyperparameters)
     if "lr" not in hyperparameters:
