@@ -1,10 +1,9 @@
-"""``python -m gradparity_gradbench.contest FILE NAME=TOOL…``: our backends in turns with other tools, on the same messages.
+"""``python -m gradparity_gradbench.contest FILE NAME=TOOL…``: tools of GradBench in turns, on its own messages.
 
-FILE holds GradBench's messages, a line each, as its own programs send them. A TOOL is a command that answers them, on one
-thread, as GradBench runs its own.
-Each is asked in turns, round by round, and what is compared is the paired ratio to the first of what they say that
-their runs took, beside a second copy of the first. What a run takes as it is seen from outside says whose clock did
-not wait.
+FILE holds GradBench's messages, a line each, as its own programs send them. A TOOL is a command that answers them, on
+one thread, as GradBench runs its own. Each is asked in turns, round by round, and what is compared is the paired ratio
+to the first of what they say that their runs took, beside a second copy of the first. What a run takes as it is seen
+from outside says whose clock did not wait.
 """
 
 import json
@@ -23,6 +22,7 @@ from gradparity.drawing import Table, table_of
 from gradparity.drawing.terminal import Shown, console
 from gradparity.errors import UsageError
 from gradparity.timing import AGAIN, Timings
+from gradparity_bench.engine.process import VARIABLES
 from gradparity_gradbench.conversation import Ask, Exchange, tool
 from gradparity_gradbench.protocol import Message
 from gradparity_gradbench.referee import WAITED, share_waited
@@ -31,7 +31,6 @@ ROUNDS = 7
 ONCE, TWICE = 2, 4
 """Runs of two messages, whose difference shows what a run takes from outside."""
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -59,7 +58,7 @@ def time_tools(
     Raises UsageError where a tool does not answer with success.
     """
     with ExitStack() as stack:
-        environment = os.environ | dict.fromkeys(THREADS, "1")
+        environment = os.environ | dict.fromkeys(VARIABLES, "1")
         asks = {
             name: stack.enter_context(tool(shlex.split(command), folder=folder, environment=environment))
             for name, command in {**commands, AGAIN: next(iter(commands.values()))}.items()
