@@ -18,7 +18,7 @@ from gradparity.protocol import Array, Batch, HandDerivation, Key, Params, Trace
 from gradparity.recording import Gradients, TappedCache, name_of, part, stacked
 
 
-def explained(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
+def across_kinks(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
     """Return the names whose gradient in a backend's own ``trace`` disagrees, but agrees with the masks pinned.
 
     None is, unless every entry on different sides of a kink is as close to it as the error that its line may have:

@@ -13,7 +13,7 @@ from gradparity import registry
 from gradparity.errors import UsageError, require_some
 from gradparity.inputs import require_whole
 from gradparity.parity.beside import run_beside
-from gradparity.parity.diagnosis.mending import Rule
+from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
