@@ -21,7 +21,7 @@ from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written
 from gradparity.parity.reasons import excused, single_remark
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
-from gradparity.parity.rule import no_rules
+from gradparity.parity.rule import no_rules, wrong_share
 from gradparity.parity.unexplained import explained, guessed, told_by_way
 from gradparity.protocol import Dtype, Trace
 
@@ -152,6 +152,12 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     own = (problem.places[row.line],) if row.line in problem.places else ()
     places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", own)
     place = ", ".join(dict.fromkeys(places))
+    shares = written.shares.get(row.line, ()) if row.kind == "gradient" and row.lane == "float64" else ()
+    lost = wrong_share(problem, row.line, shares) if problem.truths else None
+    if lost is not None:
+        place = places[lost] if lost < len(places) else place
+        why += f"; of its {len(shares)} shares the one that {place} adds is wrong"
+        why += f", number {lost + 1}" if len(set(places)) < len(shares) else ""
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradparity.parity.diagnosis.expressions import unary
 from gradparity.parity.diagnosis.mending import mend
+from gradparity.parity.diagnosis.rerun import variables_of
 from gradparity.parity.diagnosis.words import is_vague
 from gradparity.parity.differences import agreement_with
 from gradparity.parity.guards import guards_in, reduced
@@ -27,6 +28,10 @@ WHOLE = 1e-6
 
 def explained(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
     """Say of wrong gradients that no cause explains which edit of the rule makes them right."""
+    return [*_hinted(problem, _told(problem, rows, rows_of))]
+
+
+def _told(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
     if not any(map(_is_lost, rows)):
         return rows
     guards = guards_in(problem.code[:1]) if problem.again else []
@@ -40,6 +45,28 @@ def explained(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
         replace(row, diagnosis=other.diagnosis, place=other.place) if other.diagnosis else row
         for row, other in zip(rows, better, strict=True)
     ]
+
+
+def _hinted(problem: Problem, rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield the rows; the first wrong gradient with a hint, where a softmax may have been taken over the wrong axis."""
+    wrong = next((row for row in rows if row.kind == "gradient" and not row.agrees and row.diagnosis), None)
+    hint = _over_the_wrong_axis(problem) if wrong else ""
+    for row in rows:
+        yield replace(row, diagnosis=f"{row.diagnosis}; {hint}") if hint and row is wrong else row
+
+
+def _over_the_wrong_axis(problem: Problem) -> str:
+    """Say that columns sum to 1 and rows do not, where rows are examples: as labels say, one for each row."""
+    named = {f"c['{name}']": value for name, value in problem.first.values.items()} if problem.truths else {}
+    if problem.rule is not None and not problem.batch.x.size:
+        named |= {name: value for each in variables_of(problem.rule.forward) for name, value in each.items()}
+    counts = {len(labels) for labels in problem.given.values() if labels.ndim == 1 and labels.dtype.kind in "iu"}
+    for name, value in named.items():
+        if isinstance(value, np.ndarray) and value.ndim == 2 and len(value) in counts and (value >= 0).all():
+            rows, columns = (np.allclose(value.sum(axis=axis), 1) for axis in (1, 0))
+            if columns and not rows:
+                return f"the rows of {name} do not sum to 1, its columns do: is a softmax taken over the wrong axis?"
+    return ""
 
 
 def _is_lost(row: Row) -> bool:

@@ -36,6 +36,7 @@ from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
+from gradparity.subjects.smallest_case import of_rule
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -122,8 +123,9 @@ def check_custom_vjp(
     own = _editable(function, given, upstream)
     problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
     report = examine_ways(problems, seed, name)
+    report = of_rule(report, reference, partial(by_jax, function), partial(by_jax, reference), given, upstream)
     mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
-    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng, rtol=rtol)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)

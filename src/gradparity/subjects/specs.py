@@ -24,9 +24,9 @@ from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWritt
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
-from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
+from gradparity.subjects.smallest_case import of_model_file
 from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
 
@@ -57,7 +57,7 @@ def check(
         problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol)
         report = examine(problem, seed)
         if isinstance(spec, UserModel) and problem.truths:
-            report = with_smallest_cases(report, problem)
+            report = of_model_file(report, problem)
         if order == 1:
             return report
         models = {name: registry.backend(name).model(spec, "float64") for name in report.backends}

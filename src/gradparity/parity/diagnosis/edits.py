@@ -184,6 +184,8 @@ def _slots(root: ast.AST) -> Iterator[Slot]:
                 continue
             if isinstance(root, ast.Call) and isinstance(node, ast.Constant) and called(root) in SUMS:
                 continue
+            if isinstance(root, ast.Slice) and isinstance(node, ast.Constant):
+                continue
             called_there = isinstance(root, ast.Call) and field == "func"
             if (
                 isinstance(node, ast.expr)

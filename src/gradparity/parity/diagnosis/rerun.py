@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,7 @@ Run: TypeAlias = Callable[[], Mapping[str, np.ndarray]]
 """Runs the rule and returns its gradients."""
 
 
+@runtime_checkable
 class Function(Protocol):
     """A plain function, whose code may be put in the place of another."""
 
@@ -123,6 +124,11 @@ def functions_of(rule: Rule, run: Run) -> list[Editable]:
 
     trees = {function: _tree_of(function) for function in sorted(ran, key=late)}
     return [Editable(function, tree, ran[function]) for function, tree in trees.items() if tree is not None]
+
+
+def variables_of(run: Callable[[], Any]) -> list[dict[str, Any]]:
+    """Return the variables of the user's functions that run, when each returned last."""
+    return list(_watched(run).values())
 
 
 def _watched(run: Callable[[], Any]) -> dict[FunctionType, dict[str, Any]]:

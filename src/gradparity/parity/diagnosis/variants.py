@@ -179,7 +179,9 @@ LEFT_OUT = {
 
 def _of_entry(node: ast.Subscript) -> Iterator[tuple[str, str]]:
     array, place = f"({ast.unparse(node.value)})", ast.unparse(node.slice)
-    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+    if isinstance(node.slice, ast.Slice):
+        yield array, f"takes {ast.unparse(node)} alone where all of it belongs"
+    elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
         yield f"{array}.sum({place})", f"takes entry {place} where the sum over axis 0 belongs"
     elif not isinstance(node.slice, ast.Constant | ast.Tuple | ast.Slice):
         for step in ("- 1", "+ 1"):
