@@ -108,7 +108,7 @@ class Problem:
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Line -> where it is made, for a derivation that does not tell when it is run."""
-    rule: Rule | None = None
+    rule: Callable[[], Rule | None] = lambda: None
     """The backward rule's own code, where it can be edited and run again to find what its author meant."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()

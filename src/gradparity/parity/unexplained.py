@@ -58,8 +58,9 @@ def _hinted(problem: Problem, rows: Sequence[Row]) -> Iterator[Row]:
 def _over_the_wrong_axis(problem: Problem) -> str:
     """Say that columns sum to 1 and rows do not, where rows are examples: as labels say, one for each row."""
     named = {f"c['{name}']": value for name, value in problem.first.values.items()} if problem.truths else {}
-    if problem.rule is not None and not problem.batch.x.size:
-        named |= {name: value for each in variables_of(problem.rule.forward) for name, value in each.items()}
+    rule = None if problem.batch.x.size else problem.rule()
+    if rule is not None:
+        named |= {name: value for each in variables_of(rule.forward) for name, value in each.items()}
     counts = {len(labels) for labels in problem.given.values() if labels.ndim == 1 and labels.dtype.kind in "iu"}
     for name, value in named.items():
         if isinstance(value, np.ndarray) and value.ndim == 2 and len(value) in counts and (value >= 0).all():
@@ -79,7 +80,8 @@ def _key(row: Row) -> tuple[str, ...]:
 
 def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
     lost = [row for row in rows if _is_lost(row)]
-    if problem.rule is None or not lost:
+    rule = problem.rule() if lost else None
+    if rule is None:
         return rows
     truth = problem.first if problem.truths else None
     accuracy: Mapping[str, float] = {}
@@ -87,7 +89,7 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
         probes = problem.probes()
         truth, accuracy = probes.trace, probes.accuracy
     limits = _limits(rows, lost[0], accuracy, bool(problem.truths))
-    found = mend(problem.rule, truth, limits) if truth and any(row.line in limits for row in lost) else None
+    found = mend(rule, truth, limits) if truth and any(row.line in limits for row in lost) else None
     if found is None:
         return rows
     return [

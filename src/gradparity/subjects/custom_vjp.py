@@ -120,10 +120,11 @@ def check_custom_vjp(
         problems.append(_in_float32(name, compiled, function, reference, given, values, upstream, rng, rtol))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
     problems = [located(problem, backward, given.names, forward) for problem in problems]
-    own = _editable(function, given, upstream)
-    problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
+    if problems:
+        problems[0] = replace(problems[0], rule=cache(partial(_editable, function, given, upstream)))
     report = examine_ways(problems, seed, name)
-    report = of_rule(report, reference, partial(by_jax, function), partial(by_jax, reference), given, upstream)
+    derived, right = partial(by_jax, function), partial(by_jax, reference)
+    report = of_rule(report, reference, derived, right, given, upstream, "jax")
     mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
     report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng, rtol=rtol)
     if order == 1:

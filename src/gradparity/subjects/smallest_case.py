@@ -16,7 +16,7 @@ from gradparity.parity.norms import distance, norm, typical_size
 from gradparity.parity.problem import Named, Problem, given_in
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Row
-from gradparity.parity.smallest import Arrays, smallest
+from gradparity.parity.smallest import LEAST, Arrays, smallest
 from gradparity.protocol import Batch
 from gradparity.subjects.arguments import Arguments
 from gradparity.subjects.backward_rule import Differentiate
@@ -28,9 +28,15 @@ ENTRIES = 2000
 """Numbers in a model from which on differences take too long."""
 SECONDS = 1.0
 """For each line that is told with one."""
+PROBED = 4
+"""Runs that it takes to measure an entry, more or less."""
+OVERHEAD = 40
+"""Runs that it takes to see how a name can be measured."""
+RUN = 1e-4
+"""Seconds that a run of a pair takes at least."""
 TOLD = 2
-ASKS = {"numpy": 60, "torch": 40, "jax": 2}
-"""How often a pair is asked at its own size; JAX compiles every operation anew for every size."""
+ASKS = {"torch": 40, "jax": 1}
+"""How often a machine is asked at the size of the pair; JAX compiles every operation anew for every size."""
 
 
 class Found(NamedTuple):
@@ -91,7 +97,7 @@ def of_model_file(report: Report, problem: Problem) -> Report:
         return Found(run_beside(hand, backend, "float64", params, batch, truth).gradients, truth.gradients)
 
     once = seconds_of(lambda: forward(problem.params, problem.batch, {}), entries)
-    return with_smallest_cases(report, arrays, at, SECONDS / (once * entries))
+    return with_smallest_cases(report, arrays, at, SECONDS / (PROBED * once * entries))
 
 
 def of_rule(
@@ -101,8 +107,12 @@ def of_rule(
     right: Differentiate,
     given: Arguments,
     upstream: Mapping[str, np.ndarray],
+    witness: str | None = None,
 ) -> Report:
-    """Add the smallest cases of a function's backward rule; the upstream gradient is one of its numbers."""
+    """Add the smallest cases of a function's backward rule; the upstream gradient is one of its numbers.
+
+    Without a machine as ``witness`` the right gradients are measured entry by entry.
+    """
     names = {y: f"dy{y.removeprefix('output')}" for y in upstream}
     fixed = {x: a for x, a in given.constant_arrays.items() if x not in given.floats}
     arrays = {**fixed, **given.floats, **{names[y]: g for y, g in upstream.items()}}
@@ -113,10 +123,19 @@ def of_rule(
         values = evaluate(f, here, here.real)
         if any(values[y].shape != g.shape for y, g in dy.items()):
             raise ValueError("another shape of the output")
+        if not all(np.isfinite(value).all() for value in values.values()):
+            raise ValueError("a result that is not finite")
         truth = right(here, dy).gradients
         return Found(own(here, dy).gradients, truth, partial(_is_smooth, f, here, dy, truth))
 
-    return with_smallest_cases(report, arrays, at, ASKS[given.library])
+    entries = sum(a.size for a in given.real.values())
+    if report.agrees or (witness is None and entries > ENTRIES):
+        return report
+    if witness is not None:
+        return with_smallest_cases(report, arrays, at, ASKS[witness])
+    once = RUN + seconds_of(lambda: evaluate(f, given, given.real), entries)
+    small = SECONDS / (once * OVERHEAD * len({row.line for row in report.disagreements}))
+    return with_smallest_cases(report, arrays, at, min(SECONDS / (PROBED * once * entries), LEAST * small))
 
 
 def _is_smooth(f: Callable[..., Any], given: Arguments, dy: Named, right: Named) -> bool:

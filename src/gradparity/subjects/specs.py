@@ -124,7 +124,7 @@ def pose(
         remarks=seen.remarks,
         unchecked=tuple(_without_hand(spec, chosen)),
         rtol=rtol,
-        rule=_rule(spec, hand, chosen, params, batch),
+        rule=partial(_rule, spec, hand, chosen, params, batch),
     )
     if not isinstance(spec, UserModel):
         return problem

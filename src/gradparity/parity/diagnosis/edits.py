@@ -6,19 +6,22 @@ or a share that was forgotten. What is edited is a syntax tree, and whoever asks
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from gradparity.parity.diagnosis.rerun import Editable, Known
 from gradparity.parity.diagnosis.variants import (
+    FACTORS,
     SUMS,
     Shape,
     called,
-    forgotten,
+    forgotten_factors,
+    forgotten_names,
+    forgotten_products,
     forgotten_shares,
-    forgotten_terms,
     likely,
     others,
 )
@@ -78,42 +81,37 @@ def other_names(unit: Unit, _: Editable, known: Known) -> Iterator[Edit]:
         yield from _replaced(slot, others(slot.node, known))
 
 
-def additions(unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
-    """Add a factor or a term to a whole value, made of the arrays and numbers that the function knows."""
+Beside: TypeAlias = Callable[[ast.expr, Known, Shape], Iterator[tuple[str, str]]]
+
+
+def beside_a_value(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+    """Add something to a whole value, made of the arrays and numbers that the function knows."""
     if unit.whole is not None and _is_a_value(unit.whole):
-        node, shape = unit.whole.node, _shape(unit.whole, unit, editable, known)
-        yield from _replaced(unit.whole, forgotten(node, known, shape))
-        yield from _replaced(unit.whole, forgotten_terms(node, known, shape or ()))
+        shape = np.shape(known[unit.target]) if unit.target in known else editable.shape(unit.whole.node)
+        yield from _replaced(unit.whole, what(unit.whole.node, known, shape or ()))
 
 
-def additions_inside(unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
-    """Add them to a part of a value."""
+def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+    """Add something to a part of a value."""
     for slot in filter(_is_a_value, unit.slots):
         if unit.whole is None or slot.node is not unit.whole.node:
-            yield from _replaced(slot, forgotten(slot.node, known, _shape(slot, unit, editable, known)))
+            yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
 
-def shares(unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
-    """Add the share that a normalisation takes away."""
-    for slot in filter(_is_a_value, unit.slots):
-        if shape := _shape(slot, unit, editable, known):
-            yield from _replaced(slot, forgotten_shares(slot.node, known, shape))
-
-
-def terms(unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
-    """Add a label, or a product of two arrays that the function knows, to a part of a value."""
-    for slot in filter(_is_a_value, unit.slots):
-        shape = _shape(slot, unit, editable, known)
-        if shape and (unit.whole is None or slot.node is not unit.whole.node):
-            yield from _replaced(slot, forgotten_terms(slot.node, known, shape))
-
-
-LIKELIEST_FIRST = (replacements, other_names, additions, additions_inside, shares, terms)
-
-
-def _shape(slot: Slot, unit: Unit, editable: Editable, known: Known) -> Shape | None:
-    top = unit.whole is not None and slot.node is unit.whole.node and unit.target in known
-    return np.shape(known[unit.target]) if top else editable.shape(slot.node)
+BESIDE: tuple[Beside, ...] = (
+    *(partial(forgotten_factors, form) for form in FACTORS),
+    forgotten_names,
+    forgotten_shares,
+    forgotten_products,
+)
+Kind: TypeAlias = Callable[[Unit, Editable, Known], Iterator[Edit]]
+KINDS: tuple[tuple[float, Kind], ...] = (
+    (0.0, replacements),
+    (1.0, other_names),
+    *((2 + 0.1 * i, partial(beside_a_value, what)) for i, what in enumerate(BESIDE)),
+    *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(BESIDE)),
+)
+"""How unlikely each kind of edit is, and what yields those of one unit."""
 
 
 def scaled(unit: Unit) -> Iterator[Edit]:

@@ -10,18 +10,17 @@ likely in one that the wrong gradients are made of, and no right one.
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from itertools import product
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from gradparity.parity.diagnosis.edits import LIKELIEST_FIRST, Edit, Unit, scaled, units_of
+from gradparity.parity.diagnosis.edits import KINDS, Edit, Unit, scaled, units_of
 from gradparity.parity.diagnosis.rerun import Editable, Rule, Run, functions_of
 from gradparity.parity.effort import seconds_of
 from gradparity.parity.norms import SINGLE, in_single, relative_error
 from gradparity.protocol import Trace
 
-SECONDS = 2.0
+SECONDS = 3.0
 """Edits are tried about this long at most: so many of them as this has room for on a quiet machine."""
 WRITING = 3e-4
 """Seconds to write an edit and to make code of it."""
@@ -31,6 +30,8 @@ TRIES = 5000
 """Edits that are tried at most."""
 
 
+RANKED = 1.2
+"""How much less likely an edit is in a statement of the next rank: a little more than one of the next kind."""
 SAME = 1e-12
 """A relative change that is none."""
 
@@ -96,11 +97,11 @@ def _edits(
         for unit in units_of(editable.tree):
             ranked.setdefault(_rank(editable, unit, run, as_it_is, wrong), []).append((editable, unit))
     known = {editable.function: editable.known() for editable in functions}
-    # Few statements are likely: they get edits of unlikely kinds before unlikely statements get the likely ones.
-    for kind, rank in sorted(product(range(len(LIKELIEST_FIRST)), ranked), key=lambda pair: pair[0] + 2 * pair[1]):
+    order = [(weight + RANKED * rank, kind, rank) for weight, kind in KINDS for rank in ranked]
+    for _, kind, rank in sorted(order, key=lambda each: each[0]):
         for editable, unit in ranked[rank]:
             with editable.restored():
-                for edit in LIKELIEST_FIRST[kind](unit, editable, known[editable.function]):
+                for edit in kind(unit, editable, known[editable.function]):
                     yield editable, edit
 
 

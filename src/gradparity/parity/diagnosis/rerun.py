@@ -118,12 +118,9 @@ class Editable(NamedTuple):
 def functions_of(rule: Rule, run: Run) -> list[Editable]:
     """Return the user's functions that a rule runs and whose source is known: what the forward runs too comes last."""
     ran, shared = _watched(run), _watched(rule.forward)
-
-    def late(function: FunctionType) -> bool:
-        return function in shared or function.__code__ is rule.entry
-
-    trees = {function: _tree_of(function) for function in sorted(ran, key=late)}
-    return [Editable(function, tree, ran[function]) for function, tree in trees.items() if tree is not None]
+    holders = [held for held in gc.get_referrers(*ran) if isinstance(held, FunctionType) and held.__code__ in ran]
+    trees = {held: _tree_of(held) for held in sorted(holders, key=lambda h: h.__code__ in (*shared, rule.entry))}
+    return [Editable(held, tree, ran[held.__code__]) for held, tree in trees.items() if tree is not None]
 
 
 def variables_of(run: Callable[[], Any]) -> list[dict[str, Any]]:
@@ -131,8 +128,8 @@ def variables_of(run: Callable[[], Any]) -> list[dict[str, Any]]:
     return list(_watched(run).values())
 
 
-def _watched(run: Callable[[], Any]) -> dict[FunctionType, dict[str, Any]]:
-    """Run once, and return the user's functions that ran, each with its variables when it returned last."""
+def _watched(run: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
+    """Run once, and return the code of the user's functions that ran, each with its variables when it returned last."""
     ran: dict[CodeType, dict[str, Any]] = {}
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -144,9 +141,8 @@ def _watched(run: Callable[[], Any]) -> dict[FunctionType, dict[str, Any]]:
     try:
         run()
     finally:
-        sys.setprofile(profile)
-    holders = [held for held in gc.get_referrers(*ran) if isinstance(held, FunctionType) and held.__code__ in ran]
-    return {held: ran[held.__code__] for held in holders}
+        sys.setprofile(profile if callable(profile) else None)  # a profiler in C cannot be put back
+    return ran
 
 
 OWN = str(Path(__file__).parents[2])

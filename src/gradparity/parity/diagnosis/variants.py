@@ -97,20 +97,26 @@ def _step_before(node: ast.expr) -> str:
     return found[0] if found else ""
 
 
-def forgotten(node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
-    """A factor or a term that stood beside an expression, which has this shape where that is known."""
-    text, e = ast.unparse(node), _bracketed(node)
-    beside = [name for name, value in known.items() if not shape or _fits(np.shape(value), shape)]
+def forgotten_factors(form: str, node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+    """A factor of one form that stood beside an expression, which has this shape where that is known."""
+    for name in _beside(known, shape):
+        factor = form.replace("{}", name)
+        if factor != ast.unparse(node):
+            yield f"{_bracketed(node)} * {factor}", f"lacks the factor {factor}"
+
+
+def forgotten_names(node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+    """A minus, or something that should be added."""
+    e = _bracketed(node)
     yield f"-{e}", "has the wrong sign"
-    for form in FACTORS:
-        for name in beside:
-            factor = form.replace("{}", name)
-            if factor != text:
-                yield f"{e} * {factor}", f"lacks the factor {factor}"
-    for name in beside:
-        if name != text:
+    for name in _beside(known, shape):
+        if name != ast.unparse(node):
             yield f"{e} + {name}", f"lacks {name}"
             yield f"{e} - {name}", f"lacks - {name}"
+
+
+def _beside(known: Known, shape: Shape | None) -> list[str]:
+    return [name for name, value in known.items() if not shape or _fits(np.shape(value), shape)]
 
 
 def forgotten_shares(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
@@ -129,8 +135,8 @@ def _bracketed(node: ast.expr) -> str:
     return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
 
 
-def forgotten_terms(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
-    """A label or a product that should be added to an expression of this shape."""
+def forgotten_products(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
+    """A label or a product of two that should be added to an expression of this shape."""
     for term in (*_one_hot(known, shape), *_products(known, shape)):
         yield f"({ast.unparse(node)}) + {term}", f"lacks {term}"
         yield f"({ast.unparse(node)}) - {term}", f"lacks - {term}"
@@ -144,7 +150,7 @@ def _fits(shape: Shape, wide: Shape) -> bool:
 
 def _one_hot(known: Known, shape: Shape) -> Iterator[str]:
     """Labels, one-hot along the last axis."""
-    for name, value in known.items():
+    for name, value in known.items() if shape else ():
         whole = isinstance(value, np.ndarray | np.integer | int) and np.asarray(value).dtype.kind in "iu"
         if whole and np.shape(value) == shape[:-1] and np.all((np.asarray(value) >= 0) & (value < shape[-1])):
             yield f"np.eye({shape[-1]})[{name}]"
@@ -257,7 +263,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
                 new_call = ast.Call(node.func, node.args, [*node.keywords, own])
                 yield ast.unparse(new_call), f"lacks {keyword}: n and n - 1 are mixed up"
     if name == "reshape" and isinstance(node.func, ast.Attribute):
-        yield from _of_reshape(ast.unparse(node.func.value), arguments)
+        yield from _of_reshape(f"({ast.unparse(node.func.value)})", arguments)
     if len(arguments) == 1 and not node.keywords:
         yield arguments[0], f"has {name}(…) too much"
     if name in ("outer", "dot", "matmul") and len(arguments) == 2:
