@@ -22,6 +22,8 @@ from gradparity.parity.rows import Row
 from gradparity.protocol import Trace
 
 RowsOf = Callable[[Problem], list[Row]]
+FITTED = "times the right value everywhere"
+"""A factor without a name; what mends another line, and this one too, says more."""
 WHOLE = 1e-6
 """A number is taken for a whole one that is so near to it."""
 
@@ -89,12 +91,13 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
         probes = problem.probes()
         truth, accuracy = probes.trace, probes.accuracy
     limits = _limits(rows, lost[0], accuracy, bool(problem.truths))
-    found = mend(rule, truth, limits) if truth and any(row.line in limits for row in lost) else None
+    right = all(row.agrees for row in rows if row.kind == "value")
+    found = mend(rule, truth, limits, right) if truth and any(row.line in limits for row in lost) else None
     if found is None:
         return rows
     return [
         replace(row, diagnosis=problem.spelled(f"d['{row.line}'] {found.sentence}"), place=found.place)
-        if row in lost and row.line in found.lines
+        if row.line in found.lines and (row in lost or FITTED in row.diagnosis)
         else row
         for row in rows
     ]

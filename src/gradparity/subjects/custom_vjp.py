@@ -214,7 +214,7 @@ def _editable(function: Any, given: Arguments, upstream: Arrays) -> Rule | None:
     """
     backward = getattr(function, "bwd", function)
 
-    def forward() -> Any:
+    def forward() -> Mapping[str, np.ndarray]:
         return evaluate(function, given, given.real)
 
     def on_jax(_: Trace) -> Mapping[str, np.ndarray]:

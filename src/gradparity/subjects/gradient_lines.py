@@ -18,7 +18,7 @@ from gradparity.subjects.model_file.source import code_of, definition, shown
 def editable(
     rule: Callable[..., Any],
     run: Callable[[Trace], Mapping[str, np.ndarray]],
-    forward: Callable[[], Any],
+    forward: Callable[[], Mapping[str, np.ndarray]],
     compiles: bool = False,
 ) -> Rule | None:
     """Return a rule that a diagnosis may edit and run again; None where Python shows no source of it."""

@@ -154,7 +154,7 @@ def _rule(
         return None
     numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
     run = partial(run_beside, hand, numpy, "float64", params, batch)
-    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(_values, spec, params, batch))
 
 
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:

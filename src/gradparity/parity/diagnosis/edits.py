@@ -93,7 +93,7 @@ def beside_a_value(what: Beside, unit: Unit, editable: Editable, known: Known) -
 
 def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
     """Add something to a part of a value."""
-    for slot in filter(_is_a_value, unit.slots):
+    for slot in filter(_is_a_value, unit.slots if not isinstance(unit.statement, ast.If | ast.For) else ()):
         if unit.whole is None or slot.node is not unit.whole.node:
             yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
@@ -183,6 +183,8 @@ def _slots(root: ast.AST) -> Iterator[Slot]:
             if isinstance(root, ast.Call) and isinstance(node, ast.Constant) and called(root) in SUMS:
                 continue
             if isinstance(root, ast.Slice) and isinstance(node, ast.Constant):
+                continue
+            if isinstance(root, ast.IfExp) and field == "test":
                 continue
             called_there = isinstance(root, ast.Call) and field == "func"
             if (

@@ -52,16 +52,17 @@ class Mended(NamedTuple):
         return f"{self.edit.why}: with `{instead}` in place of `{was}` it is right"
 
 
-def mend(rule: Rule, truth: Trace, limits: Mapping[str, float]) -> Mended | None:
+def mend(rule: Rule, truth: Trace, limits: Mapping[str, float], forward_is_right: bool = True) -> Mended | None:
     """Find an edit of the functions that a rule runs by which wrong lines become right, and no right one wrong.
 
-    ``limits`` are the largest relative errors of a right line. The functions are as before on return.
+    ``limits`` are the largest relative errors of a right line. Where the forward pass is right it stays as it is: what
+    it shares with the rule is not to blame. The functions are as before on return.
     """
 
     def run() -> Gradients:
         return rule.run(truth)
 
-    as_it_is = run()
+    as_it_is, forward = run(), rule.forward() if forward_is_right else {}
     within = {
         line: max(limit, SINGLE * in_single(as_it_is[line])) for line, limit in limits.items() if line in as_it_is
     }
@@ -81,7 +82,8 @@ def mend(rule: Rule, truth: Trace, limits: Mapping[str, float]) -> Mended | None
         left -= 1
         now = right(editable.tried(run))
         mended = frozenset(wrong & now)
-        if sound <= now and len(mended) > (len(best.lines) if best else 0):
+        better = sound <= now and len(mended) > (len(best.lines) if best else 0)
+        if better and (not forward or _same(forward, editable.tried(rule.forward))):
             best = Mended(rule.place(editable.file, edit.line), edit, mended)
             if mended == wrong:
                 break
@@ -115,6 +117,10 @@ def _rank(editable: Editable, unit: Unit, run: Run, as_it_is: Gradients, wrong: 
     if changed <= wrong:
         return 0 if changed == wrong else 1 if changed else 4
     return 3 if changed & wrong else 5
+
+
+def _same(one: Gradients, other: Gradients) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
 
 
 def _short(text: str) -> str:

@@ -27,8 +27,8 @@ class Rule(NamedTuple):
     """How a line of a file is called."""
     run: Callable[[Trace], Mapping[str, np.ndarray]]
     """Returns its gradients; a derivation's lines are fed those of a witness."""
-    forward: Callable[[], Any]
-    """Runs the forward pass alone: what it runs is edited last."""
+    forward: Callable[[], Mapping[str, np.ndarray]]
+    """Runs the forward pass alone, and returns its values."""
     compiles: bool = False
     """Whether a library compiles what is new in an edit."""
 
