@@ -4,7 +4,8 @@ Sizes first: every axis of the same size is one dimension, and is cut as far as 
 zeros, of ones, of whole numbers, of one decimal, whatever is still wrong first; at last each entry alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -104,7 +105,7 @@ def _simpler(arrays: dict[str, np.ndarray]) -> Change:
     for name in [name for name, a in arrays.items() if a.dtype.kind == "f"]:
         a = arrays[name]
         simple = (np.zeros_like(a), np.ones_like(a), np.rint(a), np.round(a, 1))
-        yield ({**arrays, name: b} for b in simple if not np.array_equal(a, b))
+        yield ({**arrays, name: b} for b in _before(simple, a))
 
 
 def _entries(arrays: dict[str, np.ndarray]) -> Change:
@@ -112,8 +113,13 @@ def _entries(arrays: dict[str, np.ndarray]) -> Change:
         return
     for name in [name for name, a in arrays.items() if a.dtype.kind == "f"]:
         for i in range(arrays[name].size):
-            simple = (entry for entry in (0.0, 1.0, 2.0) if arrays[name].flat[i] != entry)
-            yield ({**arrays, name: _with(arrays[name], i, entry)} for entry in simple)
+            simple = [_with(arrays[name], i, entry) for entry in (0.0, 1.0, 2.0)]
+            yield ({**arrays, name: b} for b in _before(simple, arrays[name]))
+
+
+def _before(simple: Sequence[np.ndarray], a: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield what is simpler than the array itself, where that is one of the simple ones."""
+    return takewhile(lambda b: not np.array_equal(a, b), simple)
 
 
 def _cut(a: np.ndarray, size: int, to: int) -> np.ndarray:

@@ -35,7 +35,7 @@ OVERHEAD = 40
 RUN = 1e-4
 """Seconds that a run of a pair takes at least."""
 TOLD = 2
-ASKS = {"torch": 40, "jax": 1}
+ASKS = {"torch": 40.0, "jax": 1.0}
 """How often a machine is asked at the size of the pair; JAX compiles every operation anew for every size."""
 
 
