@@ -4,20 +4,39 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
+TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+# Every shape in a signature is held against the arrays that come and go. A whole check, which calls a forward pass
+# thousands of times, takes four times as long so: make check-all does it, make test where the derivations are tested.
+SHAPES := --jaxtyping-packages=gradparity,gradparity_manual,gradparity_jax,gradparity_torch,gradparity_autograd,gradparity_gradbench,beartype.beartype
+DERIVATIONS := tests/conformance tests/gradparity/models $(patsubst %,tests/gradparity_%,manual jax torch autograd gradbench)
 
-.PHONY: demo test bench lessons lint types check-all clean
+.PHONY: demo test bench lessons docs fuzz dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
 
 test: $(VENV)/test.stamp  ## assert everything that is not a speed
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+	$(TEST) -n auto --dist loadgroup $(SHAPES) $(DERIVATIONS)
+	$(TEST) -n auto --dist loadgroup $(addprefix --ignore=,$(DERIVATIONS))
 
 bench: $(VENV)/test.stamp  ## time the training step of every model and backend
 	$(BIN)/python -m pytest bench --benchmark-columns=median,iqr,rounds --benchmark-sort=mean
 
 lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML page to build/lessons
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python lessons/export.py
+
+fuzz: $(VENV)/test.stamp  ## send a million changed files of our own formats to their readers
+	$(BIN)/python -m tests.fuzz
+
+dagre:  ## bundle the library that lays graphs out (needs npm)
+	npm install --prefix build/dagre --no-save --no-audit --no-fund @dagrejs/dagre@3.1.3 esbuild@0.28.2
+	cd build/dagre && echo 'export { Graph, layout } from "@dagrejs/dagre"' | node_modules/.bin/esbuild --bundle --minify --format=iife \
+		--global-name=dagre --banner:js="/*! @dagrejs/dagre 3.1.3. $$(cat node_modules/@dagrejs/dagre/LICENSE) */" \
+		--legal-comments=none --outfile=$(CURDIR)/src/gradparity/explain/stepping/dagre.min.js
+
+docs: $(VENV)/docs.stamp  ## build the site to build/docs; a warning or a dead link is an error
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going -q -d build/doctrees docs build/docs
+	if [ -d build/lessons ]; then rm -rf build/docs/lessons; cp -r build/lessons build/docs/lessons; fi
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
@@ -28,7 +47,8 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 check-all: test lint types  ## what a release must pass; the last line wants a quiet machine
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+	$(TEST) -m slow
+	$(TEST) $(SHAPES)
 	$(BIN)/gradparity check softmax_regression --draws 5000 --jobs -1 --backends numpy,jax,torch,jax-manual,torch-manual
 	$(BIN)/gradparity check mlp --draws 5000 --jobs -1 --backends numpy,jax,torch,jax-manual,torch-manual
 	$(BIN)/python -m gradparity_bench.harness

@@ -1,7 +1,7 @@
 """``python lessons/export.py [FOLDER]``: run every lesson's notebook and write it as one HTML page.
 
 The folder is ``build/lessons`` unless it is named. A page needs no network: formulas become MathML, images are part
-of it, and there is no script.
+of it, and its only script is what copies a cell.
 """
 
 import os
@@ -26,6 +26,7 @@ KERNEL = Config({"KernelSpecManager": {"kernel_dirs": []}, "KernelManager": {"tr
 """This Python's own kernel, whatever others are installed, and no warning that others could listen."""
 COLUMNS = 92
 """Letters in a line of output that the page shows on a wide screen."""
+COPY = (LESSONS / "copy.js").read_text(encoding="utf-8").strip()
 NOTEBOOK_ONLY = "remove-cell"
 """The tag of cells that the page leaves out: they serve whoever runs the notebook."""
 
@@ -51,7 +52,13 @@ def page(node: NotebookNode) -> str:
     )
     exporter.register_filter("markdown2html", _html)
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
-    resources = {"light": light, "dark": dark, "metadata": {"name": _title(node)}}
+    resources = {
+        "light": light,
+        "dark": dark,
+        "contents": _contents(node),
+        "script": COPY,
+        "metadata": {"name": _title(node)},
+    }
     html, _ = exporter.from_notebook_node(node, resources=resources)
     return str(html)
 
@@ -70,7 +77,14 @@ def _html(markdown: str) -> str:
     renderer = _Renderer(escape=False, exclude_anchor_links=True)
     html = MarkdownWithMath(renderer=renderer).render(markdown)
     # A browser may break a line between a formula and the comma after it.
-    return re.sub(r'(<math [^>]*display="inline".*?</math>)([.,:;)]+)', r'<span class="together">\1\2</span>', html)
+    inline = r'(<math [^>]*display="inline"(?:(?!</math>).)*</math>)([.,:;)]+)'
+    return re.sub(inline, r'<span class="together">\1\2</span>', html)
+
+
+def _contents(node: NotebookNode) -> list[tuple[str, str]]:
+    """Return the sections of a lesson: the cell that begins each, and its title as HTML."""
+    titles = ((cell.id, re.search(r"^## (.+)$", cell.source, re.MULTILINE)) for cell in node.cells)
+    return [(id_, _html(found[1]).strip().removeprefix("<p>").removesuffix("</p>")) for id_, found in titles if found]
 
 
 def _title(node: NotebookNode) -> str:

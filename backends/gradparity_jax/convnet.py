@@ -10,6 +10,7 @@ from jaxtyping import Float
 from gradparity.models import ConvNet
 from gradparity.operations.windows import Windows
 from gradparity.protocol import Array, Batch, Params, Tap
+from gradparity_jax.mlp import ACTIVATION
 from gradparity_jax.norms import batch_norm, running_norm
 
 
@@ -40,7 +41,7 @@ def _logits(
         if spec.batch_norm:
             z = norm(f"norm{k}", z)
         with jax.named_scope(f"a{k}"):
-            a = tap(f"a{k}", jax.nn.relu(z))
+            a = tap(f"a{k}", ACTIVATION[spec.activation](z))
         with jax.named_scope(f"pool{k}.windows"):
             windows = tap(f"pool{k}.windows", under_windows(a, spec.at_pool))
         with jax.named_scope(f"pool{k}.out"):
@@ -50,7 +51,7 @@ def _logits(
         with jax.named_scope(f"dense{k}.out"):
             z = tap(f"dense{k}.out", a @ params[f"dense{k}.W"] + params[f"dense{k}.b"])
         with jax.named_scope(f"h{k}"):
-            a = tap(f"h{k}", jax.nn.relu(z))
+            a = tap(f"h{k}", ACTIVATION[spec.activation](z))
     last = f"dense{len(spec.hidden) + 1}"
     with jax.named_scope(f"{last}.out"):
         return tap(f"{last}.out", a @ params[f"{last}.W"] + params[f"{last}.b"])

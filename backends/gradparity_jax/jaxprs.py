@@ -19,14 +19,14 @@ LONGEST = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Variable:
+class FlatVariable:
     """What one equation of a flat program computes, or what the program is given."""
 
     aval: Any
     """Its shape and dtype, as JAX's abstract value."""
 
 
-Atom: TypeAlias = Variable | Literal
+Atom: TypeAlias = FlatVariable | Literal
 
 
 class Equation(NamedTuple):
@@ -34,16 +34,16 @@ class Equation(NamedTuple):
 
     primitive: str
     inputs: tuple[Atom, ...]
-    outputs: tuple[Variable, ...]
+    outputs: tuple[FlatVariable, ...]
     params: Mapping[str, Any]
     scope: str
     """Its name stack: ``jvp(logits)``, ``transpose(jvp(loss))``."""
 
 
-class Program(NamedTuple):
+class FlatProgram(NamedTuple):
     """A jaxpr with every call opened: only primitives that compute are left, in order."""
 
-    inputs: tuple[Variable, ...]
+    inputs: tuple[FlatVariable, ...]
     equations: tuple[Equation, ...]
     outputs: tuple[Atom, ...]
 
@@ -55,13 +55,13 @@ def apply(equation: JaxprEqn, inputs: Sequence[Array]) -> list[Array]:
     return list(result) if equation.primitive.multiple_results else [result]
 
 
-def flatten(closed: ClosedJaxpr, opened: Opened) -> Program:
+def flatten(closed: ClosedJaxpr, opened: Opened) -> FlatProgram:
     """Open every call of a jaxpr, and the calls in these; and what is ``opened`` besides."""
     jaxpr = closed.jaxpr
-    inputs = tuple(Variable(v.aval) for v in jaxpr.invars)
+    inputs = tuple(FlatVariable(v.aval) for v in jaxpr.invars)
     equations: list[Equation] = []
     outputs = _open(jaxpr, inputs, "", equations, opened)
-    return Program(inputs, tuple(equations), outputs)
+    return FlatProgram(inputs, tuple(equations), outputs)
 
 
 def _open(
@@ -69,7 +69,7 @@ def _open(
 ) -> tuple[Atom, ...]:
     """Append the equations of a jaxpr that is called with these inputs, and return its outputs."""
     # A jaxpr that is called twice holds the same variables twice: each call has its own here.
-    known: dict[Any, Atom] = {v: Variable(v.aval) for v in jaxpr.constvars}
+    known: dict[Any, Atom] = {v: FlatVariable(v.aval) for v in jaxpr.constvars}
     known.update(zip(jaxpr.invars, inputs, strict=True))
 
     def read(atom: Any) -> Atom:
@@ -82,7 +82,7 @@ def _open(
         if equation.primitive.name in CALLS or opened(equation):
             outputs = _open(_called(equation), arguments, own, equations, opened)
         else:
-            outputs = made = tuple(Variable(v.aval) for v in equation.outvars)
+            outputs = made = tuple(FlatVariable(v.aval) for v in equation.outvars)
             equations.append(Equation(equation.primitive.name, arguments, made, equation.params, own))
         known.update(zip(equation.outvars, outputs, strict=True))
     return tuple(map(read, jaxpr.outvars))
@@ -93,7 +93,7 @@ def _called(equation: JaxprEqn) -> Jaxpr:
     return called.jaxpr if isinstance(called, ClosedJaxpr) else called
 
 
-def text(equation: Equation, name: Callable[[Variable], str]) -> str:
+def equation_text(equation: Equation, name: Callable[[FlatVariable], str]) -> str:
     """Return an equation in one line, nearly as JAX prints it; jaxprs and long parameters are left out."""
     outputs = " ".join(f"{name(v)}:{v.aval.str_short(short_dtypes=True)}" for v in equation.outputs)
     shown = [f"{key}={short}" for key, value in equation.params.items() if (short := _short(value))]

@@ -1,7 +1,6 @@
 """Linear regression as a JAX user writes it: ``jax.grad`` derives the backward pass."""
 
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
@@ -21,7 +20,7 @@ def predict(
 
 
 def loss(spec: LinearRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the squared error, reduced as the spec says, plus the penalty on W where λ > 0."""
+    """Return the squared error, reduced as the spec says, plus the penalty where λ > 0."""
     prediction = predict(spec, params, batch.x, tap)
     name = "squared_error" if spec.weight_decay else "loss"
     with jax.named_scope(name):
@@ -29,6 +28,7 @@ def loss(spec: LinearRegression, params: Params, batch: Batch, tap: Tap) -> Floa
     if not spec.weight_decay:
         return error
     with jax.named_scope("penalty"):
-        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * jnp.vdot(params["W"], params["W"]))
+        penalised = {name: params[name] for name in spec.penalised}
+        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * optax.tree.norm(penalised, squared=True))
     with jax.named_scope("loss"):
         return tap("loss", error + penalty)

@@ -1,7 +1,6 @@
 """Logistic regression as a JAX user writes it: ``jax.grad`` derives the backward pass."""
 
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
@@ -21,7 +20,7 @@ def predict(
 
 
 def loss(spec: LogisticRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the sigmoid cross-entropy of the batch, a mean or a sum, plus the penalty on W where λ > 0."""
+    """Return the sigmoid cross-entropy of the batch, a mean or a sum, plus the penalty where λ > 0."""
     logits = predict(spec, params, batch.x, tap)
     name = "cross_entropy" if spec.weight_decay else "loss"
     with jax.named_scope(name):
@@ -30,6 +29,7 @@ def loss(spec: LogisticRegression, params: Params, batch: Batch, tap: Tap) -> Fl
     if not spec.weight_decay:
         return cross_entropy
     with jax.named_scope("penalty"):
-        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * jnp.sum(params["W"] ** 2))
+        penalised = {name: params[name] for name in spec.penalised}
+        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * optax.tree.norm(penalised, squared=True))
     with jax.named_scope("loss"):
         return tap("loss", cross_entropy + penalty)

@@ -16,10 +16,11 @@ def predict(
     spec: LSTM, params: Params, x: Int[Array, "n length"], tap: Tap, extras: Mapping[str, Array] = NO_EXTRAS
 ) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
+    bias = params["b"] if spec.biases == "one" else params["b_x"] + params["b_h"]
 
     def step(carry: tuple[Array, Array], x_t: Array) -> tuple[tuple[Array, Array], Array]:
         h, cell = carry
-        z = tap("z", x_t @ params["W_x"] + h @ params["W_h"] + params["b"])
+        z = tap("z", x_t @ params["W_x"] + h @ params["W_h"] + bias)
         gates = dict(zip(spec.gates, jnp.split(z, 4, axis=1), strict=True))
         i = tap("i", sigmoid(gates["i"]))
         f = tap("f", sigmoid(gates["f"]))

@@ -45,7 +45,7 @@ class Target(NamedTuple):
     name: str
 
 
-class Step(NamedTuple):
+class Marked(NamedTuple):
     """The variables that one equation reads and writes, and where it is a mark, of what."""
 
     reads: Sequence[Any]
@@ -70,13 +70,13 @@ def marked_gradient(loss: Callable[[Params, Batch, Tap], Array], params: Params,
 def scopes_of(forward: ClosedJaxpr) -> list[str]:
     """Return the line of each equation of a marked forward pass."""
     steps = [
-        Step(e.invars, e.outvars, Target(False, place, e.params["name"]) if _is_mark(e) else None)
+        Marked(e.invars, e.outvars, Target(False, place, e.params["name"]) if _is_mark(e) else None)
         for place, e in enumerate(forward.jaxpr.eqns)
     ]
     return [target.name for target in served(steps, {})]
 
 
-def served(steps: Sequence[Step], outputs: Mapping[Any, Target]) -> list[Target]:
+def served(steps: Sequence[Marked], outputs: Mapping[Any, Target]) -> list[Target]:
     """Return for each equation the first target that its result goes into without passing another mark.
 
     ``outputs`` are the program's own that are targets. What nobody reads goes with the equation after it.

@@ -25,20 +25,28 @@ ACTIVATION: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def hinge(scores: Float[Array, "n classes"], y: Int[Array, " n"], tap: Tap) -> Float[Array, " n"]:
-    """Return by how much the other classes come within 1 of the label's score."""
-    label = jax.nn.one_hot(y, scores.shape[1], dtype=scores.dtype)
-    with jax.named_scope("margins"):
-        margins = tap("margins", scores - jnp.sum(scores * label, axis=1, keepdims=True) + 1)
-    return jnp.sum(jax.nn.relu(margins) * (1 - label), axis=1)
+def too_near(margins: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
+    """Return the margins above 0 of the classes that are not the label."""
+    return jnp.where(jnp.arange(margins.shape[1]) == y[:, None], 0, jax.nn.relu(margins))
 
 
-LOSS_PER_EXAMPLE: dict[str, Callable[[Array, Array, Tap], Array]] = {
-    "cross_entropy": lambda a, y, _: optax.softmax_cross_entropy_with_integer_labels(a, y),
-    "squared_error": lambda a, y, _: optax.squared_error(a, y).sum(axis=-1),
-    "sigmoid_cross_entropy": lambda a, y, _: optax.sigmoid_binary_cross_entropy(a, y).sum(axis=-1),
-    "hinge": hinge,
+LOSS_PER_EXAMPLE: dict[str, Callable[[Array, Array], Array]] = {
+    "cross_entropy": optax.softmax_cross_entropy_with_integer_labels,
+    "squared_error": lambda a, y: optax.squared_error(a, y).sum(axis=-1),
+    "sigmoid_cross_entropy": lambda a, y: optax.sigmoid_binary_cross_entropy(a, y).sum(axis=-1),
+    "hinge": lambda m, y: too_near(m, y).sum(axis=-1),
+    "squared_hinge": lambda m, y: jnp.square(too_near(m, y)).sum(axis=-1),
 }
+
+
+def linear(params: Params, layer: int, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+    """Return xW."""
+    return x @ params[f"W{layer}"]
+
+
+def affine(params: Params, layer: int, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+    """Return xW + b."""
+    return x @ params[f"W{layer}"] + params[f"b{layer}"]
 
 
 def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
@@ -60,14 +68,18 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
         return normalise(params, place, z, tap, spec.size)
 
     output = _output(spec, params, batch.x, tap, norm, batch.extras)
+    if spec.has_margins:
+        with jax.named_scope("margins"):
+            of_label = jnp.take_along_axis(output, batch.y[:, None], axis=1)
+            output = tap("margins", output - of_label + spec.margin)
     name = spec.loss if spec.weight_decay else "loss"
     with jax.named_scope(name):
-        per_example = LOSS_PER_EXAMPLE[spec.loss](output, batch.y, tap)
+        per_example = LOSS_PER_EXAMPLE[spec.loss](output, batch.y)
         data_loss = tap(name, jnp.sum(per_example) / spec.loss_divisor(len(batch.x)))
     if not spec.weight_decay:
         return data_loss
     with jax.named_scope("penalty"):
-        squares = jnp.stack([jnp.sum(params[weights] ** 2) for weights in spec.weights])
+        squares = jnp.stack([jnp.sum(params[name] ** 2) for name in spec.penalised])
         penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * squares.sum())
     with jax.named_scope("loss"):
         return tap("loss", data_loss + penalty)
@@ -84,8 +96,8 @@ def _output(
     h = x
     for layer, activation in enumerate(spec.activations, start=1):
         with jax.named_scope(f"z{layer}"):
-            z = h @ params[f"W{layer}"]
-            z = tap(f"z{layer}", z + params[f"b{layer}"] if spec.biased(layer) else z)
+            dense = affine if spec.biased(layer) else linear
+            z = tap(f"z{layer}", dense(params, layer, h))
         if spec.norm != "none" and layer < spec.depth:
             z = norm(f"norm{layer}", z)
         with jax.named_scope(f"a{layer}"):

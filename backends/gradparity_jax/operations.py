@@ -11,8 +11,8 @@ from jax.extend.core import Literal
 
 from gradparity.protocol import Array, Batch, Operation, Operations, Params, Tap
 from gradparity.recording import forward_order
-from gradparity_jax.jaxprs import Program, Variable, flatten, letters, text
-from gradparity_jax.marks import MARK, Step, Target, has_marks, marked_gradient, served
+from gradparity_jax.jaxprs import FlatProgram, FlatVariable, equation_text, flatten, letters
+from gradparity_jax.marks import MARK, Marked, Target, has_marks, marked_gradient, served
 
 Reads: TypeAlias = Mapping[str, tuple[str, ...]]
 """Line -> what its value is computed from: other lines, parameters, ``batch.x`` and ``batch.y``."""
@@ -39,7 +39,7 @@ def operations(loss: Callable[[Params, Batch, Tap], Array], params: Params, batc
     }
     own = [pair for pair in zip(program.equations, targets, strict=True) if pair[0].primitive != MARK]
     for position, (equation, target) in enumerate(own):
-        operation = Operation(position, text(equation, name), equation.scope)
+        operation = Operation(position, equation_text(equation, name), equation.scope)
         found[target.name, target.backward].append(operation)
     return {
         line: Operations(tuple(found[line, False]), tuple(found[line, True]), reads=reads.get(line, ()))
@@ -47,11 +47,11 @@ def operations(loss: Callable[[Params, Batch, Tap], Array], params: Params, batc
     }
 
 
-def _reads(program: Program, given: Mapping[Variable, str]) -> Reads:
-    sources: dict[Variable, dict[str, None]] = {variable: {name: None} for variable, name in given.items()}
+def _reads(program: FlatProgram, given: Mapping[FlatVariable, str]) -> Reads:
+    sources: dict[FlatVariable, dict[str, None]] = {variable: {name: None} for variable, name in given.items()}
     reads: dict[str, tuple[str, ...]] = {}
     for equation in program.equations:
-        of_inputs = [sources.get(a, {}) for a in equation.inputs if isinstance(a, Variable)]
+        of_inputs = [sources.get(a, {}) for a in equation.inputs if isinstance(a, FlatVariable)]
         found = {name: None for names in of_inputs for name in names}
         if equation.primitive == MARK and not equation.params["backward"]:
             line = equation.params["name"]
@@ -61,25 +61,27 @@ def _reads(program: Program, given: Mapping[Variable, str]) -> Reads:
     return reads
 
 
-def _targets(program: Program, gradients: Mapping[str, Variable | Literal], order: Sequence[str]) -> list[Target]:
+def _targets(
+    program: FlatProgram, gradients: Mapping[str, FlatVariable | Literal], order: Sequence[str]
+) -> list[Target]:
     def target(name: str, backward: bool) -> Target:
         place = order.index(name)
         return Target(backward, -place if backward else place, name)
 
     steps = [
-        Step(e.inputs, e.outputs, target(e.params["name"], e.params["backward"]) if e.primitive == MARK else None)
+        Marked(e.inputs, e.outputs, target(e.params["name"], e.params["backward"]) if e.primitive == MARK else None)
         for e in program.equations
     ]
-    outputs: dict[Variable, Target] = {}
+    outputs: dict[FlatVariable, Target] = {}
     for name, variable in gradients.items():
-        if isinstance(variable, Variable):
+        if isinstance(variable, FlatVariable):
             outputs[variable] = min(target(name, True), outputs.get(variable, target(name, True)))
     return served(steps, outputs)
 
 
 def _namer(
-    program: Program, given: Mapping[Variable, str], gradients: Mapping[str, Variable | Literal]
-) -> Callable[[Variable], str]:
+    program: FlatProgram, given: Mapping[FlatVariable, str], gradients: Mapping[str, FlatVariable | Literal]
+) -> Callable[[FlatVariable], str]:
     """Return what names a variable in the text: its line where it is a line's value or gradient, else a letter."""
     names = dict(given)
     for equation in program.equations:
@@ -87,13 +89,13 @@ def _namer(
             name = equation.params["name"]
             shown = f"d({name})" if equation.params["backward"] else name
             for variable in (*equation.outputs, *equation.inputs):
-                if isinstance(variable, Variable):
+                if isinstance(variable, FlatVariable):
                     names.setdefault(variable, shown)
     for name, variable in gradients.items():
-        if isinstance(variable, Variable):
+        if isinstance(variable, FlatVariable):
             names.setdefault(variable, f"d({name})")
     atoms = [*program.outputs, *(atom for equation in program.equations for atom in equation.inputs)]
-    read = {atom for atom in atoms if isinstance(atom, Variable)}
+    read = {atom for atom in atoms if isinstance(atom, FlatVariable)}
     letter = letters(taken=set(names.values()))
     for equation in program.equations:
         for variable in equation.outputs:

@@ -15,9 +15,10 @@ def predict(
     spec: RNN, params: Params, x: Int[Array, "n length"], tap: Tap, extras: Mapping[str, Array] = NO_EXTRAS
 ) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
+    bias = params["b"] if spec.biases == "one" else params["b_x"] + params["b_h"]
 
     def step(h: Array, x_t: Array) -> tuple[Array, Array]:
-        z = tap("z", x_t @ params["W_x"] + h @ params["W_h"] + params["b"])
+        z = tap("z", x_t @ params["W_x"] + h @ params["W_h"] + bias)
         h = tap("h", jnp.tanh(z))
         return h, h
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from gradparity.models import Transformer
 from gradparity.operations import positions
 from gradparity.protocol import Array, Batch, Params, Tap
+from gradparity_jax.norms import inverse_size
 
 GELU: dict[str, Callable[[Array], Array]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
@@ -51,7 +52,7 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
         return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).swapaxes(1, 2))
 
     q, k, v = heads("q"), heads("k"), heads("v")
-    scores = tap(f"{at}.scores", jnp.einsum("nhqd,nhkd->nhqk", q, k) / jnp.sqrt(q.shape[-1]).astype(x.dtype))
+    scores = tap(f"{at}.scores", jnp.einsum("nhqd,nhkd->nhqk", q, k) * (q.shape[-1] ** -0.5 if spec.scaled else 1.0))
     seen = jnp.tril(jnp.ones(scores.shape[-2:], bool))
     weights = tap(f"{at}.weights", jax.nn.softmax(scores, where=seen))
     brought = tap(f"{at}.heads", jnp.einsum("nhqk,nhkd->nhqd", weights, v))
@@ -61,12 +62,11 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
 def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return layer norm or RMS norm of every position."""
     if spec.norm == "rms":
-        scale = tap(f"{at}.scale", jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + spec.epsilon))
+        scale = tap(f"{at}.scale", inverse_size(jnp.mean(x**2, axis=-1, keepdims=True), spec.convention))
         return tap(f"{at}.out", x * scale * params[f"{at}.gain"])
     centred = tap(f"{at}.centred", x - x.mean(axis=-1, keepdims=True))
     variance = jnp.sum(centred**2, axis=-1, keepdims=True) / (x.shape[-1] - spec.unbiased)
-    size = jnp.sqrt(variance) + spec.epsilon if spec.epsilon_outside else jnp.sqrt(variance + spec.epsilon)
-    scale = tap(f"{at}.scale", 1 / size)
+    scale = tap(f"{at}.scale", inverse_size(variance, spec.convention))
     return tap(f"{at}.out", centred * scale * params[f"{at}.gain"] + params[f"{at}.bias"])
 
 

@@ -26,20 +26,19 @@ FIELDS = {"velocity": "trace", "squares": "sum_of_squares", "m": "mu", "v": "nu"
 
 
 def sgd(rule: SGD) -> optax.GradientTransformation:
-    """optax.sgd, after the penalty's share; with the rate inside the velocity, optax's parts in that order."""
-    decay = [optax.add_decayed_weights(rule.weight_decay)] if rule.weight_decay else []
+    """optax.sgd; with the rate inside the velocity, optax's parts in that order."""
     lr = learning_rate(rule.lr)
     if rule.lr_in_velocity and rule.momentum:
         velocity = optax.trace(rule.momentum, rule.nesterov)
-        return optax.chain(*decay, optax.scale_by_learning_rate(lr, flip_sign=False), velocity, optax.scale(-1))
-    return optax.chain(*decay, optax.sgd(lr, momentum=rule.momentum or None, nesterov=rule.nesterov))
+        return optax.chain(optax.scale_by_learning_rate(lr, flip_sign=False), velocity, optax.scale(-1))
+    return optax.sgd(lr, momentum=rule.momentum or None, nesterov=rule.nesterov)
 
 
 def adagrad(rule: Adagrad) -> optax.GradientTransformation:
     """Adagrad with ε outside the square root, for optax.adagrad has it inside."""
 
     def start(params: Arrays) -> optax.ScaleByRssState:
-        return optax.ScaleByRssState(sum_of_squares=optax.tree.zeros_like(params))
+        return optax.ScaleByRssState(sum_of_squares=optax.tree.full_like(params, rule.initial))
 
     def scaled(g: Array, squares: Array) -> Array:
         root = jnp.sqrt(squares) + rule.eps
@@ -54,20 +53,39 @@ def adagrad(rule: Adagrad) -> optax.GradientTransformation:
 
 
 def rmsprop(rule: RMSprop) -> optax.GradientTransformation:
-    """optax.rmsprop with ε outside the square root."""
-    return optax.rmsprop(learning_rate(rule.lr), decay=rule.decay, eps=rule.eps, eps_in_sqrt=False)
+    """optax.rmsprop, told where ε stands."""
+    return optax.rmsprop(learning_rate(rule.lr), decay=rule.decay, eps=rule.eps, eps_in_sqrt=rule.eps_inside)
 
 
 def adam(rule: Adam) -> optax.GradientTransformation:
     """optax.adam."""
-    return optax.adam(learning_rate(rule.lr), b1=rule.beta1, b2=rule.beta2, eps=rule.eps)
+    return optax.chain(by_moments(rule), optax.scale_by_learning_rate(learning_rate(rule.lr)))
 
 
 def adamw(rule: AdamW) -> optax.GradientTransformation:
     """optax.adamw."""
-    return optax.adamw(
-        learning_rate(rule.lr), b1=rule.beta1, b2=rule.beta2, eps=rule.eps, weight_decay=rule.weight_decay
-    )
+    decay = optax.add_decayed_weights(rule.weight_decay)
+    return optax.chain(by_moments(rule), decay, optax.scale_by_learning_rate(learning_rate(rule.lr)))
+
+
+def by_moments(rule: Adam | AdamW) -> optax.GradientTransformation:
+    """optax.scale_by_adam; with ε̂, or without the correction, which optax does not have, on the same state."""
+    usual = optax.scale_by_adam(rule.beta1, rule.beta2, rule.eps)
+    if rule.bias_correction and not rule.eps_hat:
+        return usual
+
+    def update(
+        gradients: Arrays, state: optax.ScaleByAdamState, _: Any = None
+    ) -> tuple[Arrays, optax.ScaleByAdamState]:
+        count = state.count + 1
+        mu = optax.tree.update_moment(gradients, state.mu, rule.beta1, 1)
+        nu = optax.tree.update_moment(gradients, state.nu, rule.beta2, 2)
+        t = jnp.asarray(count, float)
+        rate = jnp.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t) if rule.bias_correction else 1.0
+        scaled = jax.tree.map(lambda m, v: jnp.asarray(rate, m.dtype) * m / (jnp.sqrt(v) + rule.eps), mu, nu)
+        return scaled, optax.ScaleByAdamState(count=count, mu=mu, nu=nu)
+
+    return optax.GradientTransformation(usual.init, update)
 
 
 RULES: dict[str, Callable[..., optax.GradientTransformation]] = {
@@ -98,9 +116,12 @@ def _precise(schedule: optax.Schedule) -> optax.Schedule:
 
 
 def transformation(rule: Any) -> optax.GradientTransformation:
-    """Return all that optax does with the gradients: first it clips them."""
-    clip = [] if rule.clip_norm == inf else [optax.clip_by_global_norm(rule.clip_norm)]
-    return optax.chain(*clip, RULES[rule.name](rule))
+    """Return all that optax does with the gradients: it clips them, and adds the penalty's, before the rule."""
+    before = [] if rule.clip_value == inf else [optax.clip(rule.clip_value)]
+    before += [] if rule.clip_norm == inf else [optax.clip_by_global_norm(rule.clip_norm)]
+    if rule.weight_decay and not isinstance(rule, AdamW):
+        before.append(optax.add_decayed_weights(rule.weight_decay))
+    return optax.chain(*before, RULES[rule.name](rule))
 
 
 def transposed(params: Arrays) -> Arrays:

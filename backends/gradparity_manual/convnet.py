@@ -33,14 +33,18 @@ def _logits(
     a = x.reshape(-1, *spec.image)  # (n, channels, height, width)
     for k in range(1, len(spec.blocks) + 1):
         conv, pool = f"conv{k}", View(c, f"pool{k}")
-        z = conv2d.forward(View(p, conv), a, spec.at_conv, View(c, conv), biased=not spec.batch_norm)
         if spec.batch_norm:
+            z = conv2d.forward_without_bias(View(p, conv), a, spec.at_conv, View(c, conv))
             z = normalised(f"norm{k}", z)
-        a = pooling.forward(spec.pooling, entrywise.forward("relu", z, View(c, {"out": f"a{k}"})), spec.at_pool, pool)
+        else:
+            z = conv2d.forward(View(p, conv), a, spec.at_conv, View(c, conv))
+        a = pooling.forward(
+            spec.pooling, entrywise.forward(spec.activation, z, View(c, {"out": f"a{k}"})), spec.at_pool, pool
+        )
     a = a.reshape(x.shape[0], -1)  # (n, channels · height · width)
     for k in range(1, len(spec.hidden) + 1):
         z = affine.forward(View(p, f"dense{k}"), a, View(c, f"dense{k}"))
-        a = entrywise.forward("relu", z, View(c, {"out": f"h{k}"}))
+        a = entrywise.forward(spec.activation, z, View(c, {"out": f"h{k}"}))
     last = f"dense{len(spec.hidden) + 1}"
     return affine.forward(View(p, last), a, View(c, last))
 
@@ -58,7 +62,8 @@ def backward(spec: ConvNet, p: Params, batch: Batch, c: Any, d: Any) -> None:
         if k > 1:
             d[below] = share
             before = f"dense{k - 1}.out"
-            d[before] = entrywise.backward("relu", c[before], View(c, {"out": below}), View(d, {"out": below}))
+            at_h = {"out": below}
+            d[before] = entrywise.backward(spec.activation, c[before], View(c, at_h), View(d, at_h))
         else:
             d[f"pool{len(spec.blocks)}.out"] = share.reshape(pooled.shape)
     for k in range(len(spec.blocks), 0, -1):
@@ -72,11 +77,12 @@ def _block_backward(spec: ConvNet, k: int, p: Params, batch: Batch, c: Any, d: A
     d[f"a{k}"] = pooling.backward(spec.pooling, block.convolved, spec.at_pool, View(c, pool), View(d, pool))
     z = f"{conv}.out"
     if spec.batch_norm:
-        d[f"{norm}.out"] = entrywise.backward("relu", c[f"{norm}.out"], View(c, at_a), View(d, at_a))
+        d[f"{norm}.out"] = entrywise.backward(spec.activation, c[f"{norm}.out"], View(c, at_a), View(d, at_a))
         d[z] = batch_norm.backward(View(p, norm), c[z], View(c, norm), View(d, norm), spec.size)
     else:
-        d[z] = entrywise.backward("relu", c[z], View(c, at_a), View(d, at_a))
+        d[z] = entrywise.backward(spec.activation, c[z], View(c, at_a), View(d, at_a))
     below = batch.x.reshape(-1, *spec.image) if k == 1 else c[f"pool{k - 1}.out"]
-    conv2d.backward(View(p, conv), below, spec.at_conv, View(d, conv), biased=not spec.batch_norm)
+    to_parameters = conv2d.backward_without_bias if spec.batch_norm else conv2d.backward
+    to_parameters(View(p, conv), below, spec.at_conv, View(d, conv))
     if k > 1:
         d[f"pool{k - 1}.out"] = conv2d.share_of_input(View(p, conv), block.image, spec.at_conv, View(d, conv))

@@ -34,7 +34,7 @@ def forward(spec: LinearRegression, p: Params, batch: Batch, c: Any) -> None:
         c["loss"] = data_loss
         return
     c["squared_error"] = data_loss
-    squares.penalty(p, ["W"], spec.penalty_factor(n), View(c, PENALTY))
+    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
     c["loss"] = c["squared_error"] + c["penalty"]
 
 
@@ -46,6 +46,6 @@ def backward(spec: LinearRegression, p: Params, batch: Batch, c: Any, d: Any) ->
         data_term = "squared_error"
         d["squared_error"] = d["loss"]
         d["penalty"] = d["loss"]
-        squares.penalty_backward(p, ["W"], spec.penalty_factor(n), View(d, PENALTY))
+        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
     d["prediction"] = d[data_term] / spec.loss_divisor(n) * squares.error_backward(c["prediction"], batch.y)
     affine.backward(batch.x, View(d, PREDICTION))

@@ -20,7 +20,7 @@ def predict(
 ) -> Inexact[Array, "n length vocabulary"]:
     """Write inputs, gates, cell and h of every time, states and logits; return the logits."""
     inputs = recurrent.inputs(spec, p, x, c)
-    states = lstm.forward(p, inputs, start(p, x, extras), View(c, STATES), spec.gates)
+    states = lstm.forward(p, inputs, start(p, x, extras), View(c, STATES), spec.gates, spec.biases)
     return recurrent.logits(p, states, c)
 
 
@@ -34,7 +34,7 @@ def backward(spec: LSTM, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     recurrent.backward_to_states(spec, p, batch, c, d)
     inputs = recurrent.read(spec, p, batch, c)
-    lstm.backward(p, inputs, start(p, batch.x, batch.extras), c, View(d, STATES), spec.gates)
+    lstm.backward(p, inputs, start(p, batch.x, batch.extras), c, View(d, STATES), spec.gates, spec.biases)
     if spec.inputs == "embedding":
         recurrent.backward_from_inputs(p, batch, lstm.share_of_input(p, spec.length, d), d)
 

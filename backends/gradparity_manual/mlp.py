@@ -20,6 +20,7 @@ from gradparity_manual.operations import (
     entrywise,
     hinge,
     layer_norm,
+    linear,
     sigmoid_cross_entropy,
     squares,
 )
@@ -29,6 +30,7 @@ LOSSES = {
     "squared_error": (squares.error, squares.error_backward),
     "sigmoid_cross_entropy": (sigmoid_cross_entropy.forward, sigmoid_cross_entropy.backward),
     "hinge": (hinge.forward, hinge.backward),
+    "squared_hinge": (hinge.squared, hinge.squared_backward),
 }
 """Of each example, and its gradient with respect to the example's row."""
 MARGINS = {"out": "margins"}
@@ -55,15 +57,15 @@ def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
 
     n = batch.x.shape[0]
     output = _output(spec, p, batch.x, c, normalised, batch.extras)
-    if spec.loss == "hinge":
-        output = hinge.margins(output, batch.y, View(c, MARGINS))
+    if spec.has_margins:
+        output = hinge.margins(output, batch.y, View(c, MARGINS), spec.margin)
     per_example, _ = LOSSES[spec.loss]
     data_loss = per_example(output, batch.y).sum() / spec.loss_divisor(n)
     if spec.weight_decay == 0:
         c["loss"] = data_loss
         return
     c[spec.loss] = data_loss
-    squares.penalty(p, spec.weights, spec.penalty_factor(n), View(c, PENALTY))
+    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
     c["loss"] = c[spec.loss] + c["penalty"]
 
 
@@ -80,7 +82,8 @@ def _output(
     for layer, phi in enumerate(spec.activations, start=1):
         at_z, at_a = names(layer)
         below = a
-        z = affine.forward(View(p, at_z), below, View(c, at_z), biased=spec.biased(layer))
+        dense = affine if spec.biased(layer) else linear
+        z = dense.forward(View(p, at_z), below, View(c, at_z))
         if spec.before(layer) != at_z["out"]:
             z = normalised(f"norm{layer}", z)
         a = entrywise.forward(phi, z, View(c, at_a))
@@ -99,10 +102,10 @@ def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
         data_term = spec.loss
         d[data_term] = d["loss"]
         d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.weights, spec.penalty_factor(n), View(d, PENALTY))
+        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
     output, (_, per_output) = f"a{spec.depth}", LOSSES[spec.loss]
     each = d[data_term] / spec.loss_divisor(n)
-    if spec.loss == "hinge":
+    if spec.has_margins:
         d["margins"] = each * per_output(c["margins"], batch.y)
         d[output] = hinge.margins_backward(batch.y, View(d, MARGINS))
     else:
@@ -125,9 +128,10 @@ def _layer_backward(spec: MLP, layer: int, p: Params, batch: Batch, c: Any, d: A
     if before != z:
         norm, at = (batch_norm if spec.norm == "batch" else layer_norm), f"norm{layer}"
         d[z] = norm.backward(View(p, at), c[z], View(c, at), View(d, at), spec.size)
-    affine.backward(batch.x if layer == 1 else c[below], View(d, at_z), biased=spec.biased(layer))
+    dense = affine if spec.biased(layer) else linear
+    dense.backward(batch.x if layer == 1 else c[below], View(d, at_z))
     if layer > 1:
-        d.add(below, affine.share_of_input(View(p, at_z), View(d, at_z)))
+        d.add(below, dense.share_of_input(View(p, at_z), View(d, at_z)))
         if adds:
             d.add(below, d[f"sum{layer}"])
 

@@ -20,7 +20,7 @@ def predict(
 ) -> Inexact[Array, "n length vocabulary"]:
     """Write inputs, z and h of every time, states and logits; return the logits."""
     inputs = recurrent.inputs(spec, p, x, c)
-    states = rnn.forward(p, inputs, recurrent.start("h0", p, x, extras), View(c, STATES))
+    states = rnn.forward(p, inputs, recurrent.start("h0", p, x, extras), View(c, STATES), spec.biases)
     return recurrent.logits(p, states, c)
 
 
@@ -34,6 +34,6 @@ def backward(spec: RNN, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     recurrent.backward_to_states(spec, p, batch, c, d)
     inputs, start = recurrent.read(spec, p, batch, c), recurrent.start("h0", p, batch.x, batch.extras)
-    rnn.backward(p, inputs, start, c, View(d, STATES))
+    rnn.backward(p, inputs, start, c, View(d, STATES), spec.biases)
     if spec.inputs == "embedding":
         recurrent.backward_from_inputs(p, batch, rnn.share_of_input(p, spec.length, d), d)

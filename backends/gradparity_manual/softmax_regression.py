@@ -37,7 +37,7 @@ def forward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any) -> None:
         c["loss"] = data_loss
         return
     c["cross_entropy"] = data_loss
-    squares.penalty(p, ["W"], spec.penalty_factor(n), View(c, PENALTY))
+    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
     c["loss"] = c["cross_entropy"] + c["penalty"]
 
 
@@ -49,7 +49,7 @@ def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -
         data_term = "cross_entropy"
         d["cross_entropy"] = d["loss"]
         d["penalty"] = d["loss"]
-        squares.penalty_backward(p, ["W"], spec.penalty_factor(n), View(d, PENALTY))
+        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
     each = d[data_term] / reductions.divisor(spec.reduction, n)
     d["logits"] = each * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
     affine.backward(batch.x, View(d, LOGITS))

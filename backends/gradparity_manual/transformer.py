@@ -49,7 +49,7 @@ def block_forward(spec: Transformer, p: Any, c: Any, below: str, b: Any) -> None
     """Write to b, the view of c at the block, what the block makes of the stream c[below]."""
     norm(spec, View(p, "norm1"), c[below], View(b, "norm1"))
     seen = attention.causal(c[below].shape[1], like=c[below])  # (length, length)
-    multi_head.forward(p, spec.heads, seen, View(b, ATTENTION))
+    multi_head.forward(p, spec.heads, seen, View(b, ATTENTION), scaled=spec.scaled)
     b["middle"] = c[below] + b["attended"]  # (n, length, width)
     norm(spec, View(p, "norm2"), b["middle"], View(b, "norm2"))
     affine.forward(View(p, UP), b["norm2.out"], View(b, UP))
@@ -94,7 +94,7 @@ def block_backward(spec: Transformer, p: Any, c: Any, d: Any, below: str, block:
     e.add("middle", e["out"])  # (n, length, width)
     e.add("middle", norm_backward(spec, View(p, "norm2"), b["middle"], View(b, "norm2"), View(e, "norm2")))
     e["attended"] = e["middle"]  # (n, length, width)
-    e["norm1.out"] = multi_head.backward(p, spec.heads, View(b, ATTENTION), View(e, ATTENTION))  # (n, length, width)
+    e["norm1.out"] = multi_head.backward(p, spec.heads, View(b, ATTENTION), View(e, ATTENTION), scaled=spec.scaled)
     d.add(below, e["middle"])  # (n, length, width)
     d.add(below, norm_backward(spec, View(p, "norm1"), c[below], View(b, "norm1"), View(e, "norm1")))
 
@@ -104,7 +104,7 @@ def norm(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any)
     if spec.norm == "layer":
         layer_norm.forward(p, x, c, spec.convention)
     else:
-        rms_norm.forward(p, x, c, spec.epsilon)
+        rms_norm.forward(p, x, c, spec.convention)
 
 
 def norm_backward(
@@ -113,7 +113,7 @@ def norm_backward(
     """Return what the norm's input receives."""
     if spec.norm == "layer":
         return layer_norm.backward(p, x, c, d, spec.convention)
-    return rms_norm.backward(p, x, c, d)
+    return rms_norm.backward(p, x, c, d, spec.convention)
 
 
 def places(p: Params, x: Int[Array, "n length"]) -> Int[Array, " length"]:

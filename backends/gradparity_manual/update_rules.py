@@ -19,8 +19,7 @@ Arrays: TypeAlias = dict[str, np.ndarray]
 
 def sgd(rule: SGD, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
     """v ← μv + g, and lr·v; with Nesterov lr·(g + μv); with the rate inside v ← μv + lr·g, and v."""
-    if rule.weight_decay:
-        g = g + rule.weight_decay * p
+    g = with_penalty(rule, p, g)
     if not rule.momentum:
         return np.asarray(lr * g)
     inside, outside = (lr, 1.0) if rule.lr_in_velocity else (1.0, lr)
@@ -33,6 +32,7 @@ def sgd(rule: SGD, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: i
 
 def adagrad(rule: Adagrad, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
     """s ← s + g², and lr·g / (√s + ε); an entry that never had a gradient stays where it is."""
+    g = with_penalty(rule, p, g)
     squares = memory["squares"]
     squares += g * g
     root = np.sqrt(squares) + rule.eps
@@ -40,26 +40,41 @@ def adagrad(rule: Adagrad, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: flo
 
 
 def rmsprop(rule: RMSprop, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
-    """v ← ρv + (1−ρ)g², and lr·g / (√v + ε)."""
+    """v ← ρv + (1−ρ)g², and lr·g / (√v + ε), or lr·g / √(v + ε)."""
+    g = with_penalty(rule, p, g)
     v = memory["v"]
     v *= rule.decay
     v += (1 - rule.decay) * g * g
-    return np.asarray(lr * g / (np.sqrt(v) + rule.eps))
+    return np.asarray(lr * g / (np.sqrt(v + rule.eps) if rule.eps_inside else np.sqrt(v) + rule.eps))
 
 
-def adam(rule: Adam | AdamW, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
-    """m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², and lr·m̂ / (√v̂ + ε), m̂ and v̂ corrected for their start at zero."""
+def adam(rule: Adam, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:
+    """lr times what the moments of g + λp say."""
+    return lr * by_moments(rule, with_penalty(rule, p, g), memory, t)
+
+
+def adamw(rule: AdamW, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:
+    """lr times what the moments of g say, and lr·λ·p."""
+    return lr * by_moments(rule, g, memory, t) + lr * rule.weight_decay * p
+
+
+def by_moments(rule: Adam | AdamW, g: np.ndarray, memory: Arrays, t: int) -> np.ndarray:
+    """m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², and m̂ / (√v̂ + ε), m̂ and v̂ corrected for their start at zero."""
     m, v, beta1, beta2 = memory["m"], memory["v"], rule.beta1, rule.beta2
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
-    return np.asarray(lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + rule.eps))
+    if not rule.bias_correction:
+        return np.asarray(m / (np.sqrt(v) + rule.eps))
+    if rule.eps_hat:
+        return np.asarray(m / (1 - beta1**t) * np.sqrt(1 - beta2**t) / (np.sqrt(v) + rule.eps))
+    return np.asarray(m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + rule.eps))
 
 
-def adamw(rule: AdamW, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:
-    """Adam's, and lr·λ·p."""
-    return adam(rule, p, g, memory, lr, t) + lr * rule.weight_decay * p
+def with_penalty(rule: SGD | Adagrad | RMSprop | Adam, p: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """g + λp: the gradient of the loss and of the penalty λ‖p‖²/2."""
+    return g + rule.weight_decay * p if rule.weight_decay else g
 
 
 RULES: dict[str, Callable[..., np.ndarray]] = {
@@ -83,8 +98,10 @@ def learning_rate(lr: LearningRate, step: int) -> float:
     return lr
 
 
-def clipped(gradients: Arrays, norm: float) -> Arrays:
-    """Return g · min(1, norm / ‖g‖₂), where ‖g‖₂ is over all gradients together (Pascanu et al. 2013)."""
+def clipped(gradients: Arrays, value: float, norm: float) -> Arrays:
+    """Cut each entry off at ±value; then g · min(1, norm / ‖g‖₂), over all together (Pascanu et al. 2013)."""
+    if value < inf:
+        gradients = {name: np.clip(g, -value, value) for name, g in gradients.items()}
     if norm == inf:
         return gradients
     own = np.sqrt(sum(np.vdot(g, g) for g in gradients.values()))
@@ -99,11 +116,12 @@ def optimizer(rule: UpdateRule) -> Optimizer:
     settings: Any = rule
 
     def start(params: Arrays) -> tuple[Arrays, Arrays]:
-        return params, {f"{kept}.{name}": np.zeros_like(p) for kept in rule.memory for name, p in params.items()}
+        begin = getattr(settings, "initial", 0.0)
+        return params, {f"{kept}.{name}": np.full_like(p, begin) for kept in rule.memory for name, p in params.items()}
 
     def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:
         lr = learning_rate(settings.lr, step)
-        gradients = clipped(gradients, settings.clip_norm)
+        gradients = clipped(gradients, settings.clip_value, settings.clip_norm)
         for name, p in params.items():
             own = {kept: memory[f"{kept}.{name}"] for kept in rule.memory}
             p -= change(rule, p, gradients[name], own, lr, step + 1)

@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from gradparity.models import ConvNet
 from gradparity.protocol import Array, Batch, Params, Tap
+from gradparity_torch.mlp import ACTIVATIONS
 from gradparity_torch.norms import batch_norm, running_norm
 
 
@@ -31,7 +32,7 @@ def _logits(
         z = tap(f"conv{k}.out", F.conv2d(a, params[f"conv{k}.W"], bias, spec.stride, spec.padding))
         if spec.batch_norm:
             z = norm(f"norm{k}", z)
-        a = tap(f"a{k}", F.relu(z))
+        a = tap(f"a{k}", ACTIVATIONS[spec.activation](z))
         # What F.max_pool2d looks at, with a name: a view of the pixels under each window.
         (high, wide) = spec.pool
         windows = tap(f"pool{k}.windows", a.unfold(2, high, high).unfold(3, wide, wide).flatten(4))
@@ -39,6 +40,6 @@ def _logits(
     a = a.flatten(1)
     for k in range(1, len(spec.hidden) + 1):
         z = tap(f"dense{k}.out", F.linear(a, params[f"dense{k}.W"].T, params[f"dense{k}.b"]))
-        a = tap(f"h{k}", F.relu(z))
+        a = tap(f"h{k}", ACTIVATIONS[spec.activation](z))
     last = f"dense{len(spec.hidden) + 1}"
     return tap(f"{last}.out", F.linear(a, params[f"{last}.W"].T, params[f"{last}.b"]))

@@ -17,12 +17,14 @@ def predict(
 
 
 def loss(spec: LinearRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the squared error, plus the penalty on W where there is weight decay."""
+    """Return the squared error, plus the penalty where there is weight decay."""
     prediction = predict(spec, params, batch.x, tap)
     # Not reduction="mean", which in PyTorch is over the outputs too: here that is "mean-of-entries".
     error = F.mse_loss(prediction, batch.y, reduction="sum") / spec.loss_divisor(len(prediction))
     if spec.weight_decay == 0:
         return tap("loss", error)
     error = tap("squared_error", error)
-    penalty = tap("penalty", spec.penalty_factor(len(prediction)) * params["W"].square().sum())
+    penalty = tap(
+        "penalty", spec.penalty_factor(len(prediction)) * sum(params[name].square().sum() for name in spec.penalised)
+    )
     return tap("loss", error + penalty)

@@ -15,12 +15,14 @@ def predict(spec: LogisticRegression, params: Params, x: Float[Array, "n feature
 
 
 def loss(spec: LogisticRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the binary cross-entropy of the batch, plus the penalty on W where there is weight decay."""
+    """Return the binary cross-entropy of the batch, plus the penalty where there is weight decay."""
     logits = predict(spec, params, batch.x, tap)
     target = (batch.y == spec.positive).to(logits.dtype)
     cross_entropy = F.binary_cross_entropy_with_logits(logits.squeeze(1), target, reduction=spec.reduction)
     if spec.weight_decay == 0:
         return tap("loss", cross_entropy)
     cross_entropy = tap("cross_entropy", cross_entropy)
-    penalty = tap("penalty", spec.penalty_factor(len(logits)) * params["W"].square().sum())
+    penalty = tap(
+        "penalty", spec.penalty_factor(len(logits)) * sum(params[name].square().sum() for name in spec.penalised)
+    )
     return tap("loss", cross_entropy + penalty)

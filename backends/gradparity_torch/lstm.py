@@ -19,9 +19,10 @@ def predict(
 ) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
     h, cell = recurrent.start("h0", params, x, extras), recurrent.start("cell0", params, x, extras)
+    bias = params["b"] if spec.biases == "one" else params["b_x"] + params["b_h"]
     states = []
     for t, x_t in enumerate(recurrent.inputs(spec, params, x, tap).unbind(dim=1)):
-        z = tap(("z", t), x_t @ params["W_x"] + h @ params["W_h"] + params["b"])
+        z = tap(("z", t), x_t @ params["W_x"] + h @ params["W_h"] + bias)
         gates = dict(zip(spec.gates, z.chunk(4, dim=1), strict=True))
         i = tap(("i", t), gates["i"].sigmoid())
         f = tap(("f", t), gates["f"].sigmoid())

@@ -25,20 +25,29 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def hinge(scores: Float[Array, "n classes"], y: Int[Array, " n"], tap: Tap) -> Float[Array, ""]:
-    """Return by how much the other classes come within 1 of the label's score; F.multi_margin_loss shows no margins."""
-    label = y.unsqueeze(1)
-    margins = tap("margins", scores - scores.gather(1, label) + 1)
-    return F.relu(margins).scatter(1, label, 0.0).sum()
+def too_near(margins: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
+    """Return the margins above 0 of the classes that are not the label; F.multi_margin_loss shows none."""
+    return F.relu(margins).scatter(1, y.unsqueeze(1), 0.0)
 
 
 # Not reduction="mean": for real targets PyTorch's mean is over the outputs too.
-TOTAL_LOSS: dict[str, Callable[[Array, Array, Tap], Array]] = {
-    "cross_entropy": lambda a, y, _: F.cross_entropy(a, y, reduction="sum"),
-    "squared_error": lambda a, y, _: F.mse_loss(a, y, reduction="sum"),
-    "sigmoid_cross_entropy": lambda a, y, _: F.binary_cross_entropy_with_logits(a, y, reduction="sum"),
-    "hinge": hinge,
+TOTAL_LOSS: dict[str, Callable[[Array, Array], Array]] = {
+    "cross_entropy": partial(F.cross_entropy, reduction="sum"),
+    "squared_error": partial(F.mse_loss, reduction="sum"),
+    "sigmoid_cross_entropy": partial(F.binary_cross_entropy_with_logits, reduction="sum"),
+    "hinge": lambda m, y: too_near(m, y).sum(),
+    "squared_hinge": lambda m, y: too_near(m, y).square().sum(),
 }
+
+
+def linear(params: Params, layer: int, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+    """Return xW."""
+    return torch.mm(x, params[f"W{layer}"])
+
+
+def affine(params: Params, layer: int, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+    """Return xW + b."""
+    return torch.addmm(params[f"b{layer}"], x, params[f"W{layer}"])
 
 
 def predict(spec: MLP, params: Params, x: Float[Array, "n features"], tap: Tap) -> Float[Array, "n outputs"]:
@@ -60,11 +69,13 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
         return normalise(params, place, z, tap, spec.size)
 
     output = _output(spec, params, batch.x, tap, norm, batch.extras)
-    data_loss = TOTAL_LOSS[spec.loss](output, batch.y, tap) / spec.loss_divisor(len(output))
+    if spec.has_margins:
+        output = tap("margins", output - output.gather(1, batch.y.unsqueeze(1)) + spec.margin)
+    data_loss = TOTAL_LOSS[spec.loss](output, batch.y) / spec.loss_divisor(len(output))
     if spec.weight_decay == 0:
         return tap("loss", data_loss)
     data_loss = tap(spec.loss, data_loss)
-    squares = torch.stack([params[weights].square().sum() for weights in spec.weights])
+    squares = torch.stack([params[name].square().sum() for name in spec.penalised])
     penalty = tap("penalty", spec.penalty_factor(len(output)) * squares.sum())
     return tap("loss", data_loss + penalty)
 
@@ -79,9 +90,8 @@ def _output(
 ) -> Float[Array, "n outputs"]:
     h = x
     for layer, activation in enumerate(spec.activations, start=1):
-        weights = params[f"W{layer}"]
-        z = torch.addmm(params[f"b{layer}"], h, weights) if spec.biased(layer) else h @ weights
-        z = tap(f"z{layer}", z)
+        dense = affine if spec.biased(layer) else linear
+        z = tap(f"z{layer}", dense(params, layer, h))
         if spec.norm != "none" and layer < spec.depth:
             z = norm(f"norm{layer}", z)
         a = tap(f"a{layer}", ACTIVATIONS[activation](z))

@@ -17,11 +17,13 @@ def predict(
 
 
 def loss(spec: SoftmaxRegression, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the cross-entropy of the batch, plus the penalty on W where there is weight decay."""
+    """Return the cross-entropy of the batch, plus the penalty where there is weight decay."""
     logits = predict(spec, params, batch.x, tap)
     cross_entropy = F.cross_entropy(logits, batch.y, reduction=spec.reduction)
     if spec.weight_decay == 0:
         return tap("loss", cross_entropy)
     cross_entropy = tap("cross_entropy", cross_entropy)
-    penalty = tap("penalty", spec.penalty_factor(len(logits)) * params["W"].square().sum())
+    penalty = tap(
+        "penalty", spec.penalty_factor(len(logits)) * sum(params[name].square().sum() for name in spec.penalised)
+    )
     return tap("loss", cross_entropy + penalty)

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 from gradparity.models import Transformer
 from gradparity.operations import positions
 from gradparity.protocol import Array, Batch, Params, Tap
+from gradparity_torch.norms import inverse_size
 
 GELU: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -53,7 +54,7 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
         return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).transpose(1, 2))
 
     q, k, v = heads("q"), heads("k"), heads("v")
-    scores = tap(f"{at}.scores", q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5)
+    scores = tap(f"{at}.scores", q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if spec.scaled else 1.0))
     unseen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(diagonal=1)
     weights = tap(f"{at}.weights", scores.masked_fill(unseen, -torch.inf).softmax(dim=-1))
     brought = tap(f"{at}.heads", weights @ v).transpose(1, 2).flatten(-2)
@@ -63,12 +64,11 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
 def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return layer norm or RMS norm of every position; ``F.layer_norm`` and ``F.rms_norm`` tell no line inside."""
     if spec.norm == "rms":
-        scale = tap(f"{at}.scale", torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + spec.epsilon))
+        scale = tap(f"{at}.scale", inverse_size(x.square().mean(dim=-1, keepdim=True), spec.convention))
         return tap(f"{at}.out", x * scale * params[f"{at}.gain"])
     centred = tap(f"{at}.centred", x - x.mean(dim=-1, keepdim=True))
     variance = centred.square().sum(dim=-1, keepdim=True) / (x.shape[-1] - spec.unbiased)
-    size = variance.sqrt() + spec.epsilon if spec.epsilon_outside else (variance + spec.epsilon).sqrt()
-    scale = tap(f"{at}.scale", size.reciprocal())
+    scale = tap(f"{at}.scale", inverse_size(variance, spec.convention))
     return tap(f"{at}.out", torch.addcmul(params[f"{at}.bias"], centred * scale, params[f"{at}.gain"]))
 
 

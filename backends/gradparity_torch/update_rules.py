@@ -1,7 +1,8 @@
 """The optimisers of ``torch.optim``, which update in place; each is set up to mean the rule's formula."""
 
 from collections.abc import Callable, Iterator
-from math import cos, inf, pi
+from functools import partial
+from math import cos, inf, pi, sqrt
 from typing import Any, NamedTuple
 
 import torch
@@ -13,16 +14,53 @@ from gradparity.schedules import Cosine, LearningRate, StepDecay
 
 Tensors = dict[str, Tensor]
 
+
+class RMSpropInside(torch.optim.Optimizer):
+    """RMSprop with ε inside of the root, where ``torch.optim.RMSprop`` has it outside."""
+
+    def __init__(self, params: list[Tensor], rule: Any) -> None:
+        super().__init__(params, {"lr": 1.0, "alpha": rule.decay, "eps": rule.eps, "weight_decay": rule.weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """v ← ρv + (1−ρ)g², p ← p − lr·g / √(v + ε)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                g = p.grad.add(p, alpha=group["weight_decay"])
+                v = self.state[p].setdefault("square_avg", torch.zeros_like(p))
+                v.mul_(group["alpha"]).addcmul_(g, g, value=1 - group["alpha"])
+                p.addcmul_(g, torch.rsqrt(v + group["eps"]), value=-group["lr"])
+
+
+def rmsprop(params: list[Tensor], rule: Any) -> torch.optim.Optimizer:
+    """PyTorch's, which has ε outside of the root; or with it inside."""
+    if rule.eps_inside:
+        return RMSpropInside(params, rule)
+    return torch.optim.RMSprop(params, lr=1.0, alpha=rule.decay, eps=rule.eps, weight_decay=rule.weight_decay)
+
+
+def by_moments(kind: Any, params: list[Tensor], rule: Any) -> torch.optim.Optimizer:
+    """PyTorch's Adam or AdamW, told to correct nothing where the rule does not: as after infinitely many steps."""
+    found: torch.optim.Optimizer = kind(
+        params, lr=1.0, betas=(rule.beta1, rule.beta2), eps=rule.eps, weight_decay=rule.weight_decay
+    )
+    if not rule.bias_correction:
+        for p in params:
+            moments = {field: torch.zeros_like(p) for field in FIELDS[rule.name].values()}
+            found.state[p] = {**moments, "step": torch.tensor(inf)}
+    return found
+
+
 RULES: dict[str, Callable[[list[Tensor], Any], torch.optim.Optimizer]] = {
     "sgd": lambda params, rule: torch.optim.SGD(
         params, lr=1.0, momentum=rule.momentum, nesterov=rule.nesterov, weight_decay=rule.weight_decay
     ),
-    "adagrad": lambda params, rule: torch.optim.Adagrad(params, lr=1.0, eps=rule.eps),
-    "rmsprop": lambda params, rule: torch.optim.RMSprop(params, lr=1.0, alpha=rule.decay, eps=rule.eps),
-    "adam": lambda params, rule: torch.optim.Adam(params, lr=1.0, betas=(rule.beta1, rule.beta2), eps=rule.eps),
-    "adamw": lambda params, rule: torch.optim.AdamW(
-        params, lr=1.0, betas=(rule.beta1, rule.beta2), eps=rule.eps, weight_decay=rule.weight_decay
+    "adagrad": lambda params, rule: torch.optim.Adagrad(
+        params, lr=1.0, eps=rule.eps, weight_decay=rule.weight_decay, initial_accumulator_value=rule.initial
     ),
+    "rmsprop": rmsprop,
+    "adam": partial(by_moments, torch.optim.Adam),
+    "adamw": partial(by_moments, torch.optim.AdamW),
 }
 """The rate is set before every step."""
 
@@ -52,8 +90,10 @@ def learning_rate(lr: LearningRate, step: int) -> float:
     return lr
 
 
-def clip(gradients: Tensors, largest: float) -> Tensors:
-    """Scale the gradients where their common norm is larger. ``clip_grad_norm_`` would add 1e-6 to the norm."""
+def clip(gradients: Tensors, value: float, largest: float) -> Tensors:
+    """Cut entries off; scale gradients whose common norm is larger. ``clip_grad_norm_`` would add 1e-6 to the norm."""
+    if value < inf:
+        gradients = {name: gradient.clamp(-value, value) for name, gradient in gradients.items()}
     if largest == inf:
         return gradients
     norm = torch.nn.utils.get_total_norm(gradients.values())
@@ -75,13 +115,15 @@ def optimizer(rule: UpdateRule) -> Optimizer:
         return kept, Memory(tuple(kept), RULES[rule.name](list(kept.values()), rule))
 
     def update(kept: Tensors, gradients: Tensors, memory: Memory, step: int) -> tuple[Tensors, Memory]:
-        gradients, lr = clip(gradients, settings.clip_norm), learning_rate(settings.lr, step)
+        gradients, lr = clip(gradients, settings.clip_value, settings.clip_norm), learning_rate(settings.lr, step)
         (group,) = memory.optimizer.param_groups
         if inside:
             gradients = {name: lr * (g + settings.weight_decay * kept[name]) for name, g in gradients.items()}
             group["weight_decay"] = 0.0
         else:
             group["lr"] = lr
+        if getattr(settings, "eps_hat", False) and settings.bias_correction:
+            group["eps"] = settings.eps / sqrt(1 - settings.beta2 ** (step + 1))  # PyTorch's stands beside √v̂
         for name, value in kept.items():
             value.grad = gradients[name]
         memory.optimizer.step()
@@ -97,7 +139,9 @@ def optimizer(rule: UpdateRule) -> Optimizer:
     def recall(memory: Memory, arrays: Tensors, step: int) -> Memory:
         for param, value in memory.params() if fields else ():
             held = {field: torch.empty_like(value).copy_(arrays[f"{name}.{param}"]) for name, field in fields.items()}
-            memory.optimizer.state[value] = held if rule.name == "sgd" else {**held, "step": torch.tensor(float(step))}
+            if rule.name != "sgd":
+                held["step"] = torch.tensor(float(step) if getattr(settings, "bias_correction", True) else inf)
+            memory.optimizer.state[value] = held
         return memory
 
     return Optimizer(start, update, remembered=remembered, recall=recall)

@@ -17,9 +17,11 @@ def place(point: Point) -> Place:
     depth counts affine maps.
     """
     settings = dict(point.settings)
-    hidden = settings.get("widths", ())[1:-1]
-    if hidden and len(set(hidden)) == 1:
-        inputs, *_, outputs = settings.pop("widths")
+    widths = settings.get("widths")
+    hidden = widths[1:-1] if isinstance(widths, tuple) else ()
+    if isinstance(widths, tuple) and len(set(hidden)) == 1:
+        inputs, *_, outputs = widths
+        del settings["widths"]
         settings |= {"inputs": inputs, "width": hidden[0], "depth": len(hidden) + 1, "outputs": outputs}
     run = {"batch_size": point.batch_size, "dtype": point.dtype, "threads": point.threads}
     return {"model": point.model, **settings, **run}

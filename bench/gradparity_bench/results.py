@@ -5,27 +5,29 @@ given another meaning under the same schema. Seconds are per call, bytes are byt
 number for each round, the same round at the same place in every row of a point.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
-from gradparity.errors import UsageError
+from msgspec import Meta
+
+from gradparity import formats
+from gradparity.formats import Positive
 from gradparity.timing import Ratio, Verdict, noise_floor, paired_ratio, verdict
-from gradparity_bench.standings import Call, Point, Standing
+from gradparity_bench.standings import CALLS, Call, Point, Standing
 
-SCHEMA = "gradparity-bench/1"
+SCHEMA: Final = "gradparity-bench/1"
 
 
 @dataclass(frozen=True)
 class Limits:
     """What this machine could do in the same rounds, with the same dtype and threads."""
 
-    flops_per_second: tuple[float, ...]
+    flops_per_second: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     """Of a large square matrix product."""
-    bytes_per_second: tuple[float, ...]
+    bytes_per_second: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     """Read and written by a copy between arrays that no cache holds."""
 
     @property
@@ -56,17 +58,15 @@ class Measurement:
     """A second worker of the first timed backend: the A/A pair that shows the noise floor."""
     limits: Limits | None = None
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Measurement":
-        """Return the measurement that ``asdict`` wrote."""
-        again, limits = content["again"], content["limits"]
-        parts = {
-            "point": Point.from_dict(content["point"]),
-            "rows": tuple(map(Standing.from_dict, content["rows"])),
-            "again": again and Standing.from_dict(again),
-            "limits": limits and Limits(**{name: tuple(rates) for name, rates in limits.items()}),
-        }
-        return cls(**{**content, **parts})
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every timed row tells of each round: they are compared round by round."""
+        rows = [row for row in (*self.rows, self.again) if row is not None and row.rounds is not None]
+        if any(not row.rounds.threads for row in rows if row.rounds):
+            raise ValueError("a timed row must have at least one round")
+        for call in CALLS:
+            counts = {len(row.rounds.of(call)) for row in rows if row.rounds}
+            if len(counts) > 1:
+                raise ValueError(f"every row must have as many rounds of {call}, got {sorted(counts)}")
 
     def row(self, backend: str) -> Standing:
         """Return a backend's row. Raises KeyError where there is none."""
@@ -163,29 +163,13 @@ class Result:
     measurements: tuple[Measurement, ...]
     complete: bool = True
     """Whether every point was reached; false after an interrupt."""
+    schema: Literal["gradparity-bench/1"] = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole result as plain data, for JSON."""
-        return {"schema": SCHEMA, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, content: Any) -> "Result":
-        """Return the result that ``to_dict`` wrote. Raises UsageError for anything else."""
-        schema = content.get("schema") if isinstance(content, Mapping) else None
-        if schema != SCHEMA:
-            raise UsageError(
-                f"a benchmark's result has the schema '{SCHEMA}', got {schema!r}: write it anew with --json"
-            )
-        try:
-            measurements = tuple(map(Measurement.from_dict, content["measurements"]))
-            return cls(dict(content["manifest"]), content["seed"], measurements, content["complete"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"a benchmark's result is whole or not at all, got one without {error}") from None
+        return asdict(self)
 
     @classmethod
     def read(cls, path: Path) -> "Result":
         """Return the result in a file. Raises UsageError where it holds none."""
-        try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, UsageError) as error:
-            raise UsageError(f"'{path}' cannot be read as a benchmark's result: {error}") from None
+        return formats.read(path, cls, "a benchmark's result", "write it anew with gradparity bench --json")

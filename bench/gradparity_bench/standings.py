@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from msgspec import Meta
+
+from gradparity.formats import Positive, Setting
 from gradparity.protocol import Differentiation, Dtype
 from gradparity.timing import Ratio, paired_ratio
 
@@ -25,28 +28,22 @@ class Point:
 
     model: str
     """A model's name, or a file as ``gradparity check`` takes it."""
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Setting]
     """The fields of the model's spec; empty for a file."""
-    batch_size: int
+    batch_size: Annotated[int, Meta(ge=1)]
     dtype: Dtype
-    threads: int
+    threads: Annotated[int, Meta(ge=1)]
     """How many threads each worker is allowed."""
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Point":
-        """Return the point that ``asdict`` wrote; JSON knows no tuples."""
-        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in content["settings"].items()}
-        return cls(**{**content, "settings": settings})
 
 
 @dataclass(frozen=True)
 class Rounds:
     """Seconds of one call, round by round; empty where that call is not timed."""
 
-    step: tuple[float, ...] = ()
-    epoch: tuple[float, ...] = ()
-    loss: tuple[float, ...] = ()
-    value_and_grad: tuple[float, ...] = ()
+    step: tuple[Positive, ...] = ()
+    epoch: tuple[Positive, ...] = ()
+    loss: tuple[Positive, ...] = ()
+    value_and_grad: tuple[Positive, ...] = ()
     threads: tuple[float, ...] = ()
     """CPU time over wall time of the worker's whole process during the steps: the threads that really ran."""
 
@@ -100,16 +97,6 @@ class Standing:
     """After the same number of steps, from the same parameters, on the same batch, in every row of the point."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the worker had imported, by distribution."""
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Standing":
-        """Return the row that ``asdict`` wrote."""
-        rounds, phases = content["rounds"], content["phases"]
-        parts = {
-            "rounds": rounds and Rounds(**{call: tuple(seconds) for call, seconds in rounds.items()}),
-            "phases": phases and Phases(**phases),
-        }
-        return cls(**{**content, **parts})
 
     @property
     def timed(self) -> bool:

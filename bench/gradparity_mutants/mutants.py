@@ -9,7 +9,7 @@ from gradparity.parity.norms import relative_error
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity.recording import stacked
 from gradparity_mutants.mutations import mutations
-from gradparity_mutants.plant import Change, Site, Symbol, chain, plant, shares
+from gradparity_mutants.plant import Change, PlantSite, Symbol, chain, plant, shares
 
 SAME = 1e-14
 """A change smaller than this, relative to the line, is rounding: the mutant computes the same."""
@@ -50,7 +50,7 @@ def mutants(hand: HandDerivation, p: Params, batch: Batch, other: Batch) -> Iter
 
 
 def _noting(change: Change, allowed: list[bool]) -> Change:
-    def noted(value: Array, at: Site) -> Array | None:
+    def noted(value: Array, at: PlantSite) -> Array | None:
         changed = change(value, at)
         allowed.append(changed is not None)
         return changed

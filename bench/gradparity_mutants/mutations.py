@@ -6,41 +6,41 @@ from functools import partial
 import numpy as np
 
 from gradparity.protocol import Array, Batch
-from gradparity_mutants.plant import Change, Keyed, Site, chain
+from gradparity_mutants.plant import Change, Keyed, PlantSite, chain
 
 FIRST, LAST = 0, -1
 STALE_STEP = 0.1
 """Learning rate of the step by which stale weights are behind."""
 
 
-def zero(value: Array, _: Site) -> Array:
+def zero(value: Array, _: PlantSite) -> Array:
     """The line is never computed."""
     return np.zeros_like(value)
 
 
-def scaled(factor: Callable[[int], float], value: Array, at: Site) -> Array:
+def scaled(factor: Callable[[int], float], value: Array, at: PlantSite) -> Array:
     """A factor too many or too few; it may depend on the number of examples."""
     return value * factor(len(at.batch.x))
 
 
-def swapped_axes(value: Array, _: Site) -> Array | None:
+def swapped_axes(value: Array, _: PlantSite) -> Array | None:
     """A missing transpose: the numbers of the transposed array, read in the right shape."""
     return value.T.reshape(value.shape) if np.ndim(value) > 1 else None
 
 
-def summed(axis: int, value: Array, _: Site) -> Array | None:
+def summed(axis: int, value: Array, _: PlantSite) -> Array | None:
     """One axis summed that should not be, and broadcast again."""
     if np.ndim(value) < (1 if axis == FIRST else 2):
         return None
     return np.broadcast_to(value.sum(axis=axis, keepdims=True), value.shape)
 
 
-def dropped_term(share: int, value: Array, at: Site) -> Array:
+def dropped_term(share: int, value: Array, at: PlantSite) -> Array:
     """One use of the name does not send its gradient back."""
     return np.zeros_like(value) if at.share == share else value
 
 
-def dropped_example(value: Array, at: Site) -> Array:
+def dropped_example(value: Array, at: PlantSite) -> Array:
     """The last example is left out: its row is zero, or its share of the sum over examples is missing."""
     n = len(at.batch.x)
     if np.ndim(value) and len(value) == n:
@@ -52,7 +52,7 @@ def dropped_example(value: Array, at: Site) -> Array:
     return at.again(batch=at.batch.map(lambda a: a[:-1]), c=but_last(at.c), d=but_last(at.d))
 
 
-def one_wrong_entry(value: Array, _: Site) -> Array | None:
+def one_wrong_entry(value: Array, _: PlantSite) -> Array | None:
     """The entry of median size has the wrong sign."""
     if np.ndim(value) == 0:
         return None
@@ -62,24 +62,24 @@ def one_wrong_entry(value: Array, _: Site) -> Array | None:
     return wrong
 
 
-def missing_mask(value: Array, at: Site) -> Array | None:
+def missing_mask(value: Array, at: PlantSite) -> Array | None:
     """The line hands on what it read: no mask, no local derivative."""
     same_shape = [a for a in at.read if np.shape(a) == np.shape(value)]
     return same_shape[-1] if same_shape else None
 
 
-def stale_examples(other: Batch, _: Array, at: Site) -> Array:
+def stale_examples(other: Batch, _: Array, at: PlantSite) -> Array:
     """The line reads the examples of another batch."""
     return at.again(batch=_like(other, at.batch))
 
 
-def stale_cache(other: Batch, _: Array, at: Site) -> Array:
+def stale_cache(other: Batch, _: Array, at: PlantSite) -> Array:
     """The line reads a cache that the forward pass wrote for another batch."""
     c, _ = chain(at.hand, at.p, _like(other, at.batch))
     return at.again(c=c)
 
 
-def stale_upstream(other: Batch, _: Array, at: Site) -> Array | None:
+def stale_upstream(other: Batch, _: Array, at: PlantSite) -> Array | None:
     """The line reads upstream gradients of another batch."""
     if at.symbol == "c":
         return None
@@ -87,13 +87,13 @@ def stale_upstream(other: Batch, _: Array, at: Site) -> Array | None:
     return at.again(d=d)
 
 
-def stale_weights(_: Array, at: Site) -> Array:
+def stale_weights(_: Array, at: PlantSite) -> Array:
     """The line reads the weights of one step of gradient descent later."""
     _, d = chain(at.hand, at.p, at.batch)
     return at.again(p={name: p - np.asarray(STALE_STEP, p.dtype) * d[name] for name, p in at.p.items()})
 
 
-def not_a_number(value: Array, _: Site) -> Array:
+def not_a_number(value: Array, _: PlantSite) -> Array:
     """One entry is NaN."""
     wrong = np.array(value)
     wrong.flat[0] = np.nan

@@ -16,7 +16,7 @@ Keyed: TypeAlias = dict[Key, Array]
 
 
 @dataclass(frozen=True)
-class Site:
+class PlantSite:
     """A line at the moment it is written, with what it was computed from."""
 
     hand: HandDerivation
@@ -42,19 +42,19 @@ class Site:
         batch = self.batch if batch is None else batch
         c = self.c if c is None else c
         if self.symbol == "c":
-            written = Fed(c)
+            written = FedLine(c)
             self.hand.forward(p, batch, written)
         else:
-            written = Fed(self.d if d is None else d)
+            written = FedLine(self.d if d is None else d)
             self.hand.backward(p, batch, c, written)
         return written.shares[self.key][self.share]
 
 
-Change: TypeAlias = Callable[[Array, Site], Array | None]
+Change: TypeAlias = Callable[[Array, PlantSite], Array | None]
 """What a bug makes of a line's value; None where the line's shape does not allow the bug."""
 
 
-class Fed(dict[Key, Array]):
+class FedLine(dict[Key, Array]):
     """``c`` or ``d`` for one line's sake: reads are answered from what is given, writes are kept share by share."""
 
     def __init__(self, given: Keyed) -> None:
@@ -116,7 +116,7 @@ def plant(hand: HandDerivation, symbol: Symbol, name: str, change: Change) -> Ha
     def watch(outer: Any, p: Params, batch: Batch, c: Keyed | None) -> Watched:
         def at(watched: Watched, key: Key, value: Array) -> Array | None:
             before: tuple[Keyed, Keyed] = ({**watched.clean}, {}) if c is None else (c, {"loss": 1.0, **watched.clean})
-            return change(value, Site(hand, symbol, key, watched.share[key], p, batch, *before, watched.read))
+            return change(value, PlantSite(hand, symbol, key, watched.share[key], p, batch, *before, watched.read))
 
         return Watched(outer, name, at)
 
@@ -140,10 +140,10 @@ def chain(hand: HandDerivation, p: Params, batch: Batch) -> tuple[Keyed, Keyed]:
 
 def shares(hand: HandDerivation, p: Params, batch: Batch) -> dict[tuple[Symbol, str], int]:
     """Return every line that the derivation writes, in order, and in how many shares."""
-    c, d = Fed({}), Fed({"loss": 1.0})
+    c, d = FedLine({}), FedLine({"loss": 1.0})
     hand.forward(p, batch, c)
     hand.backward(p, batch, c, d)
-    sides: dict[Symbol, Fed] = {"c": c, "d": d}
+    sides: dict[Symbol, FedLine] = {"c": c, "d": d}
     found: Counter[tuple[Symbol, str]] = Counter()
     for symbol, fed in sides.items():
         for key, written in fed.shares.items():

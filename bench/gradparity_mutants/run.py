@@ -17,7 +17,7 @@ MOST_PARAMETERS = 1000
 
 
 @dataclass(frozen=True)
-class Tried:
+class TriedMutant:
     """What each checker says of one derivation of one model."""
 
     model: str
@@ -48,7 +48,7 @@ def witnesses() -> tuple[str, ...]:
     return tuple(name for name in registry.DEFAULT if registry.backend(name).differentiation == "machine")
 
 
-def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) -> Iterator[Tried]:
+def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) -> Iterator[TriedMutant]:
     """Yield the right derivation of a model, then each mutant."""
     trial = prepare(spec, witnesses())
     yield _try(trial, trial.hand, title, "", "none", equivalent=False)
@@ -57,7 +57,7 @@ def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) ->
         yield _try(trial, mutant.hand, title, mutant.where, mutant.mutation, equivalent=mutant.equivalent)
 
 
-def try_regimes(progress: Callable[[str], None]) -> Iterator[Tried]:
+def try_regimes(progress: Callable[[str], None]) -> Iterator[TriedMutant]:
     """Yield right, all-zero and negated whole gradients on each regime."""
     for regime in REGIMES:
         trial = regime.trial(witnesses())
@@ -66,11 +66,11 @@ def try_regimes(progress: Callable[[str], None]) -> Iterator[Tried]:
             yield _try(trial, derivation_with(trial, change), regime.title, "", name, equivalent=False)
 
 
-def _try(trial: Trial, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> Tried:
+def _try(trial: Trial, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> TriedMutant:
     verdict = verdict_on(trial, hand)
     rejects: dict[str, bool | None] = {f"gradparity {lane}": caught for lane, caught in verdict.caught.items()}
     parameters = sum(p.size for p in trial.problem.params.values())
     for name, (objects, dtype) in OTHERS.items():
         too_slow = name.startswith("gradcheck") and parameters > MOST_PARAMETERS
         rejects[name] = None if too_slow else objects(trial, hand, dtype)
-    return Tried(model, line, mutation, equivalent, rejects, verdict.named, verdict.diagnoses)
+    return TriedMutant(model, line, mutation, equivalent, rejects, verdict.named, verdict.diagnoses)

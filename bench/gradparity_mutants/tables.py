@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from gradparity.drawing import Table, TableColumn, table_of
-from gradparity_mutants.run import CHECKERS, GRADPARITY, Tried
+from gradparity_mutants.run import CHECKERS, GRADPARITY, TriedMutant
 
 
-def per_model(tried: Sequence[Tried]) -> Table:
+def per_model(tried: Sequence[TriedMutant]) -> Table:
     """Count, for each model, the mutants that gradparity catches, and those whose line alone it names."""
     rows = []
     for model in dict.fromkeys(t.model for t in tried):
@@ -19,7 +19,7 @@ def per_model(tried: Sequence[Tried]) -> Table:
     return _table("Mutants by model", [*columns, "equivalents, not counted"], rows)
 
 
-def side_by_side(tried: Sequence[Tried]) -> Table:
+def side_by_side(tried: Sequence[TriedMutant]) -> Table:
     """Count, for each mutation, the mutants that each checker catches, under the right derivations it rejects."""
     right = [t for t in tried if not t.line]
     rows = [["right derivations rejected", str(len(right)), *_counts(right), ""]]
@@ -31,7 +31,7 @@ def side_by_side(tried: Sequence[Tried]) -> Table:
     return _table("Caught, by mutation", ["mutation", "mutants", *CHECKERS, "exactly its line named"], rows)
 
 
-def regimes(tried: Sequence[Tried]) -> Table:
+def regimes(tried: Sequence[TriedMutant]) -> Table:
     """Say, for each regime, what each checker says of a right, an all-zero and a negated whole gradient."""
     rows = []
     for title in dict.fromkeys(t.model for t in tried):
@@ -40,7 +40,7 @@ def regimes(tried: Sequence[Tried]) -> Table:
     return _table("Right, all-zero and negated gradients", ["problem", *CHECKERS], rows)
 
 
-def sentences(tried: Sequence[Tried]) -> Table:
+def sentences(tried: Sequence[TriedMutant]) -> Table:
     """Count, for each mutation, the mutants for which gradparity gives a cause, with an example of what it says."""
     rows = []
     found = _mutants(tried)
@@ -51,7 +51,7 @@ def sentences(tried: Sequence[Tried]) -> Table:
     return _table("The sentence", ["mutation", "a cause given", "example"], rows)
 
 
-def equivalents(tried: Sequence[Tried]) -> Table:
+def equivalents(tried: Sequence[TriedMutant]) -> Table:
     """List the mutations that change nothing where they are planted."""
     found = [t for t in tried if t.equivalent]
     rows = []
@@ -67,11 +67,11 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return table_of(title, (TableColumn(first, "word"), *others), [rows])
 
 
-def _mutants(tried: Sequence[Tried]) -> list[Tried]:
+def _mutants(tried: Sequence[TriedMutant]) -> list[TriedMutant]:
     return [t for t in tried if t.line and not t.equivalent]
 
 
-def _counts(tried: Sequence[Tried]) -> list[str]:
+def _counts(tried: Sequence[TriedMutant]) -> list[str]:
     return [_rate([t.rejects[checker] for t in tried]) for checker in CHECKERS]
 
 
@@ -81,7 +81,7 @@ def _rate(answers: Sequence[bool | None]) -> str:
     return f"{yes} of {len(answers)}" if yes < len(answers) else "all"
 
 
-def _verdicts(own: dict[str, Tried], checker: str) -> str:
+def _verdicts(own: dict[str, TriedMutant], checker: str) -> str:
     answers = {mutation: t.rejects[checker] for mutation, t in own.items()}
     if None in answers.values():
         return "too slow"

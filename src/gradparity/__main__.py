@@ -27,6 +27,9 @@ def main() -> None:
         sys.stdout.flush()
     except OSError:  # said already; Python would say it again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if status == UNUSABLE and any(not thread.daemon for thread in threading.enumerate()[1:]):
+        sys.stderr.flush()
+        os._exit(status)  # a thread that a user's file has left would keep the process
     sys.exit(status)
 
 

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from gradparity import registry
 from gradparity.data import Dataset, with_inputs_for
 from gradparity.drawing.words import listing, scientific
+from gradparity.errors import UsageError
 from gradparity.output import plain
 from gradparity.parity import Report
 from gradparity.parity.judge import FLOAT64_LIMIT
@@ -17,6 +18,7 @@ from gradparity.parity.norms import relative_error
 from gradparity.parity.training_parity import TrainingParity, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
+from gradparity.subjects.trial import own_row
 from gradparity.timing import Timings, time_in_turns
 from gradparity.training import Epoch, Settings, accuracy_on, learning_rate, rule_of, train
 
@@ -59,6 +61,8 @@ class Comparison:
     """Of a training step of the backends that agree; None where none does."""
     epoch_errors: Mapping[str, float] = field(default_factory=dict)
     """Backend -> how far an epoch of it is from its own steps one by one, a relative error in float64."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """Backend -> why it could not be trained."""
 
     @property
     def agrees(self) -> bool:
@@ -68,12 +72,13 @@ class Comparison:
     @property
     def trains_alike(self) -> bool:
         """Whether the first steps of training agree, and every backend's epoch with its own steps."""
-        return (self.training is None or self.training.agrees) and not self._wrong_epochs
+        return (self.training is None or self.training.agrees) and not self._wrong_epochs and not self.failures
 
     def agrees_for(self, backend: str) -> bool:
         """Whether gradients and training of one backend agree."""
         together = self.training is None or self.training.agrees_for(backend)
-        return self.report.agrees_for(backend) and together and backend not in self._wrong_epochs
+        trains = backend not in self._wrong_epochs and backend not in self.failures
+        return self.report.agrees_for(backend) and together and trains
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -83,11 +88,14 @@ class Comparison:
             f"after {EPOCH_BATCHES} batches, at most {scientific(FLOAT64_LIMIT)} is rounding"
             for name in self._wrong_epochs
         )
-        return (*(self.training.table.findings if self.training else ()), *own)
+        lost = (f"{name} could not be trained: {reason}" for name, reason in self.failures.items())
+        return (*(self.training.table.findings if self.training else ()), *own, *lost)
 
     @property
     def headline(self) -> str:
         """What training comes to; empty where there was nothing to compare."""
+        if self.failures:
+            return f"Training of {listing(list(self.failures))} failed."
         if self._wrong_epochs:
             return f"Epochs of {listing(self._wrong_epochs)} train otherwise than the steps that they are made of."
         return self.training.table.headline if self.training else ""
@@ -104,20 +112,37 @@ def compare(
     backends: Sequence[str] = registry.DEFAULT,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
-    """Check, train and time. ``progress`` is told what comes next. Raises UsageError as its parts do."""
-    chosen = [registry.backend(name) for name in dict.fromkeys(backends)]
+    """Check, train and time. ``progress`` is told what comes next.
+
+    A backend that breaks costs its own row. Raises UsageError as the parts do, and where no backend is left.
+    """
     dataset = with_inputs_for(dataset, spec)
     progress("checking gradients line by line")
     some = dataset.train.batch(slice(0, CHECKED), "float64")
-    report = check(spec, backends=[b.name for b in chosen], batch=some, seed=settings.seed)
+    report = check(spec, backends=list(dict.fromkeys(backends)), batch=some, seed=settings.seed)
+    chosen = [registry.backend(name) for name in report.backends]
+    failures: dict[str, str] = {}
+    errors = {}
+    for b in chosen:
+        progress(f"holding an epoch of {b.name} against its steps")
+        with own_row(failures, b.name):
+            errors[b.name] = _epoch_error(b, spec, dataset, settings)
+    chosen = _left(chosen, failures)
     progress("following the first steps of training")
     training = _follow(chosen, spec, dataset, settings)
-    runs = _train_in_step(chosen, spec, dataset, settings, progress)
+    runs = _train_in_step(chosen, spec, dataset, settings, progress, failures)
     progress("timing a training step in turns")
-    errors = {b.name: _epoch_error(b, spec, dataset, settings) for b in chosen}
-    found = Comparison(spec, dataset, settings, report, training, runs, None, errors)
-    timed = [b for b in chosen if found.agrees_for(b.name)]
+    found = Comparison(spec, dataset, settings, report, training, runs, None, errors, failures)
+    timed = [b for b in _left(chosen, failures) if found.agrees_for(b.name)]
     return replace(found, timings=_time_steps(timed, spec, dataset, settings))
+
+
+def _left(chosen: list[Backend], failures: Mapping[str, str]) -> list[Backend]:
+    """Return the backends that have not failed. Raises UsageError, the first one's reason, where none is left."""
+    left = [b for b in chosen if b.name not in failures]
+    if not left:
+        raise UsageError(next(iter(failures.values())))
+    return left
 
 
 def _train_in_step(
@@ -126,26 +151,31 @@ def _train_in_step(
     dataset: Dataset,
     settings: Settings,
     progress: Callable[[str], None],
+    failures: dict[str, str],
 ) -> tuple[TrainedBackend, ...]:
-    """Train every backend one epoch, then every backend the next one."""
+    """Train every backend one epoch, then every backend the next one; those that fail are noted and left out."""
     epochs: dict[str, list[Epoch]] = {b.name: [] for b in chosen}
+    tested: dict[str, tuple[float | None, dict[str, np.ndarray]]] = {}
     trainings = {b.name: train(b, spec, dataset, settings) for b in chosen}
     for number in range(1, settings.epochs + 1):
-        for name, training in trainings.items():
-            progress(f"epoch {number} of {settings.epochs} on {name}")
-            epochs[name].append(next(training))
-    reference = epochs[chosen[0].name]
+        for b in _left(chosen, failures):
+            progress(f"epoch {number} of {settings.epochs} on {b.name}")
+            with own_row(failures, b.name, timed=False):
+                epochs[b.name].append(next(trainings[b.name]))
+    for b in _left(chosen, failures):
+        with own_row(failures, b.name):
+            accuracy = accuracy_on(b, spec, epochs[b.name][-1].params, dataset.test, settings.dtype)
+            tested[b.name] = accuracy, _first_gradients(b, spec, dataset, settings)
+    left = _left(chosen, failures)
+    reference = epochs[left[0].name]
     return tuple(
         TrainedBackend(
-            backend=b.name,
-            epochs=tuple(epochs[b.name]),
-            test_accuracy=accuracy_on(b, spec, epochs[b.name][-1].params, dataset.test, settings.dtype),
-            first_gradients=_first_gradients(b, spec, dataset, settings),
-            differences=tuple(
-                _largest_difference(own, first) for own, first in zip(epochs[b.name], reference, strict=True)
-            ),
+            b.name,
+            tuple(epochs[b.name]),
+            *tested[b.name],
+            tuple(_largest_difference(own, first) for own, first in zip(epochs[b.name], reference, strict=True)),
         )
-        for b in chosen
+        for b in left
     )
 
 
@@ -244,6 +274,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
         "parity": result.report.to_dict(),
         "training_parity": None if result.training is None else result.training.to_dict(),
         "epoch_errors": plain(result.epoch_errors),
+        "failures": dict(result.failures),
         "runs": [
             {
                 "backend": run.backend,

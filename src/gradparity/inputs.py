@@ -1,16 +1,23 @@
 """Draws that hide no error, and the rules that every spec's sizes obey."""
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
+from gradparity.limits import require_memory
+from gradparity.protocol import Batch, ModelSpec
 
 SMALLEST, LARGEST = 2, 128
 """Bounds of a random size; small ones are drawn as often as large ones, on a scale of factors of two."""
+MANY = 1_000
+"""Examples that are drawn without a look at what they take."""
+COPIES = 4
+"""Arrays of each size that a check or a training step holds at once, at least."""
 SMALLEST_COEFFICIENT = 1e-30
 """Products with smaller ones come near 1e-38, below which float32 loses digits, and near 1e-45, where it is zero."""
 
@@ -43,10 +50,51 @@ def distinct_sizes(rng: np.random.Generator, count: int, largest: int = LARGEST)
             return sizes
 
 
+def require_batch(spec: ModelSpec, batch: object) -> Batch:
+    """Return a batch of the caller's as arrays. Raises UsageError for one that the model cannot take."""
+    if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+        raise UsageError(f"batch must be x and y, got {quoted(batch)}: write gradparity.protocol.Batch(x, y)")
+    try:
+        taken = Batch(*batch).map(np.asarray)
+    except (TypeError, ValueError, AttributeError):  # rows of different lengths, and extras that are not named
+        raise UsageError("batch must be x, y and named extras, each an array: its parts are none") from None
+    drawn = spec.example_batch(np.random.default_rng(0), 3)
+    for name, own, example in (("x", taken.x, drawn.x), ("y", taken.y, drawn.y)):
+        kind = "real" if example.dtype.kind == "f" else "whole"
+        if own.dtype.kind not in ("biuf" if kind == "real" else "biu"):
+            raise UsageError(f"batch.{name} must hold {kind} numbers for {spec.name}, got {own.dtype}")
+        # Texts may be longer or shorter than those of a spec; what is real has its sizes.
+        wanted, sizes = ((a.shape[1:] if kind == "real" else a.ndim) for a in (example, own))
+        if own.ndim == 0 or len(own) == 0 or len(own) != len(taken.x) or wanted != sizes:
+            raise UsageError(
+                f"batch must hold as many examples in x as in y, and of {name} in the shape (n, ...) of "
+                f"{example.shape}, got x of shape {taken.x.shape} and y of shape {taken.y.shape}"
+            )
+        if not np.isfinite(own).all() or (own.dtype.kind in "iu" and example.min() >= 0 > own.min()):
+            rule = "finite" if kind == "real" else "0 or above"
+            raise UsageError(
+                f"batch.{name} must be {rule} in every entry for {spec.name}: leave out those that are not"
+            )
+    for name, own in taken.extras.items():
+        if own.dtype.kind not in "biuf":
+            raise UsageError(f"batch.extras['{name}'] must hold numbers, got {own.dtype}")
+    return taken
+
+
+def require_fits(spec: ModelSpec, n: int) -> None:
+    """Raise UsageError, before anything is drawn, where parameters or n examples are more than this machine holds."""
+    numbers = sum(math.prod(shape) for shape in spec.param_shapes.values())
+    require_memory(f"{spec.name} with {numbers:,} parameters", numbers * 8 * COPIES, "make its sizes smaller")
+    if n > MANY:
+        batch = spec.example_batch(np.random.default_rng(0), MANY)
+        size = sum(array.nbytes for array in (batch.x, batch.y, *batch.extras.values())) // MANY
+        require_memory(f"{spec.name} on {n:,} examples", n * size * COPIES, "make --batch-size smaller")
+
+
 def require_whole(what: str, value: object, least: int) -> None:
     """Raise UsageError unless a number is whole, and at least so large."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{what} must be a whole number of at least {least}, got {value!r}")
+        raise UsageError(f"{what} must be a whole number of at least {least}, got {quoted(value)}")
 
 
 def require_positive(model: str, **sizes: int) -> None:
@@ -58,8 +106,8 @@ def require_positive(model: str, **sizes: int) -> None:
 def require_finite(model: str, **coefficients: float) -> None:
     """Raise UsageError unless every coefficient is finite, not negative, and a number that float32 has digits of."""
     for name, value in coefficients.items():
-        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise UsageError(f"{model}: {name} must be finite and at least 0, got {value!r}")
+        if not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+            raise UsageError(f"{model}: {name} must be finite and at least 0, got {quoted(value)}")
         if 0 < value < SMALLEST_COEFFICIENT:
             raise UsageError(
                 f"{model}: {name} must be 0 or at least {SMALLEST_COEFFICIENT:g}, got {value!r}: "
@@ -70,5 +118,6 @@ def require_finite(model: str, **coefficients: float) -> None:
 def require_among(spec: Any, **choices: Iterable[str]) -> None:
     """Raise UsageError unless each of these fields of a spec holds one of its choices."""
     for field, known in choices.items():
-        if getattr(spec, field) not in known:
-            raise unknown(f"{spec.name} {field}", str(getattr(spec, field)), known)
+        given = getattr(spec, field)
+        if not isinstance(given, str) or given not in known:
+            raise unknown(f"{spec.name} {field}", given, known)

@@ -11,31 +11,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from modulefinder import ModuleFinder
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final, TypeVar
 from zlib import crc32
 
+import msgspec
+
 from gradparity.errors import UsageError
+from gradparity.formats import decoded
 from gradparity.output import STANDARD_OUTPUT, sync_folder
 
-FORMAT = "gradparity-journal/2"
-Add = Callable[[dict[str, Any]], None]
-"""Adds a line, which is on disk on return."""
+FORMAT: Final = "gradparity-journal/2"
+Line = TypeVar("Line")
+
+
+class _Checked(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of the file."""
+
+    line: msgspec.Raw
+    crc32: int
 
 
 @contextmanager
-def opened(journal: Path | None, about: dict[str, Any]) -> Iterator[tuple[list[dict[str, Any]], Add]]:
+def opened(
+    journal: Path | None, header: Any, form: type[Line], key: Callable[[Line], Any]
+) -> Iterator[tuple[list[Line], Callable[[Line], None]]]:
     """Give the lines of a sweep's journal, which is begun if need be, and what adds one; None keeps nothing.
 
-    One that holds no line at the end is not left behind. Raises UsageError for a file that is no journal or is
-    damaged, for the journal of another sweep, and for one that another process is writing to.
+    ``header`` is a dataclass of what must be the same for a line to count, and ``FORMAT`` is its field ``format``.
+    What is added is on disk on return. ``key`` tells what a line is about; two about the same are refused. A journal
+    that holds no line at the end is not left behind. Raises UsageError for a file that is no journal or is damaged,
+    for the journal of another sweep, and for one that another process is writing to.
     """
     if journal is None:
         yield [], lambda _: None
         return
     with _locked(journal) as file:
-        lines = _read(journal, file, {"format": FORMAT, **about})
+        lines = _begun(journal, file, header, form, key)
 
-        def add(line: dict[str, Any]) -> None:
+        def add(line: Line) -> None:
             _append(file, line)
             lines.append(line)
 
@@ -80,14 +93,12 @@ def _locked(journal: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _read(journal: Path, file: IO[bytes], header: dict[str, Any]) -> list[dict[str, Any]]:
+def _begun(journal: Path, file: IO[bytes], header: Any, form: type[Line], key: Callable[[Line], Any]) -> list[Line]:
     """Return the lines; of an interrupt in the middle of a line nothing is left in the file."""
-    first, *lines = file.readlines() or [b""]
-    whole = [line for line in lines if line.endswith(b"\n")]
-    if first:
-        _require_same(journal, first, header, whole)
-    if whole:
-        file.truncate(len(first) + sum(map(len, whole)))
+    content = file.read()
+    lines = lines_of(journal, content, header, form, key)
+    if lines:
+        file.truncate(content.rindex(b"\n") + 1)
     else:
         file.truncate(0)
         try:
@@ -96,42 +107,65 @@ def _read(journal: Path, file: IO[bytes], header: dict[str, Any]) -> list[dict[s
             journal.unlink()
             raise
         sync_folder(journal.resolve().parent)
-    return [_checked(journal, number, line) for number, line in enumerate(whole, start=2)]
+    return lines
 
 
-def _require_same(journal: Path, first: bytes, header: dict[str, Any], lines: list[bytes]) -> None:
+def lines_of(journal: Path, content: bytes, header: Any, form: type[Line], key: Callable[[Line], Any]) -> list[Line]:
+    """Return what a journal holds, without the rest of an interrupted line. Raises UsageError as ``opened`` does."""
+    first, *rest = content.splitlines(keepends=True) or [b""]
+    whole = [line for line in rest if line.endswith(b"\n")]
+    if first:
+        _require_same(journal, first, header, begun=bool(whole))
+    lines: list[Line] = []
+    seen: dict[Any, int] = {}
+    for number, line in enumerate(whole, start=2):
+        found = decoded(_unpacked(journal, number, line), form, str(journal), DAMAGED, AGAIN, number)
+        before = seen.setdefault(key(found), number)
+        if before != number:
+            raise UsageError(f"{journal}:{number}: the line is about the same as line {before}: {AGAIN}")
+        lines.append(found)
+    return lines
+
+
+DAMAGED = "the line is damaged"
+AGAIN = "delete the line, and what it held is done again"
+
+
+def _require_same(journal: Path, first: bytes, header: Any, begun: bool) -> None:
     try:
-        before = json.loads(first)["line"]
-        known = before["format"] == FORMAT
-    except (ValueError, KeyError, TypeError, RecursionError):
+        before = msgspec.json.decode(msgspec.json.decode(first, type=_Checked).line)
+        known = isinstance(before, dict) and before.get("format") == FORMAT
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         known = False
     if not known:
         raise UsageError(f"'{journal}' is no journal of a sweep: name a file that is not there yet")
-    other = ", ".join(key for key in {**header, **before} if before.get(key) != header.get(key))
-    if other and lines:
+    own = msgspec.json.decode(msgspec.json.encode(header))
+    other = ", ".join(name for name in {**own, **before} if before.get(name) != own.get(name))
+    if other and begun:
         raise UsageError(
             f"'{journal}' is the journal of another sweep, with other {other}: name another file, or delete it"
         )
 
 
-def _checked(journal: Path, number: int, line: bytes) -> dict[str, Any]:
+def _unpacked(journal: Path, number: int, line: bytes) -> bytes:
     try:
-        content: dict[str, Any] = json.loads(line)["line"]
-        if line == _written(content):
-            return content
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise UsageError(
-        f"{journal}:{number}: the line is damaged, it does not have the checksum it was written with: delete the line, "
-        "and what it held is done again"
-    )
+        checked = msgspec.json.decode(line, type=_Checked)
+        content = bytes(checked.line)
+        intact = crc32(content) == checked.crc32
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        intact = False
+    if not intact:
+        raise UsageError(f"{journal}:{number}: {DAMAGED}, it does not have the checksum it was written with: {AGAIN}")
+    return content
 
 
-def _written(line: dict[str, Any]) -> bytes:
-    return (json.dumps({"line": line, "crc32": crc32(json.dumps(line).encode())}) + "\n").encode()
+def packed(line: Any) -> bytes:
+    """Return a line as it stands in the file. Raises ValueError for a number that JSON does not have."""
+    content = json.dumps(msgspec.to_builtins(line), allow_nan=False).encode()
+    return msgspec.json.encode(_Checked(msgspec.Raw(content), crc32(content))) + b"\n"
 
 
-def _append(file: IO[bytes], line: dict[str, Any]) -> None:
-    file.write(_written(line))
+def _append(file: IO[bytes], line: Any) -> None:
+    file.write(packed(line))
     file.flush()
     os.fsync(file.fileno())

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gradparity import optimizers
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import NotOfferedError, UsageError, quoted, unknown
+from gradparity.inputs import require_batch
 from gradparity.protocol import (
     Array,
     Batch,
@@ -48,8 +49,10 @@ class RuntimeBackend:
 
     def model(self, spec: ModelSpec, dtype: Dtype = "float32") -> "BackendModel":
         """Return the spec's model. Raises UsageError where this backend has none of that name or dtype."""
-        if dtype not in get_args(Dtype):
-            raise unknown("dtype", str(dtype), get_args(Dtype))
+        if not isinstance(dtype, str) or dtype not in get_args(Dtype):
+            raise unknown("dtype", dtype, get_args(Dtype))
+        if not hasattr(spec, "param_shapes") or isinstance(spec, type):
+            raise UsageError(f"spec must be a model's spec, got {quoted(spec)}: such as gradparity.SoftmaxRegression()")
         return BackendModel(spec, dtype, self.functions(spec), self.runtime)
 
     def from_numpy(self, array: np.ndarray) -> Array:
@@ -88,11 +91,11 @@ class BackendModel:
 
     def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
         """Return the loss, a scalar array."""
-        return self._loss(self._without_statistics(params), batch)
+        return self._call(self._loss, params, batch)
 
     def value_and_grad(self, params: Params, batch: Batch) -> tuple[Float[Array, ""], dict[str, Array]]:
         """Return the loss and its gradient by parameter name, each of the parameter's shape."""
-        found: tuple[Array, dict[str, Array]] = self._value_and_grad(self._without_statistics(params), batch)
+        found: tuple[Array, dict[str, Array]] = self._call(self._value_and_grad, params, batch)
         return found
 
     def predict(
@@ -121,7 +124,7 @@ class BackendModel:
 
     def trace(self, params: Params, batch: Batch) -> Trace:
         """Return every named value and every named gradient."""
-        values, gradients = self._trace(self._without_statistics(params), batch)
+        values, gradients = self._call(self._trace, params, batch)
         return Trace(self._to_numpy(values), self._to_numpy(gradients))
 
     @property
@@ -158,6 +161,17 @@ class BackendModel:
                 f"{', '.join(self.spec.observed)}: give its ModelFunctions 'observing'"
             )
         return BackendStep(self.spec, self.dtype, self.functions, self.runtime, self.runtime.optimizer(optimizer))
+
+    def _call(self, program: Program, params: Params, batch: Batch) -> Any:
+        """Call a program; what it raises of arrays that the model does not take is told as such."""
+        try:
+            if len(batch.x) > 0:
+                return program(self._without_statistics(params), batch)
+        except Exception:
+            _require_params(self.spec, params)
+            require_batch(self.spec, batch)
+            raise
+        raise UsageError(f"batch must hold at least one example for {self.spec.name}, got none")
 
     def _compile(self, function: Program, how: How = "program") -> Program:
         return self.runtime.compile(function, self.dtype, how)
@@ -198,7 +212,7 @@ class BackendModel:
     @cached_property
     def _predict(self) -> Program:
         if self.functions.predict is None:
-            raise UsageError(f"{self.spec.name}: this model has no predict, only a loss: use loss or trace")
+            raise NotOfferedError(f"{self.spec.name}: this model has no predict, only a loss: use loss or trace")
         return self._compile(self.functions.predict)
 
     @cached_property
@@ -209,3 +223,18 @@ class BackendModel:
         """The names that every model has: the loss, and the parameters."""
         loss, gradients = self.functions.value_and_grad(params, batch)
         return {"loss": loss}, {**gradients, "loss": loss * 0 + 1}
+
+
+def _require_params(spec: ModelSpec, params: object) -> None:
+    """Raise UsageError unless the parameters are arrays of the names and shapes of a spec."""
+    if not isinstance(params, Mapping):
+        raise UsageError(f"params must be named arrays, got {quoted(params)}: start from spec.init(rng)")
+    for name, shape in spec.param_shapes.items():
+        if name not in params:
+            raise UsageError(
+                f"params must have '{name}' for {spec.name}, got {', '.join(map(str, params)) or 'nothing'}"
+            )
+        found = getattr(params[name], "shape", None)
+        if found is None or tuple(found) != shape:
+            said = quoted(params[name]) if found is None else f"shape {tuple(found)}"
+            raise UsageError(f"params['{name}'] of {spec.name} must be an array of shape {shape}, got {said}")

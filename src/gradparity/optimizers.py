@@ -6,6 +6,7 @@ Where the two libraries differ, the formula here says which is meant, and each i
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -14,22 +15,28 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
 from gradparity.runtime import UpdateRule
 from gradparity.schedules import SCHEDULES, LearningRate, settings_of
 
 Range = tuple[str, Callable[[Any], bool]]
 
 
+def _is_number(value: Any) -> bool:
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return real and abs(value) <= sys.float_info.max
+
+
 def _finite(range_: str, holds: Callable[[float], bool]) -> Range:
-    return f"finite and {range_}", lambda value: math.isfinite(value) and holds(value)
+    return f"finite and {range_}", lambda value: _is_number(value) and holds(value)
 
 
 _FRACTION = _finite("at least 0 and below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = _finite("at least 0", lambda value: value >= 0)
+_ABOVE_ZERO: Range = ("above 0", lambda value: isinstance(value, int | float) and value > 0)
 _SWITCH: Range = ("true or false", lambda value: isinstance(value, bool))
 RANGES: dict[str, Range] = {
-    "lr": _finite("above 0", lambda value: value > 0),
+    "lr": _finite("above 0", lambda value: isinstance(value, int | float) and value > 0),
     "momentum": _FRACTION,
     "beta1": _FRACTION,
     "beta2": _FRACTION,
@@ -38,7 +45,12 @@ RANGES: dict[str, Range] = {
     "weight_decay": _NOT_NEGATIVE,
     "nesterov": _SWITCH,
     "lr_in_velocity": _SWITCH,
-    "clip_norm": ("above 0", lambda value: value > 0),
+    "initial": _NOT_NEGATIVE,
+    "eps_inside": _SWITCH,
+    "eps_hat": _SWITCH,
+    "bias_correction": _SWITCH,
+    "clip_value": _ABOVE_ZERO,
+    "clip_norm": _ABOVE_ZERO,
 }
 """Hyperparameter -> what it must be. A name means the same in every rule."""
 
@@ -47,7 +59,7 @@ def _require_in_range(rule: Any) -> None:
     for field in fields(rule):
         value, (range_, holds) = getattr(rule, field.name), RANGES[field.name]
         if not isinstance(value, SCHEDULES) and not holds(value):
-            raise UsageError(f"optimizer '{rule.name}': {field.name} must be {range_}, got {value!r}")
+            raise UsageError(f"optimizer '{rule.name}': {field.name} must be {range_}, got {quoted(value)}")
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,9 @@ class SGD:
 
     The learning rate stands outside the velocity, as PyTorch and optax have it, or with ``lr_in_velocity`` inside, as
     in Sutskever et al. and in Keras: v ← μv + ηg, p ← p − v. The two part where the rate changes. ``nesterov`` steps
-    by μv + g instead of v. ``weight_decay`` λ adds λp to the gradient, which is the penalty λ‖p‖²/2. As in every rule,
-    ``clip_norm`` scales all gradients down together where their common norm is larger (Pascanu et al. 2013).
+    by μv + g instead of v. As in every rule but AdamW, ``weight_decay`` λ adds λp to the gradient, which is the penalty
+    λ‖p‖²/2. As in every rule, ``clip_value`` first brings each entry of a gradient between −clip_value and clip_value,
+    and ``clip_norm`` scales all gradients down together where their common norm is larger (Pascanu et al. 2013).
     """
 
     lr: LearningRate
@@ -65,6 +78,7 @@ class SGD:
     nesterov: bool = False
     lr_in_velocity: bool = False
     weight_decay: float = 0.0
+    clip_value: float = math.inf
     clip_norm: float = math.inf
     name: ClassVar[str] = "sgd"
     formula: ClassVar[str] = r"v \leftarrow \mu v + g + \lambda p, \quad p \leftarrow p - \eta\, v"
@@ -85,14 +99,20 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adagrad:
-    """Gradient descent by each entry's gradient over the root of the sum of its squares so far."""
+    """Gradient descent by each entry's gradient over the root of the sum of its squares so far, and of ``initial``.
+
+    ``initial`` is 0.1 in Keras and in optax. An ε inside of the root is ``initial`` = ε, with ``eps`` 0.
+    """
 
     lr: LearningRate
     eps: float = 1e-10
+    initial: float = 0.0
+    weight_decay: float = 0.0
+    clip_value: float = math.inf
     clip_norm: float = math.inf
     name: ClassVar[str] = "adagrad"
     formula: ClassVar[str] = r"s \leftarrow s + g^2, \quad p \leftarrow p - \eta \frac{g}{\sqrt{s} + \epsilon}"
-    source: ClassVar[str] = "Duchi et al. 2011, figure 1, diagonal: eps outside the square root, and s starts at 0"
+    source: ClassVar[str] = "Duchi et al. 2011, figure 1, diagonal: eps outside the square root"
     memory: ClassVar[tuple[str, ...]] = ("squares",)
 
     def __post_init__(self) -> None:
@@ -105,11 +125,17 @@ class Adagrad:
 
 @dataclass(frozen=True)
 class RMSprop:
-    """Gradient descent by each entry's gradient over the root of a running mean of its squares."""
+    """Gradient descent by each entry's gradient over the root of a running mean of its squares.
+
+    With ``eps_inside`` the root is √(v + ε), as in TensorFlow 1 and by default in optax.
+    """
 
     lr: LearningRate
     decay: float = 0.9
     eps: float = 1e-8
+    eps_inside: bool = False
+    weight_decay: float = 0.0
+    clip_value: float = math.inf
     clip_norm: float = math.inf
     name: ClassVar[str] = "rmsprop"
     formula: ClassVar[str] = (
@@ -126,23 +152,33 @@ class RMSprop:
         return np.full(step.shape, 1 / (2 * (1 - self.decay)))
 
 
-def _of_bias_correction(beta2: float, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def _of_beta2(rule: "Adam | AdamW", step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """How much the rounding of β₂ is magnified: 500 times in the first step with β₂ = 0.999.
 
     Adam divides by √(1 − β₂ᵗ), and β₂ is close to 1: the change of step t, relative to the step, is
-    t β₂ᵗ⁻¹ / 2(1 − β₂ᵗ) times that of β₂.
+    t β₂ᵗ⁻¹ / 2(1 − β₂ᵗ) times that of β₂. Without the correction v is proportional to 1 − β₂, as in RMSprop.
     """
-    return np.asarray(step * beta2 ** (step - 1) / (2 * (1 - beta2**step)))
+    if not rule.bias_correction:
+        return np.full(step.shape, 1 / (2 * (1 - rule.beta2)))
+    return np.asarray(step * rule.beta2 ** (step - 1) / (2 * (1 - rule.beta2**step)))
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Gradient descent by a mean of gradients over the root of a mean of their squares, each entry for itself."""
+    """Gradient descent by a mean of gradients over the root of a mean of their squares, each entry for itself.
+
+    With ``eps_hat`` ε stands beside √v before that is corrected, m̂ √(1 − β₂ᵗ) / (√v + ε), as at the end of section 2 of
+    the paper, in TensorFlow and in Keras. Without ``bias_correction``, as in BERT, the step is m / (√v + ε).
+    """
 
     lr: LearningRate
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    eps_hat: bool = False
+    bias_correction: bool = True
+    weight_decay: float = 0.0
+    clip_value: float = math.inf
     clip_norm: float = math.inf
     name: ClassVar[str] = "adam"
     formula: ClassVar[str] = (
@@ -156,8 +192,8 @@ class Adam:
         _require_in_range(self)
 
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """That of the bias correction."""
-        return _of_bias_correction(self.beta2, step)
+        """That of β₂."""
+        return _of_beta2(self, step)
 
 
 @dataclass(frozen=True)
@@ -168,7 +204,10 @@ class AdamW:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    eps_hat: bool = False
+    bias_correction: bool = True
     weight_decay: float = 0.01
+    clip_value: float = math.inf
     clip_norm: float = math.inf
     name: ClassVar[str] = "adamw"
     formula: ClassVar[str] = (
@@ -182,8 +221,8 @@ class AdamW:
         _require_in_range(self)
 
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """That of the bias correction."""
-        return _of_bias_correction(self.beta2, step)
+        """That of β₂."""
+        return _of_beta2(self, step)
 
 
 RULES: dict[str, Callable[..., UpdateRule]] = {
@@ -201,7 +240,7 @@ def named(name: str, **hyperparameters: Any) -> UpdateRule:
 
     Raises UsageError for an unknown name or hyperparameter, without lr, and for a hyperparameter out of range.
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise unknown("optimizer", name, RULES)
     _require_known(name, hyperparameters)
     if "lr" not in hyperparameters:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+pytest.register_assert_rewrite("gradparity.testing")
+
 
 @pytest.fixture(scope="session")
 def assert_gradients_agree() -> Callable[..., None]:

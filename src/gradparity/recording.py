@@ -80,17 +80,14 @@ class View:
         """Add one use's share, as ``d.add`` does."""
         self._outer.add(self._full(name), value)
 
-    def _full(self, key: Key) -> Key:
+    def _full(self, key: Any) -> Any:
         if isinstance(key, tuple):
-            return self._full_name(key[0]), key[1]
-        return self._full_name(key)
-
-    def _full_name(self, name: str) -> str:
-        return self._renamed[name] if name in self._renamed else self._prefix + name
+            return self._full(key[0]), key[1]
+        return self._renamed.get(key, self._prefix + key)
 
     def behind(self, name: str) -> tuple[Any, str]:
         """Return the mapping that is viewed in the end, and what it calls this name."""
-        full = self._full_name(name)
+        full = self._full(name)
         return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
 
 

@@ -5,12 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import get_args
 
 from gradparity.drawing.words import listing
-from gradparity.errors import UsageError, unknown
-from gradparity.protocol import Backend
+from gradparity.errors import UsageError, quoted, raised, unknown
+from gradparity.limits import TooLong, at_most
+from gradparity.protocol import Backend, Differentiation
 
 GROUP = "gradparity.backends"
+MEMBERS = [name for name in vars(Backend) if not name.startswith("_")]
+PATIENCE = 120.0
+"""Seconds that loading a backend may take."""
 DEFAULT = ("numpy", "jax", "torch")
 
 
@@ -46,23 +51,54 @@ def backend(name: str) -> Backend:
     return found.backend
 
 
+def loaded(name: str) -> Backend | str:
+    """Return the backend, or the reason why it is broken.
+
+    Raises UsageError if there is none of that name, or what it needs is not installed.
+    """
+    found = availability(name)
+    if found.backend is None and not found.install:
+        return f"it cannot be used, {found.problem}: see the package '{found.provider}'"
+    return backend(name) if found.backend is None else found.backend
+
+
 def availability(name: str) -> Availability:
     """Try to load the backend registered under ``name``. Raises UsageError if there is none of that name."""
     entries = _registered().get(name, ()) if isinstance(name, str) else ()
     if not entries:
-        raise unknown("backend", str(name), _registered())
+        raise unknown("backend", name, _registered())
     providers = [entry.dist.name if entry.dist else "unknown" for entry in entries]
     entry, provider = entries[0], listing(providers)
     if len(entries) > 1:
         return Availability(name, provider, None, f"{provider} both register it: uninstall one of them")
     try:
-        loaded: Backend = entry.load()
+        with at_most(PATIENCE):
+            found = entry.load()
+            broken = _broken(found, name)
+    except KeyboardInterrupt:
+        raise
     except ModuleNotFoundError as error:
         missing = (error.name or entry.value).partition(".")[0]
         return Availability(name, provider, None, f"'{missing}' is not installed", _install(missing, provider))
-    except (Exception, SystemExit) as error:  # another package's code: it must not hide the backends that work
-        return Availability(name, provider, None, f"loading {entry.value} raised {type(error).__name__}: {error}")
-    return Availability(name, provider, loaded)
+    except TooLong:
+        return Availability(name, provider, None, f"loading {entry.value} did not end within {PATIENCE:g} s")
+    except BaseException as error:  # another package's code: it must not hide the backends that work
+        return Availability(name, provider, None, f"loading {entry.value} raised {raised(error)}")
+    return (
+        Availability(name, provider, None, f"{entry.value} {broken}") if broken else Availability(name, provider, found)
+    )
+
+
+def _broken(found: object, name: str) -> str:
+    """Say why what was loaded is not the backend of this name; nothing where it is."""
+    if not isinstance(found, Backend):
+        members = [member for member in MEMBERS if not hasattr(found, member)]
+        return f"is no backend, it lacks {listing(members)}"
+    if found.name != name:
+        return f"is registered as '{name}' and calls itself {quoted(found.name)}"
+    if not isinstance(found.library, str) or found.differentiation not in get_args(Differentiation):
+        return f"must tell a library and hand or machine, got {quoted(found.library)}, {quoted(found.differentiation)}"
+    return ""
 
 
 def witnesses_among(chosen: Sequence[Backend]) -> list[Backend]:

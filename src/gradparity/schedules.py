@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _whole(value: Any, least: int) -> bool:
 
 def _require(schedule: str, name: str, value: Any, rule: str, holds: bool) -> None:
     if not holds:
-        raise UsageError(f"schedule '{schedule}': {name} must be {rule}, got {value!r}")
+        raise UsageError(f"schedule '{schedule}': {name} must be {rule}, got {quoted(value)}")
 
 
 def highest(lr: LearningRate) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset, with_inputs_for
-from gradparity.errors import UsageError
+from gradparity.errors import NotOfferedError, UsageError
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params, TrainStep
 from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
@@ -176,14 +176,18 @@ def _to_numpy(backend: Backend, named: Params) -> dict[str, np.ndarray]:
 
 
 def accuracy(backend: Backend, model: Model, params: Params, batch: Batch) -> float | None:
-    """Return the share of labels, of an example or of each of its tokens, at the largest output; None for real targets.
+    """Return the share of labels, of an example or of each of its tokens, at the largest output.
 
-    One-hot targets count as labels. Where the model tells one class from the others, its logit's sign is what counts.
+    None for real targets, and where the model has no predict. One-hot targets count as labels. Where the model tells
+    one class from the others, its logit's sign is what counts.
     """
     labels = labels_of(batch.y)
     if labels is None:
         return None
-    outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
+    try:
+        outputs = backend.to_numpy(model.predict(params, batch.x, batch.extras))
+    except NotOfferedError:  # a user's model, and a backend's that has only a loss
+        return None
     if isinstance(model.spec, TellsOneClass):
         return float(np.mean((outputs[:, 0] > 0) == (labels == model.spec.positive)))
     return float(np.mean(outputs.argmax(axis=-1) == labels))

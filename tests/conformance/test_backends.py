@@ -1,7 +1,6 @@
 """What every registered backend must do, a third party's as well: run against all that are installed."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression, specs
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, TrainStep
 from gradparity.spec_traits import KeepsStatistics, PredictsNextTokens
+from gradparity.testing import BackendConformance
 
 SPECS: dict[str, ModelSpec] = {
     f"{name}, {variant}" if variant else name: spec
@@ -75,85 +75,8 @@ def start(backend: Backend, spec: ModelSpec, optimizer: str = "sgd") -> tuple[Tr
     return step, step.start(draw(spec)[0])
 
 
-def test_keeps_the_protocol(backend: Backend, model: Model) -> None:
-    assert isinstance(backend, Backend)
-    assert isinstance(model, Model)
-    assert isinstance(model.train_step(backend.optimizer("sgd", lr=0.1)), TrainStep)
-    assert backend.differentiation in ("hand", "machine")
-    assert (model.derivation is not None) == (backend.differentiation == "hand")
-
-
-def test_gradients_have_the_names_shapes_and_dtype_of_the_spec(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    loss, gradients = model.value_and_grad(params, batch)
-    assert backend.to_numpy(loss).shape == ()
-    assert backend.to_numpy(loss).dtype == model.dtype
-    assert {name: backend.to_numpy(g).shape for name, g in gradients.items()} == model.spec.param_shapes
-    assert {str(backend.to_numpy(g).dtype) for g in gradients.values()} == {model.dtype}
-
-
-def test_a_trace_names_every_line_of_the_derivation(model: Model) -> None:
-    trace = model.trace(*draw(model.spec))
-    lines = model.spec.derivation
-    assert list(trace.values) == [line.name for line in lines if line.forward]
-    assert set(trace.gradients) == {line.name for line in lines}
-    assert {a.dtype.name for a in [*trace.values.values(), *trace.gradients.values()]} == {model.dtype}
-    for name, value in trace.values.items():
-        assert trace.gradients[name].shape == value.shape
-    assert trace.gradients["loss"] == 1
-
-
-def test_leaves_its_inputs_unchanged(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    before = {name: p.copy() for name, p in params.items()}, batch.x.copy(), batch.y.copy()
-    model.value_and_grad(params, batch)
-    model.trace(params, batch)
-    step = model.train_step(backend.optimizer("sgd", lr=0.5))
-    step(step.start(params), batch)
-    for name, p in params.items():
-        np.testing.assert_array_equal(p, before[0][name])
-    np.testing.assert_array_equal(batch.x, before[1])
-    np.testing.assert_array_equal(batch.y, before[2])
-
-
-def test_takes_arrays_that_cannot_be_written(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    for array in (*params.values(), batch.x, batch.y):
-        array.flags.writeable = False
-    loss, _ = model.value_and_grad(params, batch)
-    assert np.isfinite(backend.to_numpy(loss))
-
-
-def test_takes_its_own_arrays(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    own = {name: backend.from_numpy(p.astype(model.dtype)) for name, p in params.items()}
-    own_batch = batch.map(lambda a: backend.from_numpy(a.astype(model.dtype) if a.dtype.kind == "f" else a))
-    loss, _ = model.value_and_grad(params, batch)
-    own_loss, _ = model.value_and_grad(own, own_batch)
-    assert backend.to_numpy(own_loss) == backend.to_numpy(loss)
-
-
-def test_gives_the_same_answer_twice(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    (loss, first), (again, second) = model.value_and_grad(params, batch), model.value_and_grad(params, batch)
-    assert backend.to_numpy(loss) == backend.to_numpy(again)
-    for name, gradient in first.items():
-        np.testing.assert_array_equal(backend.to_numpy(gradient), backend.to_numpy(second[name]))
-
-
-def test_loss_value_and_grad_and_trace_agree(backend: Backend, model: Model) -> None:
-    params, batch = draw(model.spec)
-    loss, gradients = model.value_and_grad(params, batch)
-    trace = model.trace(params, batch)
-    close = partial(
-        np.testing.assert_allclose,
-        rtol=1e-5 if model.dtype == "float32" else 1e-13,
-        atol=1e-5 if model.dtype == "float32" else 1e-14,
-    )
-    close(backend.to_numpy(model.loss(params, batch)), backend.to_numpy(loss))
-    close(trace.values["loss"], backend.to_numpy(loss))
-    for name, gradient in gradients.items():
-        close(trace.gradients[name], backend.to_numpy(gradient))
+class TestEveryBackend(BackendConformance):
+    """What the author of a backend runs, on each that is registered: ``backend`` and ``model`` are those above."""
 
 
 def test_takes_a_batch_of_one(backend: Backend, model: Model) -> None:
@@ -239,17 +162,6 @@ def test_every_optimizer_takes_the_same_steps_everywhere(backend: Backend, optim
     expected = train(registry.backend("numpy"))
     for name, p in train(backend).items():
         np.testing.assert_allclose(p, expected[name], rtol=1e-9, atol=1e-12)
-
-
-def test_params_of_a_state_are_not_changed_by_later_steps(backend: Backend) -> None:
-    spec = SPECS["softmax_regression"]
-    step, state = start(backend, spec)
-    kept = step.params(state)
-    before = {name: backend.to_numpy(p) for name, p in kept.items()}
-    for seed in range(3):
-        state, _ = step(state, spec.example_batch(np.random.default_rng(seed), N))
-    for name, p in kept.items():
-        np.testing.assert_array_equal(backend.to_numpy(p), before[name])
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,17 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "both": ("sgd", {"lr": COSINE, "momentum": 0.9, "lr_in_velocity": True, "nesterov": True}),
     "adagrad": ("adagrad", {"lr": 0.1, "eps": 1e-3}),
     "adagrad without eps": ("adagrad", {"lr": StepDecay(0.1, 7, 0.5), "eps": 0.0}),
+    "adagrad from 0.1": ("adagrad", {"lr": 0.1, "initial": 0.1, "weight_decay": 0.03}),
     "rmsprop": ("rmsprop", {"lr": 0.1, "eps": 1e-2}),
+    "rmsprop, eps inside": ("rmsprop", {"lr": COSINE, "eps": 1e-2, "eps_inside": True, "weight_decay": 0.03}),
     "adam": ("adam", {"lr": 0.1, "eps": 1e-3}),
+    "adam, eps hat": ("adam", {"lr": COSINE, "eps": 1e-3, "eps_hat": True, "weight_decay": 0.03}),
+    "adam, uncorrected": ("adam", {"lr": COSINE, "eps": 1e-3, "bias_correction": False}),
     "adam, clipped": ("adam", {"lr": COSINE, "clip_norm": 0.01}),
     "sgd, clipped at times": ("sgd", {"lr": 0.1, "clip_norm": 0.3}),
+    "sgd, entries clipped": ("sgd", {"lr": 0.1, "clip_value": 0.05, "clip_norm": 0.2}),
     "adamw": ("adamw", {"lr": COSINE, "weight_decay": 0.3}),
+    "adamw, uncorrected": ("adamw", {"lr": 0.1, "weight_decay": 0.3, "bias_correction": False}),
 }
 BACKENDS = ("numpy", "jax", "torch")
 
@@ -72,9 +78,21 @@ def test_a_run_that_stopped_ends_in_the_same_bits(case: str, backend: str) -> No
             np.testing.assert_array_equal(value, whole[name])
 
 
-@pytest.mark.parametrize("wrong", ["nesterov", "adamw", "adam, clipped"])
+PLAIN = {
+    "nesterov": "momentum",
+    "adamw": "adam",
+    "adamw, uncorrected": "adamw",
+    "adam, clipped": "adam",
+    "adam, eps hat": "adam",
+    "adam, uncorrected": "adam",
+    "adagrad from 0.1": "adagrad",
+    "rmsprop, eps inside": "rmsprop",
+    "sgd, entries clipped": "sgd, clipped at times",
+}
+
+
+@pytest.mark.parametrize("wrong", PLAIN)
 def test_a_setting_that_is_left_out_would_be_seen(wrong: str) -> None:
     """The cases can fail: each setting moves the parameters by far more than the tolerance."""
-    plain = {"nesterov": "momentum", "adamw": "adam", "adam, clipped": "adam"}[wrong]
-    params, other = _trained(wrong, "numpy")[0], _trained(plain, "numpy")[0]
+    params, other = _trained(wrong, "numpy")[0], _trained(PLAIN[wrong], "numpy")[0]
     assert np.linalg.norm(params["W"] - other["W"]) > 1e-3 * np.linalg.norm(params["W"])

@@ -69,6 +69,19 @@ RIGHT = [
     PlainPiece("svm_naive"),
     PlainPiece("two_layer_net"),
     PlainPiece("word2vec_course"),
+    PlainPiece("attention_einsum"),
+    PlainPiece("closure_objective"),
+    PlainPiece("dataclass_net"),
+    PlainPiece("discriminator_step"),
+    PlainPiece("gru_steps"),
+    PlainPiece("lambda_logistic"),
+    PlainPiece("layer_stack"),
+    PlainPiece("mlp_argparse"),
+    PlainPiece("one_neuron"),
+    PlainPiece("poisson_glm"),
+    PlainPiece("rbf_network"),
+    PlainPiece("triplet_loss"),
+    PlainPiece("vae_module"),
 ]
 MISTAKES: dict[str, list[PlainMistake]] = {
     "attention_script": [
@@ -152,7 +165,7 @@ MISTAKES: dict[str, list[PlainMistake]] = {
         PlainMistake("1 - np.power(A1, 2)", "1 - A1", "dZ1", "1 - A1"),
         PlainMistake("dZ2 = A2 - Y", "dZ2 = Y - A2", "dZ2", "wrong sign"),
         PlainMistake("dW1 = 1 / m * np.dot", "dW1 = np.dot", "dW1", "9 times too large"),
-        PlainMistake("np.sum(dZ2, axis=1, keepdims=True)", "np.sum(dZ2)", "db2", "keepdims"),
+        PlainMistake("np.sum(dZ2, axis=1, keepdims=True)", "np.mean(dZ2, axis=1, keepdims=True)", "db2"),
     ],
     "rnn_steps:rnn_step_backward": [
         PlainMistake("dtanh = dnext_h * (1 - next_h ** 2)", "dtanh = dnext_h * next_h", "dtanh"),
@@ -177,6 +190,72 @@ MISTAKES: dict[str, list[PlainMistake]] = {
         PlainMistake("np.sum(dh1, axis=0)", "np.mean(dh1, axis=0)", "grads['b1']", "n times too small"),
     ],
     "word2vec_course": [PlainMistake("(1 - sigmoid(z_k)) @ u_k", "sigmoid(z_k) @ u_k", "gradCenterVec")],
+    "layer_stack": [
+        PlainMistake(
+            "self.grad_bias = grad_output.sum(axis=0", "self.grad_bias = grad_output.mean(axis=0", "self.grad_bias"
+        ),
+        PlainMistake(
+            "return grad_output * where(self.inputs > 0, 1, self.alpha)",
+            "return grad_output * where(self.inputs > 0, 1, 0)",
+            "return",
+        ),
+        PlainMistake("/ self.pred.size", "/ len(self.pred)", "return"),
+    ],
+    "lambda_logistic": [
+        PlainMistake("gb = np.mean(p - y)", "gb = np.sum(p - y)", "gb"),
+        PlainMistake("gW = X.T @ (p - y) / len(y)", "gW = X.T @ (y - p) / len(y)", "gW"),
+    ],
+    "poisson_glm": [
+        PlainMistake("+ ridge * beta\n", "+ 2 * ridge * beta\n", "grad"),
+        PlainMistake("mu - y) +", "y - mu) +", "grad"),
+    ],
+    "one_neuron": [
+        PlainMistake("dz = da * a * (1 - a)", "dz = da * a", "dz"),
+        PlainMistake("da = 2 * (a - y)", "da = (a - y)", "da"),
+        PlainMistake("dw1 = dz * x2", "dw1 = dz * x1", "dw1"),
+    ],
+    "gru_steps": [
+        PlainMistake("dhr = dan @ Un.T", "dhr = dan @ Un", "dhr"),
+        PlainMistake("dz = dh * (hp - n)", "dz = dh * (n - hp)", "dz"),
+    ],
+    "attention_einsum": [
+        PlainMistake("    dscores = dscores / np.sqrt(q.shape[-1])\n", "", "dscores"),
+        PlainMistake('dv = np.einsum("bts,bte->bse"', 'dv = np.einsum("bst,bte->bse"', "dv"),
+        PlainMistake("dx = dq @ Wq.T + dk @ Wk.T + dv @ Wv.T", "dx = dq @ Wq.T + dk @ Wk.T", "dx"),
+    ],
+    "rbf_network": [
+        PlainMistake("g_d2 = -g_phi * phi / (2 * s ** 2)", "g_d2 = -g_phi * phi / (s ** 2)", "g_d2"),
+        PlainMistake("g_C = (-2 * diff", "g_C = (2 * diff", "g_C"),
+        PlainMistake("d2 / s ** 3", "d2 / s ** 2", "g_s"),
+    ],
+    "vae_module": [
+        PlainMistake("0.5 * (np.exp(logvar) - 1) / len(x)", "0.5 * (np.exp(logvar)) / len(x)", "dlogvar"),
+        PlainMistake("dlogits = (xr - x) / len(x)", "dlogits = (xr - x)", "dlogits"),
+        PlainMistake('dhe = dmu @ p["Wm"].T + dlogvar @ p["Wl"].T', 'dhe = dmu @ p["Wm"].T', "dhe"),
+    ],
+    "dataclass_net": [
+        PlainMistake("d_pre = d_hid / (1 + np.exp(-cache.pre))", "d_pre = d_hid / (1 + np.exp(cache.pre))", "d_pre"),
+        PlainMistake("/ residual.size", "/ len(x)", "d_out"),
+    ],
+    "triplet_loss": [
+        PlainMistake("grad_negative = 2 * active * dn", "grad_negative = -2 * active * dn", "grad_negative"),
+        PlainMistake("active * (negative - positive)", "active * (dp + dn)", "grad_anchor"),
+    ],
+    "closure_objective": [
+        PlainMistake("dw = X.T.dot(dz) + lam * w", "dw = X.T.dot(dz) + 2 * lam * w", "dw"),
+        PlainMistake("dz = (p - y) / n", "dz = p - y", "dz"),
+    ],
+    "mlp_argparse": [
+        PlainMistake("dz1 = dh1 * (z1 > 0)", "dz1 = dh1", "dz1"),
+        PlainMistake("dW1 = X.T @ dz1 + l2 * W1", "dW1 = X.T @ dz1 + 2 * l2 * W1", "dW1"),
+        PlainMistake("dz2 = (p - Y) / n", "dz2 = (p - Y)", "dz2"),
+    ],
+    "discriminator_step": [
+        PlainMistake("grad_W0 = grad_W0_real + grad_W0_fake", "grad_W0 = grad_W0_real - grad_W0_fake", "grad_W0"),
+        PlainMistake(
+            "grad_f_logit = grad_fake_out * f_out * (1 - f_out)", "grad_f_logit = grad_fake_out * f_out", "grad_f_logit"
+        ),
+    ],
 }
 WRONG = [
     PlainPiece(file, function, ("nabla_b=self.biases", "nabla_w=self.weights") if file == "nielsen" else (), mistake)

@@ -1,56 +1,96 @@
-"""The exercises themselves: what is blank, what is wrong, and that the hunted bug does not show in training."""
+"""The exercises themselves: what is blank or wrong in each, and that its solution is right, also for ``check``."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+import gradparity
 from gradparity.errors import UsageError
-from gradparity.exercise import exercise, exercises
-from gradparity.exercise.judge import judge
-from gradparity.exercise.problem import problems, witness
+from gradparity.exercise import Exercise, exercise, exercises
+from gradparity.exercise.answer import answer
+from gradparity.exercise.judge import Wrong, judge
+from gradparity.exercise.problem import drawn, problems, witness
 from gradparity.subjects.model_file import load
 
-
-@pytest.mark.parametrize("name", exercises())
-def test_a_file_says_which_exercise_it_is_and_what_it_is_called(name: str) -> None:
-    text = exercise(name).text
-    assert f'exercise = "{name}"' in text
-    assert text.count(f"{name.replace('-', '_')}.py") == 2
-    assert max(map(len, text.splitlines())) <= 80
+NAMES = list(exercises())
+REPAIRS = [name for name in NAMES if "= ..." not in exercise(name).text]
+Judged = Callable[[str], tuple[tuple[str, ...], Wrong | None]]
 
 
-def test_every_line_of_softmax_regression_is_blank_and_has_a_question() -> None:
-    given = exercise("softmax-regression")
-    dots = [node for node in ast.walk(ast.parse(given.text)) if isinstance(node, ast.Constant) and node.value is ...]
-    assert len(dots) == len(given.questions) == 3
-    assert all(f'd["{line}"] = ...' in given.text for line in given.questions)
+@pytest.fixture(params=NAMES, scope="module")
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def test_the_bug_hunt_has_one_bug_and_its_repair_is_enough(tmp_path: Path) -> None:
+@pytest.fixture
+def chosen(name: str) -> Exercise:
+    return exercise(name)
+
+
+@pytest.fixture(scope="module")
+def judged(name: str, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Judge a text as the exercise's answer."""
     try:
         machine = witness()
     except UsageError as error:
         pytest.skip(str(error))
-    hunt, file = exercise("bug-hunt-1"), tmp_path / "bug_hunt_1.py"
-    drawn = list(problems(hunt, machine))
-    file.write_text(hunt.text)
-    right, wrong = judge(hunt, load(str(file)), drawn)
-    assert right == ("logits", "W")
+    chosen = exercise(name)
+    draws = drawn(chosen)
+    posed = list(problems(chosen, machine, draws))
+    file = tmp_path_factory.mktemp("answers") / "my_answer.py"
+
+    def found(text: str) -> tuple[tuple[str, ...], Wrong | None]:
+        file.write_text(text, encoding="utf-8")
+        return judge(chosen, answer(load(str(file)), draws), posed, file)
+
+    return found
+
+
+def test_a_file_says_which_exercise_it_is_and_what_it_is_called(name: str, chosen: Exercise) -> None:
+    assert f'exercise = "{name}"' in chosen.text
+    assert chosen.text.count(f" {name.replace('-', '_')}.py") == 2
+    assert max(map(len, chosen.text.splitlines())) <= 80
+
+
+def test_each_lesson_has_one_to_complete_and_one_to_repair() -> None:
+    lessons = {exercise(name).order[0] for name in NAMES}
+    for kind in (REPAIRS, [name for name in NAMES if name not in REPAIRS]):
+        assert {exercise(name).order[0] for name in kind} == lessons
+
+
+def test_every_line_has_a_question_and_every_blank_a_solution(chosen: Exercise) -> None:
+    code = ast.unparse(ast.parse(chosen.text)).partition("def backward")[2].partition("\ndef ")[0]
+    written = re.findall(r"\bd(?:\.add\(|\[)\(?'([\w.]+)'", code.partition('"""')[2].partition('"""')[2])
+    assert set(written) - {"loss"} == chosen.questions.keys()
+    blank = [node for node in ast.walk(ast.parse(chosen.text)) if isinstance(node, ast.Constant) and node.value is ...]
+    assert len(chosen.solution) == len(blank) if blank else len(chosen.solution) == 1
+
+
+def test_what_it_begins_with_is_wrong_where_its_solution_is_not(chosen: Exercise, judged: Judged) -> None:
+    _, wrong = judged(chosen.text)
     assert wrong is not None
-    assert wrong.line == "b"
-    file.write_text(hunt.text.replace('d["logits"].sum()', 'd["logits"].sum(axis=0)'))
-    assert judge(hunt, load(str(file)), drawn) == (("logits", "W", "b"), None)
+    assert wrong.line in chosen.solution
+    assert wrong.blank == ("= ..." in chosen.text)
+    assert judged(chosen.solved()) == (tuple(chosen.questions), None)
 
 
-def test_the_hunted_bug_still_trains(tmp_path: Path) -> None:
+def test_the_solution_passes_a_check(name: str, chosen: Exercise, tmp_path: Path) -> None:
+    file = tmp_path / f"{name.replace('-', '_')}.py"
+    file.write_text(chosen.solved(), encoding="utf-8")
+    gradparity.check(str(file), backends=["numpy", "jax"]).assert_ok()
+
+
+def test_the_hunted_bug_of_the_first_lesson_still_trains(tmp_path: Path) -> None:
     file = tmp_path / "bug_hunt_1.py"
     file.write_text(exercise("bug-hunt-1").text)
     done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True)
     losses = [float(line.split()[3]) for line in done.stdout.splitlines()]
     assert len(losses) == 5
-    assert np.all(np.diff(losses) < 0)
+    assert all(after < before for before, after in pairwise(losses))
     assert float(done.stdout.split()[-1].rstrip("%")) > 90

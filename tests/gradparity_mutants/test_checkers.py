@@ -15,7 +15,7 @@ from gradparity_mutants import __main__ as command
 from gradparity_mutants import run
 from gradparity_mutants.others import OTHERS, check_grads_objects, gradcheck_objects
 from gradparity_mutants.regimes import WHOLE, CrossEntropy, Regime, derivation_with, large_inputs, trained
-from gradparity_mutants.run import CHECKERS, Tried
+from gradparity_mutants.run import CHECKERS, TriedMutant
 from gradparity_mutants.tables import equivalents, per_model, regimes, sentences, side_by_side
 from gradparity_mutants.trial import prepare, verdict_on
 
@@ -64,10 +64,10 @@ def test_near_the_minimum_a_negated_gradient_passes_check_grads_but_not_gradpari
     assert verdict_on(trial, trial.hand).caught == {"float64": False, "float32": False}
 
 
-def tried(line: str, mutation: str, *, rejected: bool = True, equivalent: bool = False) -> Tried:
+def tried(line: str, mutation: str, *, rejected: bool = True, equivalent: bool = False) -> TriedMutant:
     rejects: dict[str, bool | None] = dict.fromkeys(CHECKERS, rejected)
     said = ("because",) if rejected else ()
-    return Tried("m", line, mutation, equivalent, rejects, (line,) if rejected else (), said)
+    return TriedMutant("m", line, mutation, equivalent, rejects, (line,) if rejected else (), said)
 
 
 def cells(table: Table) -> list[list[str]]:

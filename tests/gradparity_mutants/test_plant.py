@@ -5,7 +5,7 @@ from gradparity.models import MLP, SoftmaxRegression
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity.recording import Gradients
 from gradparity_manual.derivation import functions
-from gradparity_mutants.plant import Site, Symbol, chain, plant, shares
+from gradparity_mutants.plant import PlantSite, Symbol, chain, plant, shares
 
 SPEC = SoftmaxRegression(weight_decay=0.5)
 
@@ -46,7 +46,7 @@ def test_a_site_computes_its_own_share_again_from_other_inputs() -> None:
     hand, p, batch = derivation(SPEC)
     seen: list[tuple[int, Array, Array]] = []
 
-    def look(value: Array, at: Site) -> Array:
+    def look(value: Array, at: PlantSite) -> Array:
         seen.append((at.share, value, at.again(d={**at.d, "logits": np.ones((6, 5)), "penalty": 3.0})))
         return value
 
@@ -61,9 +61,9 @@ def test_a_site_computes_its_own_share_again_from_other_inputs() -> None:
 
 def test_a_site_knows_what_was_read_and_written_before_it() -> None:
     hand, p, batch = derivation(MLP(widths=(4, 3, 2)))
-    sites: list[Site] = []
+    sites: list[PlantSite] = []
 
-    def note(value: Array, at: Site) -> Array:
+    def note(value: Array, at: PlantSite) -> Array:
         sites.append(at)
         return value
 

@@ -9,7 +9,7 @@ import pytest
 
 from gradparity.__main__ import run
 from gradparity_mutants.suite.edits import edits, find
-from gradparity_mutants.suite.trial import Tried, tolerances, try_all
+from gradparity_mutants.suite.trial import TriedMistake, tolerances, try_all
 
 RULE = """
 import numpy as np
@@ -132,8 +132,8 @@ def test_what_cannot_be_used_is_one_line_and_status_2(
     assert says in line
 
 
-def tried(*off: tuple[float, float]) -> Tried:
-    return Tried(1, "", "", "survives", off)
+def tried(*off: tuple[float, float]) -> TriedMistake:
+    return TriedMistake(1, "", "", "survives", off)
 
 
 def test_tolerances_catch_every_mistake_that_changed_a_gradient() -> None:

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.models import MLP
-from gradparity.models.mlp import Activation, Loss, Reduction
-from gradparity.operations import entrywise
+from gradparity.models.mlp import Loss
+from gradparity.operations import entrywise, reductions
 from gradparity.protocol import Batch, Dtype
 from gradparity_torch import backend, mlp
 
-ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
-LOSSES: tuple[tuple[Loss, Reduction], ...] = (
+ACTIVATIONS: tuple[entrywise.Name, ...] = get_args(entrywise.Name)
+LOSSES: tuple[tuple[Loss, reductions.Name], ...] = (
     ("cross_entropy", "mean"),
     ("cross_entropy", "sum"),
     ("squared_error", "mean"),
@@ -61,9 +61,9 @@ def test_taps_exactly_the_lines_of_the_derivation(widths: tuple[int, ...]) -> No
 )
 def test_loss_is_the_formula_of_the_spec(
     widths: tuple[int, ...],
-    activation: Activation,
-    output_activation: Activation,
-    loss: tuple[Loss, Reduction],
+    activation: entrywise.Name,
+    output_activation: entrywise.Name,
+    loss: tuple[Loss, reductions.Name],
     n: int,
     seed: int,
 ) -> None:
@@ -112,7 +112,7 @@ def test_is_stable_for_huge_outputs(dtype: Dtype) -> None:
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
-def test_saturated_activations_have_finite_gradients(activation: Activation) -> None:
+def test_saturated_activations_have_finite_gradients(activation: entrywise.Name) -> None:
     spec = MLP((2, 3, 2), activation, activation)
     params, batch = draw(spec)
     huge = {name: 1e4 * value for name, value in params.items()}

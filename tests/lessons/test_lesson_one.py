@@ -136,12 +136,25 @@ def test_a_request_of_the_page_would_be_seen(page: str, in_browser: InBrowser) -
 
 
 def test_the_page_shows_formulas_and_no_latex(page: str) -> None:
-    prose = re.sub(r"<(style|pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
+    prose = re.sub(r"<(style|script|pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
     text = html.unescape(re.sub(r"<[^>]+>", "", prose))
     assert "$" not in text
     assert "\\" not in text
     assert page.count("<math") > 50
-    assert "<script" not in page
+    assert page.count("<script>") == 1
+
+
+def test_no_sentence_is_taken_for_a_formula(page: str) -> None:
+    kept = re.findall(r'<span class="together">(.*?)</span>', page, re.DOTALL)
+    assert kept
+    assert {each.count("</math>") for each in kept} == {1}
+
+
+def test_the_contents_lead_to_every_part(page: str) -> None:
+    _, _, contents = page.partition("<nav")
+    links = re.findall(r'<a href="#(\S+)">\d+\. ', contents.partition("</nav>")[0])
+    assert len(links) == 9
+    assert all(f'id="{link}"' in page for link in links)
 
 
 def test_badge_and_installation_name_the_projects_own_repository() -> None:

@@ -11,25 +11,32 @@ from gradparity.protocol import Array
 from gradparity_manual.operations import namespace
 
 
-def forward(seen: Bool[Array, "*#n queries keys"], c: Any) -> Inexact[Array, "*n queries outputs"]:
+def forward(
+    seen: Bool[Array, "*#n queries keys"], c: Any, *, scaled: bool = True
+) -> Inexact[Array, "*n queries outputs"]:
     """Let the queries c["q"] attend, where ``seen`` allows, to the keys c["k"], and take their values c["v"].
 
     A query that sees nothing has the output 0.
     """
-    c["scores"] = c["q"] @ turned(c["k"]) / c["k"].shape[-1] ** 0.5  # (…, queries, keys)
+    c["scores"] = c["q"] @ turned(c["k"]) / divisor(c["k"], scaled)  # (…, queries, keys)
     c["weights"] = softmax_of_seen(c["scores"], seen)  # (…, queries, keys)
     c["out"] = c["weights"] @ c["v"]  # (…, queries, outputs)
     return c["out"]
 
 
-def backward(c: Any, d: Any) -> None:
+def backward(c: Any, d: Any, *, scaled: bool = True) -> None:
     """Write the gradients of q, k and v. What is not seen has weight 0, and so sends and receives nothing."""
     d["v"] = turned(c["weights"]) @ d["out"]  # (…, keys, outputs)
     d["weights"] = d["out"] @ turned(c["v"])  # (…, queries, keys)
     mean = (c["weights"] * d["weights"]).sum(axis=-1, keepdims=True)  # (…, queries, 1)
     d["scores"] = c["weights"] * (d["weights"] - mean)  # (…, queries, keys)
-    d["q"] = d["scores"] @ c["k"] / c["k"].shape[-1] ** 0.5  # (…, queries, width)
-    d["k"] = turned(d["scores"]) @ c["q"] / c["k"].shape[-1] ** 0.5  # (…, keys, width)
+    d["q"] = d["scores"] @ c["k"] / divisor(c["k"], scaled)  # (…, queries, width)
+    d["k"] = turned(d["scores"]) @ c["q"] / divisor(c["k"], scaled)  # (…, keys, width)
+
+
+def divisor(k: Inexact[Array, "*n keys width"], scaled: bool) -> float:
+    """√width, so that scores are of the size of one entry; or 1, as in T5."""
+    return float(k.shape[-1] ** 0.5) if scaled else 1.0
 
 
 def causal(length: int, like: Inexact[Array, "..."]) -> Bool[Array, "length length"]:

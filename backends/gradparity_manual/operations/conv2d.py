@@ -14,23 +14,40 @@ from gradparity_manual.operations import namespace, windows
 
 
 def forward(
-    p: Any, x: Inexact[Array, "n channels h w"], at: Windows, c: Any, *, biased: bool = True
+    p: Any, x: Inexact[Array, "n channels h w"], at: Windows, c: Any
 ) -> Inexact[Array, "n outputs down across"]:
-    """Lay every kernel on every window, and add its bias, where there is one."""
-    columns = _columns(x, at)  # (n, channels·places, down·across)
-    out = namespace(x).matmul(_rows(p["W"]), columns)  # (n, outputs, down·across)
-    out = out.reshape(*out.shape[:2], *at.counts(*x.shape[2:]))  # (n, outputs, down, across)
-    c["out"] = out + p["b"][:, None, None] if biased else out
+    """Lay every kernel on every window, and add its bias."""
+    c["out"] = laid_on_windows(p["W"], x, at) + p["b"][:, None, None]  # (n, outputs, down, across)
     return c["out"]
 
 
-def backward(p: Any, x: Float[Array, "n channels h w"], at: Windows, d: Any, *, biased: bool = True) -> None:
+def forward_without_bias(
+    p: Any, x: Inexact[Array, "n channels h w"], at: Windows, c: Any
+) -> Inexact[Array, "n outputs down across"]:
+    """Lay every kernel on every window."""
+    c["out"] = laid_on_windows(p["W"], x, at)  # (n, outputs, down, across)
+    return c["out"]
+
+
+def laid_on_windows(
+    kernels: Inexact[Array, "outputs channels kh kw"], x: Inexact[Array, "n channels h w"], at: Windows
+) -> Inexact[Array, "n outputs down across"]:
+    """Return Σ W ⊙ x under each window, all of them in one product."""
+    out = namespace(x).matmul(_rows(kernels), _columns(x, at))  # (n, outputs, down·across)
+    return out.reshape(*out.shape[:2], *at.counts(*x.shape[2:]))
+
+
+def backward(p: Any, x: Float[Array, "n channels h w"], at: Windows, d: Any) -> None:
     """Add to the gradients of W and b, which touch every window of every example: so both are sums over them."""
+    backward_without_bias(p, x, at, d)
+    d.add("b", _flat(d["out"]).sum(axis=(0, 2)))  # (outputs,)
+
+
+def backward_without_bias(p: Any, x: Float[Array, "n channels h w"], at: Windows, d: Any) -> None:
+    """Add to the gradient of W."""
     upstream = _flat(d["out"])  # (n, outputs, down·across)
     products = namespace(x).matmul(upstream, _columns(x, at).mT)  # (n, outputs, channels·places)
     d.add("W", products.sum(axis=0).reshape(p["W"].shape))  # (outputs, channels, height, width)
-    if biased:
-        d.add("b", upstream.sum(axis=(0, 2)))  # (outputs,)
 
 
 def share_of_input(p: Any, image: Pair, at: Windows, d: Any) -> Float[Array, "n channels h w"]:

@@ -1,4 +1,5 @@
-"""The hinge loss of each example, in two steps: margins, and the sum of those above 0. The reduction is the model's.
+"""The hinge loss of each example, in two steps: margins, and the sum of those above 0, or of their
+squares. The reduction is the model's.
 
 Source: J. Weston and C. Watkins, Support Vector Machines for Multi-Class Pattern Recognition (1999), equation 3.
 """
@@ -12,10 +13,12 @@ from gradparity_manual.operations import namespace
 from gradparity_manual.operations.cross_entropy import one_hot
 
 
-def margins(a: Inexact[Array, "n classes"], y: Int[Array, " n"], c: Any) -> Inexact[Array, "n classes"]:
-    """By how much each class's score comes within 1 of the label's."""
+def margins(
+    a: Inexact[Array, "n classes"], y: Int[Array, " n"], c: Any, delta: float = 1.0
+) -> Inexact[Array, "n classes"]:
+    """By how much each class's score comes within ``delta`` of the label's."""
     of_label = a[namespace(a).arange(a.shape[0]), y]  # (n,)
-    c["out"] = a - of_label[:, None] + 1  # (n, classes)
+    c["out"] = a - of_label[:, None] + delta  # (n, classes)
     return c["out"]
 
 
@@ -34,3 +37,13 @@ def backward(m: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Arr
     xp = namespace(m)
     others = xp.arange(m.shape[1]) != y[:, None]  # (n, classes)
     return xp.astype((m > 0) & others, m.dtype)  # (n, classes)
+
+
+def squared(m: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Array, " n"]:
+    """Σ max(mₖ, 0)² over the classes other than y, of each example."""
+    return (m**2 * backward(m, y)).sum(axis=1)  # (n,)
+
+
+def squared_backward(m: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
+    """2 max(mₖ, 0) [k ≠ y]."""
+    return 2 * m * backward(m, y)  # (n, classes)

@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float, Inexact
 
 from gradparity.operations.lstm import columns
+from gradparity.operations.rnn import BIASES, Biases
 from gradparity.protocol import Array
 from gradparity_manual.operations import namespace
 from gradparity_manual.operations.entrywise import sigmoid
@@ -20,13 +21,17 @@ def forward(
     start: tuple[Inexact[Array, "n hidden"], Inexact[Array, "n hidden"]],
     c: Any,
     order: str = "ifgo",
+    biases: Biases = "one",
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from ``start``, a state and a cell; return the states of all times."""
     xp = namespace(p["W_h"])
     h, cell = start
     at = columns(order, h.shape[1])
     for t in range(x.shape[1]):
-        c["z", t] = x[:, t] @ p["W_x"] + h @ p["W_h"] + p["b"]  # (n, 4·hidden)
+        if biases == "one":
+            c["z", t] = x[:, t] @ p["W_x"] + h @ p["W_h"] + p["b"]  # (n, 4·hidden)
+        else:
+            c["z", t] = x[:, t] @ p["W_x"] + p["b_x"] + h @ p["W_h"] + p["b_h"]  # (n, 4·hidden)
         c["i", t] = sigmoid(c["z", t][:, at["i"]])  # (n, hidden)
         c["f", t] = sigmoid(c["z", t][:, at["f"]])  # (n, hidden)
         c["g", t] = xp.tanh(c["z", t][:, at["g"]])  # (n, hidden)
@@ -45,6 +50,7 @@ def backward(
     c: Any,
     d: Any,
     order: str = "ifgo",
+    biases: Biases = "one",
 ) -> tuple[Float[Array, "n hidden"], Float[Array, "n hidden"]]:
     """Step back through time, for state and cell go into their own time's output and into the next step.
 
@@ -70,7 +76,8 @@ def backward(
         d["z", t] = xp.concat([through[gate] for gate in order], axis=1)  # (n, 4·hidden)
         d.add("W_x", x[:, t].T @ d["z", t])  # (inputs, 4·hidden)
         d.add("W_h", h_before.T @ d["z", t])  # (hidden, 4·hidden)
-        d.add("b", d["z", t].sum(axis=0))  # (4·hidden,)
+        for bias in BIASES[biases]:
+            d.add(bias, d["z", t].sum(axis=0))  # (4·hidden,)
         to_h, to_cell = d["z", t] @ p["W_h"].T, d["cell", t] * f  # (n, hidden) each
         if t > 0:
             d.add(("h", t - 1), to_h)

@@ -7,20 +7,32 @@ from typing import Any
 
 from jaxtyping import Float, Inexact
 
+from gradparity.operations.layer_norm import Convention
 from gradparity.protocol import Array
 from gradparity_manual.operations import in_rows, namespace
 
+USUAL = Convention()
 
-def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, epsilon: float = 1e-5) -> Inexact[Array, "*n width"]:
+
+def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = USUAL) -> Inexact[Array, "*n width"]:
     """Divide every row by its root mean square, and give each column its own gain."""
+    xp = namespace(x)
     mean_of_squares = (x**2).sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, 1)
-    c["scale"] = 1 / namespace(x).sqrt(mean_of_squares + epsilon)  # (…, 1)
+    if size.epsilon_outside:
+        c["scale"] = 1 / (xp.sqrt(mean_of_squares) + size.epsilon)  # (…, 1)
+    else:
+        c["scale"] = 1 / xp.sqrt(mean_of_squares + size.epsilon)  # (…, 1)
     c["out"] = x * c["scale"] * p["gain"]  # (…, width)
     return c["out"]
 
 
-def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any) -> Float[Array, "*n width"]:
+def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Convention = USUAL) -> Float[Array, "*n width"]:
     """Add to the gradient of the gain; return what x receives: as what is scaled, and as part of the scale."""
     d.add("gain", in_rows(d["out"] * x * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * x).sum(axis=-1, keepdims=True)  # (…, 1)
-    return d["out"] * p["gain"] * c["scale"] - d["scale"] * c["scale"] ** 3 / x.shape[-1] * x  # (…, width)
+    if size.epsilon_outside:
+        root = 1 / c["scale"] - size.epsilon  # (…, 1)
+        slope = c["scale"] ** 2 / root  # (…, 1)
+    else:
+        slope = c["scale"] ** 3  # (…, 1)
+    return d["out"] * p["gain"] * c["scale"] - d["scale"] * slope / x.shape[-1] * x  # (…, width)

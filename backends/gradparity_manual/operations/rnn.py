@@ -7,18 +7,22 @@ from typing import Any
 
 from jaxtyping import Float, Inexact
 
+from gradparity.operations.rnn import BIASES, Biases
 from gradparity.protocol import Array
 from gradparity_manual.operations import namespace
 
 
 def forward(
-    p: Any, x: Inexact[Array, "n length inputs"], start: Inexact[Array, "n hidden"], c: Any
+    p: Any, x: Inexact[Array, "n length inputs"], start: Inexact[Array, "n hidden"], c: Any, biases: Biases = "one"
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from the state ``start``; return the states of all times."""
     xp = namespace(p["W_h"])
     h = start
     for t in range(x.shape[1]):
-        c["z", t] = x[:, t] @ p["W_x"] + h @ p["W_h"] + p["b"]  # (n, hidden)
+        if biases == "one":
+            c["z", t] = x[:, t] @ p["W_x"] + h @ p["W_h"] + p["b"]  # (n, hidden)
+        else:
+            c["z", t] = x[:, t] @ p["W_x"] + p["b_x"] + h @ p["W_h"] + p["b_h"]  # (n, hidden)
         c["h", t] = xp.tanh(c["z", t])  # (n, hidden)
         h = c["h", t]
     c["out"] = xp.stack([c["h", t] for t in range(x.shape[1])], axis=1)  # (n, length, hidden)
@@ -26,7 +30,7 @@ def forward(
 
 
 def backward(
-    p: Any, x: Float[Array, "n length inputs"], start: Float[Array, "n hidden"], c: Any, d: Any
+    p: Any, x: Float[Array, "n length inputs"], start: Float[Array, "n hidden"], c: Any, d: Any, biases: Biases = "one"
 ) -> Float[Array, "n hidden"]:
     """Step back through time, for a state goes into its own time's output and into the next step.
 
@@ -38,7 +42,8 @@ def backward(
         d["z", t] = d["h", t] * (1 - c["h", t] ** 2)  # (n, hidden)
         d.add("W_x", x[:, t].T @ d["z", t])  # (inputs, hidden)
         d.add("W_h", before.T @ d["z", t])  # (hidden, hidden)
-        d.add("b", d["z", t].sum(axis=0))  # (hidden,)
+        for bias in BIASES[biases]:
+            d.add(bias, d["z", t].sum(axis=0))  # (hidden,)
         to_before = d["z", t] @ p["W_h"].T  # (n, hidden)
         if t > 0:
             d.add(("h", t - 1), to_before)

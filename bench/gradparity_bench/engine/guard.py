@@ -43,7 +43,7 @@ Outcome: TypeAlias = Mapping[str, Any]
 
 
 @runtime_checkable
-class Guard(Protocol):
+class Referee(Protocol):
     """What stands between a contestant and the clock."""
 
     def before(self, entry: Entry, point: Point) -> Refusal:
@@ -113,7 +113,7 @@ class GradientGuard:
 
 
 @contextmanager
-def gradient_guard(folder: Path, patience: float) -> Iterator[Guard]:
+def gradient_guard(folder: Path, patience: float) -> Iterator[Referee]:
     """Give the guard of backends, whose process lasts as long as the context."""
     guard = GradientGuard(folder, patience)
     try:

@@ -12,7 +12,7 @@ import psutil
 
 from gradparity.timing import AGAIN, take_turns
 from gradparity_bench.drawn import Drawn, draw
-from gradparity_bench.engine.guard import Guard, Outcome
+from gradparity_bench.engine.guard import Outcome, Referee
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.entries import Entry
 from gradparity_bench.points import spec_at, step_bytes
@@ -47,7 +47,7 @@ class Bench:
 
     rounds: int
     seed: int
-    guard: Guard
+    guard: Referee
     folder: Path
     """For arrays and logs; the caller deletes it."""
     patience: float
@@ -125,7 +125,7 @@ def _prepared(bench: Bench, worker: Worker, entry: Entry, point: Point, arrays: 
     return replace(standing, phases=Phases(**reply["phases"]), final_loss=loss, **reply["about"]), reply["outcome"]
 
 
-def _judged(guard: Guard, first: Outcome, point: Point, standing: Standing, outcome: Outcome) -> Standing:
+def _judged(guard: Referee, first: Outcome, point: Point, standing: Standing, outcome: Outcome) -> Standing:
     """Return the standing, untimed where what it came to is wrong."""
     reason = guard.after(outcome, first, point) if standing.timed else ""
     return _untimed(standing, "disagrees", reason) if reason else standing

@@ -1,19 +1,22 @@
 """The benchmark of many points, each kept as soon as it is finished."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from gradparity import journal, registry
 from gradparity.errors import UsageError, unknown
+from gradparity.formats import Count
+from gradparity.inputs import require_fits
 from gradparity.manifest import manifest
 from gradparity.output import scratch
 from gradparity.subjects.model_file import file_of
 from gradparity_bench import ROUNDS
 from gradparity_bench.engine.guard import gradient_guard
-from gradparity_bench.engine.measure import Bench, Interrupted, Progress, measure_point
+from gradparity_bench.engine.measure import STEPS_PER_EPOCH, Bench, Interrupted, Progress, measure_point
 from gradparity_bench.engine.process import cores
 from gradparity_bench.points import spec_at
 from gradparity_bench.results import SCHEMA, Measurement, Result
@@ -21,6 +24,25 @@ from gradparity_bench.standings import Point
 
 PATIENCE = 120.0
 """Seconds."""
+
+
+@dataclass(frozen=True)
+class BenchHeader:
+    """The first line of a benchmark's journal: with anything else, its points would tell of something else."""
+
+    backends: tuple[str, ...]
+    rounds: int
+    seed: Count
+    machine: Mapping[str, str]
+    code: Mapping[str, str]
+    """Model file -> the hash of it and of its neighbours."""
+    schema: Literal["gradparity-bench/1"] = SCHEMA
+    format: Literal["gradparity-journal/2"] = journal.FORMAT
+
+
+def point_of(measurement: Measurement) -> str:
+    """Return what tells a point from every other."""
+    return repr(measurement.point)
 
 
 def run(
@@ -48,26 +70,21 @@ def run(
     machine = manifest()
     files = {point.model: file for point in points if (file := file_of(point.model))}
     code = {model: journal.content_hash(file) for model, file in files.items()}
-    about = {
-        "schema": SCHEMA,
-        "backends": list(names),
-        "rounds": rounds,
-        "seed": seed,
-        "machine": machine,
-        "code": code,
-    }
+    header = BenchHeader(names, rounds, seed, machine, code)
     began = {"began": datetime.now(UTC).isoformat(timespec="seconds")}
     found: list[Measurement] = []
     complete = True
     try:
-        with journal.opened(keep, about) as (kept, add), _bench(rounds, seed, patience, progress) as bench:
-            done = [Measurement.from_dict(line) for line in kept]
+        with (
+            journal.opened(keep, header, Measurement, point_of) as (done, add),
+            _bench(rounds, seed, patience, progress) as bench,
+        ):
             for number, point in enumerate(points, start=1):
                 progress(f"point {number} of {len(points)}")
                 before = next((m for m in done if m.point == point), None)
                 found.append(before or measure_point(bench, names, point))
                 if before is None:
-                    add(asdict(found[-1]))
+                    add(found[-1])
     except Interrupted as interrupt:
         found.append(interrupt.measurement)
         complete = False
@@ -89,7 +106,7 @@ def _require_possible(points: Sequence[Point], backends: Sequence[str], rounds: 
         if point.batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, got {point.batch_size}")
         cores(point.threads)
-        spec_at(point)
+        require_fits(spec_at(point), STEPS_PER_EPOCH * point.batch_size)
 
 
 @contextmanager

@@ -84,11 +84,13 @@ def _failure(error: Exception) -> list[str]:
 
 def _check(_: Held, backend: str, point: dict[str, Any], examples: int) -> dict[str, Any]:
     """Say why a backend is not timed at a point; nothing where it may be."""
+    import msgspec
+
     from gradparity_bench.engine.guard import gradient_refusal
     from gradparity_bench.points import spec_at
     from gradparity_bench.standings import Point
 
-    at = Point.from_dict(point)
+    at = msgspec.convert(point, Point)
     status, reason = gradient_refusal(spec_at(at), backend, at.dtype, examples)
     return {"status": status, "reason": reason}
 
@@ -105,11 +107,13 @@ def _prepare(held: Held, contestant: dict[str, Any], point: dict[str, Any], arra
     held.after_imports = resident()
     limit_growth(memory)
 
+    import msgspec
+
     from gradparity_bench.drawn import Drawn, Task
     from gradparity_bench.engine import workload
     from gradparity_bench.standings import Point
 
-    at, drawn = Point.from_dict(point), Drawn.load(Path(arrays))
+    at, drawn = msgspec.convert(point, Point), Drawn.load(Path(arrays))
     lr = contestant["lr"]
     work = workload.steps(source, at, drawn) if lr is None else workload.epochs(source, Task(at, drawn, lr))
     paid = work.first()

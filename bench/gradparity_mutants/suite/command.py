@@ -13,8 +13,8 @@ from gradparity.report.cli.options import JsonFile
 
 if TYPE_CHECKING:
     from gradparity.drawing import Table
-    from gradparity_mutants.suite.edits import Rule
-    from gradparity_mutants.suite.trial import Tried
+    from gradparity_mutants.suite.edits import RuleSource
+    from gradparity_mutants.suite.trial import TriedMistake
 
 
 class _Run(TyperGroup):
@@ -62,7 +62,7 @@ def mutate_command(
     raise typer.Exit(1 if any(each.verdict in ("survives", "never runs") for each in tried) else 0)
 
 
-def _table(rule: "Rule", command: Sequence[str], tried: Sequence["Tried"]) -> "Table":
+def _table(rule: "RuleSource", command: Sequence[str], tried: Sequence["TriedMistake"]) -> "Table":
     """Show what the suite did not catch, line by line, and what would have."""
     from gradparity.drawing import TableCell, TableColumn, TableNumber, table_of
 
@@ -92,7 +92,7 @@ def _table(rule: "Rule", command: Sequence[str], tried: Sequence["Tried"]) -> "T
     return replace(table, headline=missed)
 
 
-def _remarks(tried: Sequence["Tried"], counts: Mapping[Any, int]) -> Iterator[str]:
+def _remarks(tried: Sequence["TriedMistake"], counts: Mapping[Any, int]) -> Iterator[str]:
     from gradparity_mutants.suite.trial import tolerances
 
     if counts["changes nothing"]:

@@ -20,7 +20,7 @@ FACTORS = {"left out": 0.0, "negated": -1.0, "twice as large": 2.0, "1 % too lar
 ADDED: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "−"}
 
 
-class Edit(NamedTuple):
+class Mistake(NamedTuple):
     """One mistake."""
 
     line: int
@@ -33,7 +33,7 @@ class Edit(NamedTuple):
 Replaced: TypeAlias = tuple[str, ast.expr]
 
 
-class Rule(NamedTuple):
+class RuleSource(NamedTuple):
     """Where a rule is written."""
 
     file: Path
@@ -46,12 +46,12 @@ class Rule(NamedTuple):
         """Return a line of the file."""
         return self.file.read_text(encoding="utf-8").splitlines()[line - 1].strip()
 
-    def mutated(self, edit: Edit | None) -> ast.Module:
+    def mutated(self, edit: Mistake | None) -> ast.Module:
         """Return the file's tree with a mistake, or with none, in a rule that notes how far it is off."""
         return ast.fix_missing_locations(_Swap(self.function, edit.function if edit else self.function).tree(self.tree))
 
 
-def find(argument: str) -> Rule:
+def find(argument: str) -> RuleSource:
     """Find a rule from ``my_kernel.py:Rule``: a class with a ``backward``, one method of a class, or a function.
 
     Raises UsageError where there is none.
@@ -70,10 +70,10 @@ def find(argument: str) -> Rule:
     wanted = next((f"{name}.{method}" for method in BACKWARDS if f"{name}.{method}" in functions), name)
     if wanted not in functions:
         raise unknown(f"rule in {path}", name, functions)
-    return Rule(path, wanted, tree, functions[wanted])
+    return RuleSource(path, wanted, tree, functions[wanted])
 
 
-def edits(rule: Rule) -> Iterator[Edit]:
+def edits(rule: RuleSource) -> Iterator[Mistake]:
     """Yield every mistake that can be made in a rule, line by line."""
     for i, node in enumerate(ast.walk(rule.function)):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) and node.value is not None:
@@ -81,7 +81,7 @@ def edits(rule: Rule) -> Iterator[Edit]:
                 function = copy.deepcopy(rule.function)
                 place = list(ast.walk(function))[i]
                 place.value = change(place.value)  # type: ignore[attr-defined]
-                yield Edit(node.lineno, what, function)
+                yield Mistake(node.lineno, what, function)
 
 
 def _functions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from gradparity.errors import UsageError
 from gradparity.output import scratch
 from gradparity_mutants.suite import hook
-from gradparity_mutants.suite.edits import Edit, Rule, edits
+from gradparity_mutants.suite.edits import Mistake, RuleSource, edits
 
 Verdict: TypeAlias = Literal["caught", "survives", "changes nothing", "never runs"]
 PATIENCE = 10.0
@@ -28,7 +28,7 @@ TOLERANCES = tuple(float(f"{digit}e{power}") for power in range(0, -13, -1) for 
 
 
 @dataclass(frozen=True)
-class Tried:
+class TriedMistake:
     """What a suite said of one mistake."""
 
     line: int
@@ -55,7 +55,9 @@ class Ran(NamedTuple):
     seconds: float
 
 
-def try_all(rule: Rule, command: Sequence[str], progress: Callable[[str], None] = lambda _: None) -> Iterator[Tried]:
+def try_all(
+    rule: RuleSource, command: Sequence[str], progress: Callable[[str], None] = lambda _: None
+) -> Iterator[TriedMistake]:
     """Run a suite once as it is and once with each mistake.
 
     Raises UsageError where it fails as it is, where it does not run the rule, and where there is nothing to mistake.
@@ -70,10 +72,10 @@ def try_all(rule: Rule, command: Sequence[str], progress: Callable[[str], None] 
         for i, edit in enumerate(planned, start=1):
             progress(f"{i} of {len(planned)}: {rule.file.name}:{edit.line}, {edit.what}")
             ran = _run(rule, edit, command, folder, PATIENCE * (1 + first.seconds))
-            yield Tried(edit.line, rule.source(edit.line), edit.what, _verdict(ran), ran.off)
+            yield TriedMistake(edit.line, rule.source(edit.line), edit.what, _verdict(ran), ran.off)
 
 
-def tolerances(tried: Sequence[Tried]) -> tuple[float, float] | None:
+def tolerances(tried: Sequence[TriedMistake]) -> tuple[float, float] | None:
     """Return the loosest rtol, and with it the loosest atol, at which |a − b| ≤ atol + rtol·|b| passes no mistake.
 
     Both are 1, 2 or 5 times a power of ten. None where the suite saw no mistake change a number.
@@ -92,7 +94,7 @@ def tolerances(tried: Sequence[Tried]) -> tuple[float, float] | None:
     return tighter, atol
 
 
-def _require_sound(rule: Rule, command: Sequence[str], first: Ran) -> None:
+def _require_sound(rule: RuleSource, command: Sequence[str], first: Ran) -> None:
     shown = " ".join(command)
     if not first.passed:
         last = first.output.strip().splitlines()[-1:] or ["it printed nothing"]
@@ -112,7 +114,7 @@ def _verdict(ran: Ran) -> Verdict:
     return "survives" if ran.off else "changes nothing"
 
 
-def _run(rule: Rule, edit: Edit | None, command: Sequence[str], folder: Path, limit: float | None) -> Ran:
+def _run(rule: RuleSource, edit: Mistake | None, command: Sequence[str], folder: Path, limit: float | None) -> Ran:
     notes = folder / "notes.jsonl"
     notes.unlink(missing_ok=True)
     plan = {"file": os.path.realpath(rule.file)}

@@ -4,7 +4,9 @@ import csv
 import math
 import re
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +14,12 @@ from jaxtyping import Float
 from gradparity.data import requirements
 from gradparity.data.dataset import Dataset
 from gradparity.errors import UsageError
+from gradparity.limits import require_memory
 
+LONGEST = 1 << 22
+"""Characters of a row."""
+PER_CHARACTER = 16
+"""Bytes that a number of two characters, its comma too, becomes: once as it is read, once as it is shuffled."""
 WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*")
 
 
@@ -41,8 +48,9 @@ def _parse(path: Path) -> tuple[Float[np.ndarray, "n columns"], bool]:
     """Return the numbers, and whether the whole last column is written as whole numbers."""
     numbers = array("d")
     columns, whole = 0, True
+    require_memory(f"'{path}'", path.stat().st_size * PER_CHARACTER, "take fewer examples")
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
+        rows = csv.reader(_lines(path, file))
         for row in rows:
             if not row:
                 continue
@@ -60,6 +68,18 @@ def _parse(path: Path) -> tuple[Float[np.ndarray, "n columns"], bool]:
     if columns < 2:
         raise UsageError(f"'{path}' must have at least two columns, separated by commas, the last one y; got one")
     return np.frombuffer(numbers, np.float64).reshape(-1, columns), whole
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Yield the lines; a file that is one long line is no table, and would fill the memory with its cells."""
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise UsageError(
+                f"'{path}', row {number}: a row has at most {LONGEST:,} characters: put each example on its own line"
+            )
+        yield line
 
 
 def _numbers(where: str, row: list[str]) -> list[float]:

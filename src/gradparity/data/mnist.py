@@ -89,7 +89,6 @@ FASHION_MNIST = MnistFiles(
     (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     (
         IdxFile(
@@ -184,6 +183,7 @@ def _array(source: MnistFiles, file: IdxFile, folder: Path | None) -> UInt8[np.n
             [mirror + name for mirror in source.mirrors],
             cache_folder(source) / name,
             lambda path: _verified(path, file),
+            file.bytes,
         )
     except UsageError as error:
         places = " or ".join(f"'{place}'" for place in (folder, cache_folder(source)) if place)

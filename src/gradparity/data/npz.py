@@ -1,5 +1,6 @@
 """A user's .npz file: arrays x and y, or x_train, y_train, x_test and y_test as Keras names them."""
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from jaxtyping import Shaped
 from gradparity.data import requirements
 from gradparity.data.dataset import Dataset
 from gradparity.errors import UsageError
+from gradparity.limits import require_memory
 from gradparity.protocol import Examples
 
 WHOLE = ("x", "y")
+WIDEST = 8
+"""Bytes of a number that whole numbers become: int64."""
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -48,11 +52,14 @@ def _read(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     if not zipfile.is_zipfile(path):
         raise UsageError(f"'{path}' is no .npz file: write it with numpy.savez")
     try:
+        _require_sizes(path)
         # Opened here, for numpy leaves a file that it cannot read open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             held = archive.files
             names = next((names for names in (PARTS, WHOLE) if set(names) <= set(held)), ())
             arrays = {name: archive[name] for name in names}
+    except UsageError:
+        raise
     except Exception as error:  # Over a damaged file numpy and zipfile raise more kinds than either documents.
         if "allow_pickle" in str(error):
             raise UsageError(
@@ -67,3 +74,29 @@ def _read(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         if not isinstance(array, np.ndarray):
             raise UsageError(f"'{path}': {name} is no array: write the file with numpy.savez")
     return arrays
+
+
+def _require_sizes(path: Path) -> None:
+    """Raise UsageError, before any array is read, where a header lies about its size or asks for too much memory."""
+    needed = 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name not in (*WHOLE, *PARTS):
+                continue
+            with archive.open(member) as file:
+                if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+                    continue  # no array, which is told when it is read
+                file.seek(0)
+                header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                shape, _, dtype = header[np.lib.format.read_magic(file)](file)
+                held = member.file_size - file.tell()
+            count = math.prod(shape)
+            if count * dtype.itemsize != held and not dtype.hasobject:
+                raise UsageError(
+                    f"'{path}': the header of {name} says shape {shape} of {dtype}, and {held:,} bytes follow: "
+                    "write the file anew with numpy.savez"
+                )
+            # As it lies in the file, as numbers that are computed with, and shuffled.
+            needed += count * (dtype.itemsize + 2 * max(dtype.itemsize, WIDEST))
+    require_memory(f"'{path}'", needed, "take fewer examples")

@@ -1,130 +1,154 @@
-"""A learner's backward pass against a witness's, line by line, up to the first line that is not right."""
+"""What a learner's backward pass wrote against a witness's gradients, line by line, up to the first that is not right.
 
+A line works on what the learner wrote before it. The first wrong line in the order of writing had right numbers to
+work on, so the error is in that line, and what comes after it is not looked at.
+"""
+
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
-from weakref import ref
-
-import numpy as np
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from gradparity.errors import UsageError
-from gradparity.exercise.catalog import Exercise
-from gradparity.exercise.problem import given
-from gradparity.exercise.process import Wrong
+from gradparity.exercise.answer import DECLARED, Answer, Run
+from gradparity.exercise.catalog import Exercise, exercise, name_in
+from gradparity.exercise.problem import drawn, given, problems, witness
+from gradparity.exercise.process import TIME_LIMIT, Ran, from_here, run_file
 from gradparity.exercise.symptom import symptom
-from gradparity.parity.beside import FollowLocals
 from gradparity.parity.examine import evidence_on, judged_lines
 from gradparity.parity.judge import FLOAT64_LIMIT, Judge
 from gradparity.parity.norms import relative_error
 from gradparity.parity.problem import Problem, Written
-from gradparity.protocol import Array
-from gradparity.recording import Recorder
-from gradparity.subjects.model_file import UserModel
-from gradparity.subjects.model_file.source import calling_line, definition
 
 
-@dataclass
-class _Answer:
-    """What a learner's backward pass wrote, up to where it failed, if it did."""
+@dataclass(frozen=True)
+class Wrong:
+    """The first line that is not right."""
 
-    problem: Problem
-    written: dict[str, Array] = field(default_factory=dict)
-    reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    failure: UsageError | None = None
+    line: str
+    place: str
+    """Where it is written, as ``file.py:12``; where it is not written, where ``backward`` begins."""
+    symptom: str
+    blank: bool
+    """Whether it still reads ``...``."""
 
 
-def judge(exercise: Exercise, learner: UserModel, problems: Iterable[Problem]) -> tuple[tuple[str, ...], Wrong | None]:
-    """Find the first line that is not right, in the order of the backward pass; return the lines before it, and it.
+@dataclass(frozen=True)
+class Outcome:
+    """How far a learner's file is right."""
+
+    exercise: str
+    right: tuple[str, ...]
+    """The lines that are right, in the order of the backward pass, up to the first wrong one."""
+    wrong: Wrong | None
+    witness: str
+    """The backend whose gradients are the right ones."""
+    shapes: dict[str, str]
+    """Line -> its shape, ``(n, 5)``."""
+    printed: str = ""
+    """What the file printed."""
+    wrote: bool = False
+    """Whether the file left files in the folder where it ran."""
+
+
+def judge_file(path: Path, time_limit: float = TIME_LIMIT, seed: int = 0) -> Outcome:
+    """Find the first line of a learner's file that is not right.
+
+    ``time_limit`` is in seconds; ``seed`` is of the numbers that the file is tried on. Raises UsageError, in one
+    sentence, for a file that cannot be judged.
+    """
+    return judged(path, run_file(path, drawn(exercise(name_in(path)), seed), time_limit), seed)
+
+
+def judged(path: Path, ran: Ran, seed: int) -> Outcome:
+    """Judge what came of a file, for whose process it is too late to learn the truth. Raises as ``judge_file`` does."""
+    name = name_in(path)
+    chosen, (asked, posed) = exercise(name), _posed(name, seed)
+    right, wrong = judge(chosen, ran.answer, posed, path)
+    return Outcome(name, right, wrong, asked, shapes(chosen, posed), ran.printed, ran.wrote)
+
+
+@cache
+def _posed(name: str, seed: int) -> tuple[str, tuple[Problem, ...]]:
+    chosen, asked = exercise(name), witness()
+    return asked.name, tuple(problems(chosen, asked, drawn(chosen, seed)))
+
+
+def shapes(chosen: Exercise, posed: Iterable[Problem]) -> dict[str, str]:
+    """Return the shape of each line, with n where it counts the examples."""
+    first, second = posed
+
+    def size(a: int, b: int) -> str:
+        return str(a) if a == b else f"{a // first.n if a != first.n else ''}n"
+
+    def shape(line: str) -> str:
+        sizes = [size(*both) for both in zip(*(p.first.gradients[line].shape for p in (first, second)), strict=True)]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    return {line: shape(line) for line in chosen.questions}
+
+
+def judge(
+    chosen: Exercise, answer: Answer, posed: Iterable[Problem], path: Path
+) -> tuple[tuple[str, ...], Wrong | None]:
+    """Find the first line that is not right, in the order in which they are written; return the right ones, and it.
 
     Raises UsageError where the given part is changed, and where the backward pass fails before the first wrong line.
     """
-    _require_declared(exercise, learner)
-    answers = [_answer(learner, problem) for problem in problems]
-    right: tuple[str, ...] = ()
-    for line in exercise.questions:
-        wrong = next(filter(None, (_wrong(line, answer, learner) for answer in answers)), None)
-        if wrong is not None:
-            return right, wrong
-        right += (line,)
-    for answer in answers:
-        if answer.failure is not None:
-            raise answer.failure
-    return right, None
+    begins = {name: f"{path}:{answer.begins.get(name, 1)}" for name in ("forward", "backward")}
+    start = given(chosen)
+    for name in DECLARED:
+        if answer.declared.get(name) != json.loads(json.dumps(getattr(start, name))):
+            raise _changed(name, begins["forward"])
+    both = list(zip(answer.runs, posed, strict=True))
+    if not all(_same_forward(run, problem) for run, problem in both):
+        raise _changed("forward", begins["forward"])
+    verdicts = [_verdicts(chosen, run, problem, path, begins["backward"]) for run, problem in both]
+    order = verdicts[0]
+    first = next((line for line in order if any(each[line] for each in verdicts)), None)
+    if first is None:
+        return tuple(chosen.questions), None
+    wrong = next(found for each in verdicts if (found := each[first]))
+    reached = list(order)[: list(order).index(first)]
+    return tuple(line for line in chosen.questions if line in reached), wrong
 
 
-def _require_declared(exercise: Exercise, learner: UserModel) -> None:
-    start = given(exercise)
-    for name in ("param_shapes", "input_shape", "num_classes", "target_shape"):
-        if getattr(learner, name) != getattr(start, name):
-            raise _changed(name, learner)
+def _verdicts(chosen: Exercise, run: Run, problem: Problem, path: Path, begin: str) -> dict[str, Wrong | None]:
+    """Return what is wrong with each line, in the order in which they are written, and nothing where it is right.
 
-
-def _answer(learner: UserModel, problem: Problem) -> _Answer:
-    """Run a learner's two passes; each line reads the witness's gradients, so that errors do not cascade."""
-    found = _Answer(problem)
-    c: dict[str, Any] = {}
-    learner.hand.forward(problem.params, problem.batch, c)
-    for name, value in problem.first.values.items():
-        array = _numbers(c.get(name))
-        if array is None or relative_error(array, value) > FLOAT64_LIMIT:
-            raise _changed("forward", learner)
-    for value in c.values():
-        if isinstance(value, np.ndarray):
-            value.flags.writeable = False
-
-    def note(name: str, _: Array) -> None:
-        found.places.setdefault(name, calling_line(learner.hand.backward))
-
-    x, y, extras = problem.batch
-    used = [*problem.params.values(), *problem.first.gradients.values(), *c.values(), x, y, *extras.values()]
-    follow = FollowLocals([ref(array) for array in used if isinstance(array, np.ndarray)])
-    d = Recorder("d", problem.first.gradients, seed="loss", inspect=note, follow=follow)
-    try:
-        learner.hand.backward(problem.params, problem.batch, c, d)
-    except UsageError as error:
-        found.failure = _in_place(error) or error
-    found.written, found.reads = d.written(), d.reads
+    A line that is never written comes last. Raises UsageError where the pass failed and all before that is right.
+    """
+    judge = Judge("numpy", "witness", "float64", problem.first, problem.budgets)
+    written = Written(None, run.gradients, {}, {name: tuple(read) for name, read in run.reads.items()})
+    rows = {row.line: row for row in judged_lines(problem, judge, written)}
+    found: dict[str, Wrong | None] = {}
+    for line in dict.fromkeys([*(name for name in run.order if name in chosen.questions), *chosen.questions]):
+        place = f"{path}:{run.places[line]}" if line in run.places else begin
+        if line not in run.order and run.failure is not None and not any(found.values()):
+            raise UsageError(from_here(run.failure, path))
+        if line in run.blank:
+            found[line] = Wrong(line, place, "it is blank", blank=True)
+        elif line in run.order and line not in run.gradients:
+            found[line] = Wrong(line, place, "it is not an array of real numbers", blank=False)
+        elif rows[line].agrees:
+            found[line] = None
+        else:
+            found[line] = Wrong(line, place, symptom(evidence_on(problem, judge, written, rows[line])), blank=False)
+    if run.failure is not None and not any(found.values()):
+        raise UsageError(from_here(run.failure, path))
     return found
 
 
-def _wrong(line: str, answer: _Answer, learner: UserModel) -> Wrong | None:
-    """Say what is wrong with a line, or nothing where it is right."""
-    place = answer.places.get(line, definition(learner.hand.backward))
-    if line not in answer.written and answer.failure is not None:
-        raise answer.failure
-    value = answer.written.get(line)
-    if value is ...:
-        return Wrong(line, place, "it is blank", blank=True)
-    array, problem = _numbers(value), answer.problem
-    if array is None and line in answer.written:
-        return Wrong(line, place, "it is not an array of real numbers", blank=False)
-    written = Written(None, {} if array is None else {line: array}, {}, answer.reads)
-    judge = Judge("numpy", "witness", "float64", problem.first, problem.budgets)
-    row = next(row for row in judged_lines(problem, judge, written) if row.line == line)
-    if row.agrees:
-        return None
-    return Wrong(line, place, symptom(evidence_on(problem, judge, written, row)), blank=False)
+def _same_forward(run: Run, problem: Problem) -> bool:
+    return all(
+        name in run.values and relative_error(run.values[name], value) <= FLOAT64_LIMIT
+        for name, value in problem.first.values.items()
+    )
 
 
-def _numbers(value: object) -> np.ndarray | None:
-    """Return real numbers as an array of float64; None for anything else."""
-    if not isinstance(value, np.ndarray | np.generic | float | int):
-        return None
-    array = np.asarray(value)
-    return array.astype(np.float64) if array.dtype.kind in "fiub" else None
-
-
-def _in_place(error: UsageError) -> UsageError | None:
-    """Say what is meant by NumPy's refusal to change an array that is read-only."""
-    place, known, _ = str(error).partition(": backward raised ValueError: ")
-    if not known or "read-only" not in str(error):
-        return None
-    return UsageError(f"{place}: what is in p, batch, c and d must not change: write x = x - m in place of x -= m")
-
-
-def _changed(name: str, learner: UserModel) -> UsageError:
+def _changed(name: str, place: str) -> UsageError:
     return UsageError(
-        f"{definition(learner.hand.forward)}: {name} is given in this exercise and is not what it was: take it from a "
-        "new file of the same exercise, started in another folder"
+        f"{place}: {name} is given in this exercise and is not what it was: take it from a new file of the same "
+        "exercise, started in another folder"
     )

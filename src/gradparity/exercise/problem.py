@@ -1,6 +1,6 @@
 """What a learner's file is tried on: drawn numbers, and the gradients that a witness finds there."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from gradparity.exercise.catalog import Exercise
 from gradparity.parity import differences
 from gradparity.parity.problem import Problem, draw, given_in
 from gradparity.parity.rows import DIFFERENCES
-from gradparity.protocol import Array, Backend, Batch, Params, Trace
+from gradparity.protocol import Backend, Batch, Params, Trace
 from gradparity.subjects.model_file import UserModel, adopt
 
 DRAWS = (11, 6)
@@ -50,19 +50,22 @@ def _by_differences(spec: UserModel, params: Params, batch: Batch) -> Trace:
     return found.trace
 
 
-def problems(exercise: Exercise, asked: Witness) -> Iterator[Problem]:
-    """Draw numbers, and let the witness differentiate the exercise's own forward pass there."""
+def drawn(exercise: Exercise, seed: int = 0) -> list[tuple[Params, Batch]]:
+    """Draw the numbers that an answer is run on."""
     spec = given(exercise)
-    for seed, n in enumerate(DRAWS):
-        params, batch = draw(spec, np.random.default_rng(seed), n)
-        found = asked.trace(spec, params, batch)
-        batch = batch.map(read_only)
+    return [draw(spec, np.random.default_rng((seed, n)), n) for n in DRAWS]
+
+
+def problems(exercise: Exercise, asked: Witness, draws: Iterable[tuple[Params, Batch]]) -> Iterator[Problem]:
+    """Let the witness differentiate the exercise's own forward pass at each draw."""
+    spec = given(exercise)
+    for params, batch in draws:
         yield Problem(
             name=spec.name,
-            params=_read_only(params),
+            params=params,
             given=given_in(batch),
-            n=n,
-            truths={asked.name: Trace(_read_only(found.values), _read_only(found.gradients), found.accuracy)},
+            n=len(batch.x),
+            truths={asked.name: asked.trace(spec, params, batch)},
             budgets={},
             subjects=(),
             lanes=("float64",),
@@ -75,14 +78,3 @@ def given(exercise: Exercise) -> UserModel:
     namespace: dict[str, Any] = {"__name__": "exercise"}
     exec(compile(exercise.text, "<exercise>", "exec"), namespace)
     return adopt(namespace)
-
-
-def read_only(array: Array) -> np.ndarray:
-    """Return a copy that NumPy itself refuses to change."""
-    own = np.array(array)
-    own.flags.writeable = False
-    return own
-
-
-def _read_only(named: Mapping[str, Array]) -> dict[str, np.ndarray]:
-    return {name: read_only(array) for name, array in named.items()}

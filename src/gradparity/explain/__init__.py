@@ -33,4 +33,26 @@ def explain(model: Any, *, batch: Batch | None = None, n: int = 11, seed: int = 
     return build(model, batch=batch, n=n, seed=seed)
 
 
-__all__ = ["DIFFERENCES", "HAND", "Column", "Edge", "Entries", "ExplainedLine", "Explanation", "Verdict", "explain"]
+def figure(model: Any, *, batch: Batch | None = None, n: int = 5, seed: int = 0) -> str:
+    """Return the graph of a model that one steps through, forwards and backwards, as HTML that can stand in any page.
+
+    The arguments are those of ``explain``, and so is what is raised. Jupyter shows the same figure for what ``explain``
+    returns.
+    """
+    from gradparity.explain.stepping import fragment
+
+    return fragment(explain(model, batch=batch, n=n, seed=seed))
+
+
+__all__ = [
+    "DIFFERENCES",
+    "HAND",
+    "Column",
+    "Edge",
+    "Entries",
+    "ExplainedLine",
+    "Explanation",
+    "Verdict",
+    "explain",
+    "figure",
+]

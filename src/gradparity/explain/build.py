@@ -1,6 +1,6 @@
 """The explanation of a model: its derivation run beside the machines' at random parameters, in float64."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
@@ -10,8 +10,11 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.explain import comparisons
+from gradparity.explain.along import AlongWeight, along_weights
 from gradparity.explain.comparisons import Sources
 from gradparity.explain.explanation import Edge, ExplainedLine, Explanation
+from gradparity.explain.followed import Followed, followed
+from gradparity.explain.forward_lines import ForwardLines
 from gradparity.explain.slopes import slopes
 from gradparity.explain.statements import Statements, statements
 from gradparity.parity.examine import rows_of
@@ -21,7 +24,8 @@ from gradparity.parity.rule import forward_reads
 from gradparity.protocol import Batch, Line, ModelSpec, Operations, Params
 from gradparity.recording import forward_order
 from gradparity.runtime import TellsOperations
-from gradparity.subjects.specs import in_words, pose, spec_of
+from gradparity.subjects.specs import pose, spec_of
+from gradparity.subjects.trial import in_words
 
 Machine: TypeAlias = Mapping[str, Mapping[str, Operations]]
 """Backend -> line -> operations."""
@@ -53,14 +57,21 @@ def _build(spec: ModelSpec, problem: Problem, seed: int) -> Explanation:
     formulas = {line.name: line for line in spec.derivation}
     order = list(formulas) or forward_order(reads, problem.params)
     codes = statements(hand, problem.params, batch)
+    forward = ForwardLines(
+        hand, problem.params, batch, problem.given, problem.first.values, problem.first.gradients, reads
+    )
+    found = _followed(forward, order, sources.d)
     return Explanation(
         model=spec.name,
         n=problem.n,
         seed=seed,
         witnesses=tuple(name for name in problem.truths if name != DIFFERENCES),
-        lines=tuple(_line(name, formulas.get(name), codes, sources, problem.params, machine) for name in order),
+        lines=tuple(
+            _line(name, formulas.get(name), codes, sources, problem.params, machine, found.get(name)) for name in order
+        ),
         edges=tuple(Edge(source, name) for name in order for source in reads.get(name, ())),
         inputs={name: array.shape for name, array in problem.given.items()},
+        weights=_weights(sources, {name: entry.place for name, entry in found.items()}),
         remarks=tuple(_remarks()),
     )
 
@@ -80,6 +91,7 @@ def _line(
     sources: Sources,
     params: Params,
     machine: Machine,
+    entry: Followed | None,
 ) -> ExplainedLine:
     forward_code, backward_code = (code.get(name, ()) for code in codes)
     return ExplainedLine(
@@ -93,7 +105,20 @@ def _line(
         value=comparisons.parameter(params[name]) if name in params else comparisons.value(sources, name),
         gradient=comparisons.gradient(sources, name),
         machine={backend: lines[name] for backend, lines in machine.items() if name in lines},
+        followed=entry,
     )
+
+
+def _followed(forward: ForwardLines, order: Sequence[str], by_hand: Mapping[str, np.ndarray]) -> dict[str, Followed]:
+    """Follow an entry of each name; none where the user's forward pass does not run on other numbers."""
+    try:
+        return followed(forward, order, by_hand)
+    except UsageError:
+        return {}
+
+
+def _weights(sources: Sources, places: Mapping[str, tuple[int, ...]]) -> tuple[AlongWeight, ...]:
+    return along_weights(sources.slopes.loss, sources.first.gradients, places) if places else ()
 
 
 def _reads(values: Iterable[str], machine: Machine) -> dict[str, tuple[str, ...]]:

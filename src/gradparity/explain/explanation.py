@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from gradparity.drawing.words import listing
+from gradparity.explain.along import AlongWeight
+from gradparity.explain.followed import Followed
 from gradparity.output import plain
 from gradparity.protocol import Operations
 
@@ -61,6 +63,8 @@ class ExplainedLine:
     """None for a value that is not real, such as a mask: it has no gradient."""
     machine: Mapping[str, Operations]
     """Backend -> what it does for this line; a backend that does not tell is absent."""
+    followed: Followed | None = None
+    """One of its entries through both passes; None where the forward pass does not run on other numbers."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Explanation:
     edges: tuple[Edge, ...]
     inputs: Mapping[str, tuple[int, ...]]
     """``batch.x`` and ``batch.y`` -> shape."""
+    weights: tuple[AlongWeight, ...] = ()
+    """The loss along one entry of a few parameters, those that are followed."""
     remarks: tuple[str, ...] = ()
     """What else to know, such as a backend that is not installed."""
 
@@ -138,6 +144,12 @@ class Explanation:
             if passed.intersection(self.reads(line.name)):
                 passed.add(line.name)
         return tuple(line for line in self.backwards if line.name in passed)
+
+    def _repr_html_(self) -> str:
+        """Return the graph that one steps through, as Jupyter shows it."""
+        from gradparity.explain.stepping import fragment
+
+        return fragment(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""

@@ -185,7 +185,7 @@ def _literal(text: str) -> Any:
     """Read a number or numbers with commas; anything else is the word itself."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of many brackets
         return text
 
 

@@ -4,7 +4,6 @@ After Y. LeCun and others, Gradient-Based Learning Applied to Document Recogniti
 S. Ioffe and C. Szegedy (2015), arXiv:1502.03167.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt, prod
@@ -14,9 +13,8 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.inputs import normal_inputs, require_among, require_finite, require_positive, unbalanced_labels
-from gradparity.operations import affine, batch_norm, conv2d, cross_entropy, entrywise, pooling, reductions
+from gradparity.operations import affine, batch_norm, conv2d, convolutional, cross_entropy, entrywise, pooling
 from gradparity.operations.layer_norm import Convention
-from gradparity.operations.rules import SEED, GradientRule, line
 from gradparity.operations.windows import Pair, Windows
 from gradparity.protocol import Array, Batch, Line, Params
 
@@ -39,7 +37,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class ConvNet:
-    """Blocks of conv, batch norm, relu and pool, then dense layers with relu between; softmax cross-entropy.
+    """Blocks of conv, batch norm, activation and pool, then dense layers with activations between; cross-entropy.
 
     Conventions: x (n, features) is read as images (channels, height, width), row by row. A convolution's kernel is not
     flipped. Before a batch norm the convolution has no bias, which would do nothing. ReLU'(0) = 0; of the pixels that
@@ -58,6 +56,7 @@ class ConvNet:
     pool: Pair = (2, 2)
     """Windows of every pooling, side by side."""
     pooling: Pooling = "max"
+    activation: entrywise.Name = "relu"
     hidden: tuple[int, ...] = ()
     """The widths of dense layers between the last block and the output."""
     classes: int = 5
@@ -82,7 +81,7 @@ class ConvNet:
             require_positive("convnet", **{f"{field}[{i}]": size for i, size in enumerate(sizes)})
         require_positive("convnet", classes=self.classes)
         require_finite("convnet", epsilon=self.epsilon, momentum=self.momentum)
-        require_among(self, pooling=get_args(Pooling), reduction=("mean", "sum"))
+        require_among(self, pooling=get_args(Pooling), activation=get_args(entrywise.Name), reduction=("mean", "sum"))
         assert self.blocks  # raises where a window does not fit
 
     @classmethod
@@ -189,12 +188,10 @@ class ConvNet:
     @property
     def kinks(self) -> dict[str, Literal["relu", "max"]]:
         """What goes into a ReLU, and the windows of which the largest is taken."""
-        normed = "norm{}.out" if self.batch_norm else "conv{}.out"
-        blocks = range(1, len(self.channels) + 1)
-        found: dict[str, Literal["relu", "max"]] = {normed.format(k): "relu" for k in blocks}
-        if self.pooling == "max":
-            found |= {f"pool{k}.windows": "max" for k in blocks}
-        return found | {f"dense{k}.out": "relu" for k in range(1, len(self.hidden) + 1)}
+        blocks, normed = range(1, len(self.channels) + 1), "norm{}.out" if self.batch_norm else "conv{}.out"
+        before = [*map(normed.format, blocks), *(f"dense{k}.out" for k in range(1, len(self.hidden) + 1))]
+        windows: dict[str, Literal["relu", "max"]] = {f"pool{k}.windows": "max" for k in blocks}
+        return {**entrywise.kinks(dict.fromkeys(before, self.activation)), **(windows if self.pooling == "max" else {})}
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Weights N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852, equation 10); gains one, biases zero."""
@@ -220,15 +217,17 @@ class ConvNet:
 
         while True:
             *sizes, n = (int(size) for size in rng.permutation(np.arange(3, 12))[:8])
+            kernel, padding = pair(1, 3), pair(0, 2)
             try:
                 spec = cls(
                     image=(sizes[0], sizes[1], sizes[2]),
                     channels=tuple(sizes[3 : 3 + int(rng.integers(1, 3))]),
-                    kernel=pair(1, 3),
+                    kernel=kernel,
                     stride=pair(1, 2),
-                    padding=pair(0, 2),
+                    padding=(min(padding[0], kernel[0] - 1), min(padding[1], kernel[1] - 1)),  # no window sees it alone
                     pool=pair(1, 3),
                     pooling="max" if rng.random() < 0.5 else "average",
+                    activation=str(rng.choice(get_args(entrywise.Name))),  # type: ignore[arg-type]
                     hidden=tuple(sizes[5 : 5 + int(rng.integers(0, 2))]),
                     classes=sizes[6],
                     batch_norm=bool(rng.random() < 0.7),
@@ -246,7 +245,7 @@ class ConvNet:
     @classmethod
     def variants(cls) -> dict[str, "ConvNet"]:
         """Return the settings that between them have every line, by what they are called."""
-        plain = cls(channels=(3,), pooling="average", hidden=(4,), batch_norm=False, stride=(2, 1))
+        plain = cls(channels=(3,), pooling="average", hidden=(4,), batch_norm=False, stride=(2, 1), activation="tanh")
         return {"": cls(channels=(3,)), "average": plain}
 
     def flops(self, n: int) -> int:
@@ -263,42 +262,5 @@ class ConvNet:
 
     @property
     def derivation(self) -> tuple[Line, ...]:
-        """For each block W, what comes out of conv, norm, relu and pool; for each dense layer W, b, out and relu."""
-        per_example = cross_entropy.value(f"Z_{len(self.channels) + len(self.hidden) + 1}")
-        loss = line("loss", "L", SEED, reductions.value(self.reduction, per_example))
-        return (*self._block_lines(), *self._dense_lines(), loss)
-
-    def _block_lines(self) -> Iterator[Line]:
-        for k in range(1, len(self.channels) + 1):
-            x, weights, z, a, w, out = "X" if k == 1 else f"P_{k - 1}", f"W_{k}", f"Z_{k}", f"A_{k}", f"D_{k}", f"P_{k}"
-            bias = "" if self.batch_norm else f"b_{k}"
-            normed = f"N_{k}" if self.batch_norm else z
-            of_normed = entrywise.of_input("relu", normed, a)
-            yield line(f"conv{k}.W", weights, conv2d.of_weights(x, z))
-            if bias:
-                yield line(f"conv{k}.b", bias, conv2d.of_bias(z))
-            of_z = batch_norm.of_input(k) if self.batch_norm else of_normed
-            yield line(f"conv{k}.out", z, of_z, conv2d.value(x, weights, bias))
-            if self.batch_norm:
-                yield from batch_norm.lines(f"norm{k}", k, z, self.size, of_normed)
-            yield line(f"a{k}", a, pooling.of_input(w), entrywise.value("relu", normed))
-            yield line(f"pool{k}.windows", w, pooling.of_windows(self.pooling, w, out), pooling.windows(a))
-            yield line(f"pool{k}.out", out, self._of_pooled(k), pooling.value(self.pooling, w))
-
-    def _of_pooled(self, k: int) -> GradientRule:
-        weights, z = f"W_{k + 1}", f"Z_{k + 1}"
-        return conv2d.of_input(weights, z) if k < len(self.channels) else affine.of_input(weights, z)
-
-    def _dense_lines(self) -> Iterator[Line]:
-        first = len(self.channels) + 1
-        last = first + len(self.hidden)
-        for k in range(first, last + 1):
-            x, weights, bias, z = f"P_{k - 1}" if k == first else f"A_{k - 1}", f"W_{k}", f"b_{k}", f"Z_{k}"
-            of_z = cross_entropy.of_input(self.reduction, z) if k == last else entrywise.of_input("relu", z, f"A_{k}")
-            name = f"dense{k - first + 1}"
-            yield line(f"{name}.W", weights, affine.of_weights(x, z))
-            yield line(f"{name}.b", bias, affine.of_bias(z))
-            yield line(f"{name}.out", z, of_z, affine.value(x, weights, bias))
-            if k < last:
-                of_a = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
-                yield line(f"h{k - first + 1}", f"A_{k}", of_a, entrywise.value("relu", z))
+        """For each block W, what comes out of conv, norm, activation and pool; for each dense layer W, b, out, h."""
+        return convolutional.lines(self)

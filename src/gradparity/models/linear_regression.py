@@ -20,7 +20,7 @@ class LinearRegression:
 
     Conventions: what the sum of squared errors is divided by is a setting ("mean" is over the examples, after the sum
     over outputs; "mean-of-entries" is over both), and so is what the sum of squared weights is divided by; the penalty
-    is on W and not on b.
+    is on W, or on W and b.
     """
 
     features: int = 7
@@ -31,6 +31,8 @@ class LinearRegression:
     """Standard deviation of the initial weights; the initial bias is zero."""
     reduction: reductions.Name = "mean"
     penalty: squares.Penalty = "half-sum"
+    decay_biases: bool = False
+    """Whether the penalty is on b too, not on W alone."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
@@ -63,6 +65,11 @@ class LinearRegression:
         """What the sum of squared errors of n examples is divided by."""
         return reductions.divisor(self.reduction, n, self.outputs)
 
+    @property
+    def penalised(self) -> list[str]:
+        """The names of what the penalty is on."""
+        return ["W", "b"] if self.decay_biases else ["W"]
+
     def penalty_factor(self, n: int) -> float:
         """The factor in front of Σ W², for n examples."""
         return self.weight_decay / reductions.divisor(self.penalty, n)
@@ -79,9 +86,13 @@ class LinearRegression:
     def draw(cls, rng: np.random.Generator) -> tuple["LinearRegression", int]:
         """Draw sizes, weight decay half of the time, and what is divided by what; and a number of examples."""
         features, outputs, n = distinct_sizes(rng, 3)
-        decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
-        reduction, penalty = rng.choice(get_args(reductions.Name)), rng.choice(get_args(squares.Penalty))
-        return cls(features, outputs, decay, reduction=str(reduction), penalty=str(penalty)), n  # type: ignore[arg-type]
+        settings: dict[str, Any] = {
+            "weight_decay": float(rng.choice([0.0, rng.uniform(0.001, 1)])),
+            "reduction": str(rng.choice(get_args(reductions.Name))),
+            "penalty": str(rng.choice(get_args(squares.Penalty))),
+            "decay_biases": bool(rng.random() < 0.5),
+        }
+        return cls(features, outputs, **settings), n
 
     @classmethod
     def variants(cls) -> dict[str, "LinearRegression"]:
@@ -98,13 +109,15 @@ class LinearRegression:
     @property
     def derivation(self) -> tuple[Line, ...]:
         """W, b, prediction, then the loss; with weight decay, its two terms before it."""
-        of_weights, penalty = affine.of_weights("X", "A"), ""
+        of_weights, of_bias, penalty = affine.of_weights("X", "A"), affine.of_bias("A"), ""
         if self.weight_decay:
             of_weights = both(of_weights, squares.of_penalty(self.penalty, "W"))
-            penalty = squares.penalty(self.penalty, "W")
+            penalty = squares.penalty(self.penalty, *self.penalised)
+        if self.weight_decay and self.decay_biases:
+            of_bias = both(of_bias, squares.of_penalty(self.penalty, "b"))
         return (
             line("W", "W", of_weights),
-            line("b", "b", affine.of_bias("A")),
+            line("b", "b", of_bias),
             line("prediction", "A", squares.of_error(self.reduction, "A"), affine.value("X", "W", "b")),
             *total("squared_error", reductions.value(self.reduction, squares.error("A")), penalty),
         )

@@ -26,7 +26,7 @@ from gradparity.protocol import Batch, Line
 class LogisticRegression:
     """L = (1/n) Σᵢ log(1 + exp(zᵢ)) − tᵢzᵢ + (λ/2) Σ W², where zᵢ = xᵢW + b, and tᵢ is 1 for one class, else 0.
 
-    Conventions: the loss is a mean over the batch, or the sum; the penalty is on W and not on b, and what its sum of
+    Conventions: the loss is a mean over the batch, or the sum; the penalty is on W, or on W and b, and what its sum of
     squares is divided by is a setting.
     """
 
@@ -39,6 +39,8 @@ class LogisticRegression:
     """Standard deviation of the initial weights; the initial bias is zero."""
     reduction: Literal["mean", "sum"] = "mean"
     penalty: squares.Penalty = "half-sum"
+    decay_biases: bool = False
+    """Whether the penalty is on b too, not on W alone."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, no label, and unknown choices."""
@@ -78,6 +80,11 @@ class LogisticRegression:
         """False: y is labels."""
         return False
 
+    @property
+    def penalised(self) -> list[str]:
+        """The names of what the penalty is on."""
+        return ["W", "b"] if self.decay_biases else ["W"]
+
     def penalty_factor(self, n: int) -> float:
         """The factor in front of Σ W², for n examples."""
         return self.weight_decay / reductions.divisor(self.penalty, n)
@@ -94,9 +101,13 @@ class LogisticRegression:
     def draw(cls, rng: np.random.Generator) -> tuple["LogisticRegression", int]:
         """Draw a size, a class, weight decay half of the time, what is divided by what; and a number of examples."""
         features, positive, n = distinct_sizes(rng, 3)
-        decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
-        reduction, penalty = rng.choice(["mean", "sum"]), rng.choice(get_args(squares.Penalty))
-        return cls(features, positive, decay, reduction=str(reduction), penalty=str(penalty)), n  # type: ignore[arg-type]
+        settings: dict[str, Any] = {
+            "weight_decay": float(rng.choice([0.0, rng.uniform(0.001, 1)])),
+            "reduction": str(rng.choice(["mean", "sum"])),
+            "penalty": str(rng.choice(get_args(squares.Penalty))),
+            "decay_biases": bool(rng.random() < 0.5),
+        }
+        return cls(features, positive, **settings), n
 
     @classmethod
     def variants(cls) -> dict[str, "LogisticRegression"]:
@@ -112,13 +123,15 @@ class LogisticRegression:
     @property
     def derivation(self) -> tuple[Line, ...]:
         """W, b, logits, then the loss; with weight decay, its two terms before it."""
-        of_weights, penalty = affine.of_weights("X", "Z"), ""
+        of_weights, of_bias, penalty = affine.of_weights("X", "Z"), affine.of_bias("Z"), ""
         if self.weight_decay:
             of_weights = both(of_weights, squares.of_penalty(self.penalty, "W"))
-            penalty = squares.penalty(self.penalty, "W")
+            penalty = squares.penalty(self.penalty, *self.penalised)
+        if self.weight_decay and self.decay_biases:
+            of_bias = both(of_bias, squares.of_penalty(self.penalty, "b"))
         return (
             line("W", "W", of_weights),
-            line("b", "b", affine.of_bias("Z")),
+            line("b", "b", of_bias),
             line("logits", "Z", sigmoid_cross_entropy.of_input(self.reduction, "Z", "T"), affine.value("X", "W", "b")),
             *total("cross_entropy", reductions.value(self.reduction, sigmoid_cross_entropy.value("Z", "T")), penalty),
         )

@@ -5,7 +5,7 @@ Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (20
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from gradparity.operations import (
     cross_entropy,
     dropout,
     entrywise,
+    linear,
     perceptron,
     reductions,
     squares,
@@ -31,19 +32,9 @@ from gradparity.operations import (
 from gradparity.operations.layer_norm import Convention
 from gradparity.protocol import Array, Batch, Line, Params
 
-Activation: TypeAlias = entrywise.Name
-Reduction: TypeAlias = reductions.Name
-Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge"]
+Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge", "squared_hinge"]
 Norm = Literal["none", "batch", "layer"]
 Init = Literal["he", "normal"]
-MOST_LAYERS = 4
-"""Of a random variant."""
-REDUCTIONS_OF: dict[str, tuple[str, ...]] = {
-    "cross_entropy": ("mean", "sum"),
-    "hinge": ("mean", "sum"),
-    "sigmoid_cross_entropy": ("mean", "sum", "mean-of-entries"),
-    "squared_error": get_args(Reduction),
-}
 
 
 @dataclass(frozen=True)
@@ -52,22 +43,26 @@ class MLP:
 
     A hidden layer may normalise z, drop from a, and add what it was given where that has its width ("residual").
     Conventions: ReLU'(0) = 0. A reduction is over the examples, after the sum over outputs: "mean" divides by n,
-    "mean-of-entries" by the outputs too, "half-" is half of it (squared error only). The penalty is on each W, no b.
+    "mean-of-entries" by the outputs too, "half-" is half of it (squared error only).
     Before a batch norm there is no b, which would do nothing.
     """
 
     widths: tuple[int, ...] = (7, 6, 4, 5)
     """The sizes of input, hidden layers and output."""
-    activation: Activation = "relu"
-    output_activation: Activation = "identity"
+    activation: entrywise.Name = "relu"
+    output_activation: entrywise.Name = "identity"
     loss: Loss = "cross_entropy"
-    reduction: Reduction = "mean"
+    reduction: reductions.Name = "mean"
     init_weights: Init = "he"
     """"he": N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852, equation 10); "normal": N(0, init_std²)."""
     init_std: float = 0.01
     weight_decay: float = 0.0
     """λ of the L2 penalty."""
     penalty: squares.Penalty = "half-sum"
+    decay_biases: bool = False
+    """Whether the penalty is on each b too, not on each W alone."""
+    margin: float = 1.0
+    """Δ of the hinge losses."""
     norm: Norm = "none"
     """Of each hidden layer's z."""
     epsilon: float = 1e-5
@@ -88,16 +83,12 @@ class MLP:
         if not isinstance(self.widths, tuple) or len(self.widths) < 2:
             raise UsageError(f"mlp: widths must name at least input and output size, got {self.widths!r}")
         require_positive("mlp", **{f"widths[{i}]": width for i, width in enumerate(self.widths)})
-        names = ("init_std", "weight_decay", "epsilon", "momentum")
-        require_finite("mlp", **{name: getattr(self, name) for name in names})
-        require_among(self, activation=get_args(Activation), output_activation=get_args(Activation))
-        require_among(self, loss=get_args(Loss), reduction=get_args(Reduction), init_weights=get_args(Init))
+        coefficients = ("init_std", "weight_decay", "margin", "epsilon", "momentum")
+        require_finite("mlp", **{name: getattr(self, name) for name in coefficients})
+        require_among(self, activation=get_args(entrywise.Name), output_activation=get_args(entrywise.Name))
+        require_among(self, loss=get_args(Loss), reduction=get_args(reductions.Name), init_weights=get_args(Init))
         require_among(self, penalty=get_args(squares.Penalty), norm=get_args(Norm))
-        if self.reduction not in REDUCTIONS_OF[self.loss]:
-            raise UsageError(
-                f"mlp: reduction '{self.reduction}' goes with loss 'squared_error', got loss '{self.loss}': "
-                f"use {' or '.join(map(repr, REDUCTIONS_OF[self.loss]))}"
-            )
+        reductions.require("mlp", self.loss, self.reduction)
         if not 0 <= self.dropout < 1:
             raise UsageError(f"mlp: dropout must be a share, at least 0 and below 1, got {self.dropout!r}")
         if self.residual and not any(self.adds(k) for k in range(1, self.depth)):
@@ -138,7 +129,7 @@ class MLP:
         return len(self.widths) - 1
 
     @property
-    def activations(self) -> tuple[Activation, ...]:
+    def activations(self) -> tuple[entrywise.Name, ...]:
         """What is applied to each layer's affine map; the last layer has its own."""
         return (*(self.activation,) * (self.depth - 1), self.output_activation)
 
@@ -153,9 +144,15 @@ class MLP:
         return Convention(self.epsilon, self.epsilon_outside, self.unbiased)
 
     @property
-    def weights(self) -> list[str]:
-        """The names of every layer's W."""
-        return [f"W{k}" for k in range(1, self.depth + 1)]
+    def penalised(self) -> list[str]:
+        """The names of what the penalty is on: every layer's W, and its b."""
+        names = ("W", "b") if self.decay_biases else ("W",)
+        return [name for name in self.param_shapes if name[0] in names]
+
+    @property
+    def has_margins(self) -> bool:
+        """Whether the loss is one of margins."""
+        return self.loss in ("hinge", "squared_hinge")
 
     def adds(self, k: int) -> bool:
         """Whether layer k adds what it is given."""
@@ -178,7 +175,8 @@ class MLP:
         """W1 (widths[0], widths[1]), b1 (widths[1],), with a norm norm1.gain and norm1.bias (widths[1],), W2, …."""
         shapes: dict[str, tuple[int, ...]] = {}
         for k, ends in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
-            shapes |= {f"{name}{k}": shape for name, shape in affine.shapes(*ends, biased=self.biased(k)).items()}
+            dense = (affine if self.biased(k) else linear).shapes(*ends)
+            shapes |= {f"{name}{k}": shape for name, shape in dense.items()}
             if self.norm != "none" and k < self.depth:
                 shapes |= {f"norm{k}.{name}": shape for name, shape in batch_norm.shapes(ends[1]).items()}
         return shapes
@@ -242,19 +240,20 @@ class MLP:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> tuple["MLP", int]:
         """Draw depth, widths and every setting; return the spec and a number of examples."""
-        *widths, n = distinct_sizes(rng, int(rng.integers(1, MOST_LAYERS + 1)) + 2)
+        *widths, n = distinct_sizes(rng, int(rng.integers(1, 5)) + 2)
         residual = len(widths) > 2 and rng.random() < 0.3
         if residual:
             widths.insert(1, widths[1])
         loss = str(rng.choice(get_args(Loss)))
         settings: dict[str, Any] = {
-            "activation": str(rng.choice(get_args(Activation))),
-            "output_activation": str(rng.choice(get_args(Activation))),
+            "activation": str(rng.choice(get_args(entrywise.Name))),
+            "output_activation": str(rng.choice(get_args(entrywise.Name))),
             "loss": loss,
-            "reduction": str(rng.choice(REDUCTIONS_OF[loss])),
+            "reduction": str(rng.choice(reductions.OF_LOSS[loss])),
             "weight_decay": float(rng.choice([0.0, rng.uniform(0.001, 1)])),
             "penalty": str(rng.choice(get_args(squares.Penalty))),
-            "norm": str(rng.choice(get_args(Norm))),
+            # A row of two numbers is always normalised to ±1: nothing of it is left to differentiate.
+            "norm": str(rng.choice(get_args(Norm) if 2 not in widths[1:-1] else ["none", "batch"])),
             "epsilon": float(rng.choice([1e-5, 1e-2])),
             "epsilon_outside": bool(rng.random() < 0.3),
             "unbiased": bool(rng.random() < 0.3),
@@ -262,6 +261,8 @@ class MLP:
             "running_unbiased": bool(rng.random() < 0.5),
             "dropout": float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.6)])),
             "residual": residual,
+            "decay_biases": bool(rng.random() < 0.5),
+            "margin": float(rng.choice([1.0, rng.uniform(0.1, 3)])),
         }
         return cls(widths=tuple(widths), **settings), n
 
@@ -282,15 +283,14 @@ class MLP:
     def flops(self, n: int) -> int:
         """Per layer a product forward and two backward (the first layer has no input gradient), then the updates."""
         layers = enumerate(zip(self.widths, self.widths[1:], strict=False))
-        hidden = sum(self.widths[1:-1])
-        weights = sum(prod(ends) for ends in zip(self.widths, self.widths[1:], strict=False))
+        hidden, decayed = sum(self.widths[1:-1]), sum(prod(self.param_shapes[name]) for name in self.penalised)
         return (
             sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in layers)
             + entrywise.flops(n, sum(self.widths[1:]))
             + (batch_norm.flops(n, hidden) if self.norm != "none" else 0)
             + (dropout.flops(n, hidden) if self.dropout else 0)
             + cross_entropy.flops(n, self.widths[-1])
-            + (squares.penalty_flops(weights) if self.weight_decay else 0)
+            + (squares.penalty_flops(decayed) if self.weight_decay else 0)
             + 2 * sum(prod(shape) for shape in self.param_shapes.values())
         )
 

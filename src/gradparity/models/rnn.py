@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.inputs import require_among
 from gradparity.operations import positions, recurrent, rnn
 from gradparity.protocol import Batch, Line
 
@@ -16,7 +17,7 @@ from gradparity.protocol import Batch, Line
 class RNN:
     """hₜ = tanh(xₜWₓ + hₜ₋₁Wₕ + b), logitsₜ = hₜW_y + b_y; xₜ is the embedding of token t, or its one-hot row.
 
-    Conventions: one bias b, the sum of the two that PyTorch keeps. The state before the first token is zero, or given
+    Conventions: one bias b, or two, b_x and b_h, as PyTorch keeps. The state before the first token is zero, or given
     as the extra "h0". The reduction over positions and sequences is "positions" (the mean over both), "sequences"
     (the sum over positions, the mean over sequences) or "sum".
     """
@@ -27,11 +28,13 @@ class RNN:
     length: int = 3
     inputs: recurrent.Inputs = "embedding"
     initial_state: recurrent.InitialState = "zero"
+    biases: rnn.Biases = "one"
     reduction: positions.Reduction = "positions"
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, a vocabulary of one token, and unknown choices."""
         recurrent.require("rnn", self)
+        require_among(self, biases=rnn.BIASES)
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "RNN":  # noqa: ARG003
@@ -60,8 +63,8 @@ class RNN:
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Table, W_x, W_h, b, W_y, b_y; no table where tokens enter as one-hot rows."""
-        return recurrent.shapes(self, rnn.shapes(recurrent.input_size(self), self.hidden))
+        """Table, W_x, W_h, b (or b_x and b_h), W_y, b_y; no table where tokens enter as one-hot rows."""
+        return recurrent.shapes(self, rnn.shapes(recurrent.input_size(self), self.hidden, self.biases))
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Table N(0, 1), all else U(−1/√hidden, 1/√hidden)."""
@@ -75,12 +78,12 @@ class RNN:
     def draw(cls, rng: np.random.Generator) -> tuple["RNN", int]:
         """Draw sizes and conventions; return the spec and a number of examples."""
         settings, n = recurrent.drawn(rng)
-        return cls(**settings), n
+        return cls(**settings, biases="one" if rng.random() < 0.5 else "two"), n
 
     @classmethod
     def variants(cls) -> dict[str, "RNN"]:
         """Return the settings that between them have every line, by what they are called."""
-        return {"": cls(), "one-hot": cls(inputs="one_hot", initial_state="given", reduction="sequences")}
+        return {"": cls(), "one-hot": cls(inputs="one_hot", initial_state="given", reduction="sequences", biases="two")}
 
     def flops(self, n: int) -> int:
         """Embedding, cell, head and cross-entropy at every position."""
@@ -89,4 +92,4 @@ class RNN:
     @property
     def derivation(self) -> tuple[Line, ...]:
         """Table and inputs; z and h of every time; states, logits and loss."""
-        return recurrent.lines(self, rnn.lines)
+        return recurrent.lines(self, lambda x, of_states: rnn.lines(x, of_states, self.biases))

@@ -26,7 +26,7 @@ from gradparity.protocol import Batch, Line
 class SoftmaxRegression:
     """L = −(1/n) Σᵢ log softmax(xᵢW + b)[yᵢ] + (λ/2) Σ W².
 
-    Conventions: the loss is a mean over the batch, or the sum; the penalty is on W and not on b, and what its sum of
+    Conventions: the loss is a mean over the batch, or the sum; the penalty is on W, or on W and b, and what its sum of
     squares is divided by is a setting.
     """
 
@@ -38,6 +38,8 @@ class SoftmaxRegression:
     """Standard deviation of the initial weights; the initial bias is zero."""
     reduction: Literal["mean", "sum"] = "mean"
     penalty: squares.Penalty = "half-sum"
+    decay_biases: bool = False
+    """Whether the penalty is on b too, not on W alone."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
@@ -69,6 +71,11 @@ class SoftmaxRegression:
         """False: y is labels."""
         return False
 
+    @property
+    def penalised(self) -> list[str]:
+        """The names of what the penalty is on."""
+        return ["W", "b"] if self.decay_biases else ["W"]
+
     def penalty_factor(self, n: int) -> float:
         """The factor in front of Σ W², for n examples."""
         return self.weight_decay / reductions.divisor(self.penalty, n)
@@ -85,9 +92,13 @@ class SoftmaxRegression:
     def draw(cls, rng: np.random.Generator) -> tuple["SoftmaxRegression", int]:
         """Draw sizes, weight decay half of the time, and what is divided by what; and a number of examples."""
         features, classes, n = distinct_sizes(rng, 3)
-        decay = float(rng.choice([0.0, rng.uniform(0.001, 1)]))
-        reduction, penalty = rng.choice(["mean", "sum"]), rng.choice(get_args(squares.Penalty))
-        return cls(features, classes, decay, reduction=str(reduction), penalty=str(penalty)), n  # type: ignore[arg-type]
+        settings: dict[str, Any] = {
+            "weight_decay": float(rng.choice([0.0, rng.uniform(0.001, 1)])),
+            "reduction": str(rng.choice(["mean", "sum"])),
+            "penalty": str(rng.choice(get_args(squares.Penalty))),
+            "decay_biases": bool(rng.random() < 0.5),
+        }
+        return cls(features, classes, **settings), n
 
     @classmethod
     def variants(cls) -> dict[str, "SoftmaxRegression"]:
@@ -117,7 +128,9 @@ class SoftmaxRegression:
         penalty = ""
         if self.weight_decay:
             of_weights = both(of_weights, squares.of_penalty(self.penalty, "W"))
-            penalty = squares.penalty(self.penalty, "W")
+            penalty = squares.penalty(self.penalty, *self.penalised)
+        if self.weight_decay and self.decay_biases:
+            of_bias = both(of_bias, squares.of_penalty(self.penalty, "b"))
         return (
             line("W", "W", of_weights),
             line("b", "b", of_bias),

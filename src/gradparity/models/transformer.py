@@ -35,11 +35,11 @@ Activation = Literal["gelu", "gelu_tanh"]
 class Transformer:
     """x₀ = E[tokens] + P; in each block m = x + attention(norm(x)), x' = m + W_down φ(W_up norm(m)); logits = norm(x)W.
 
-    Conventions: pre-norm; ``norm`` is "layer" or "rms"; of layer norm the size is 1/√(σ² + ε), or 1/(σ + ε) where
-    ``epsilon_outside``, with σ² divided by the width, or by width − 1 where ``unbiased``. φ is the exact GELU, or its
-    approximation by tanh, as in GPT-2. Every map has a bias but the last, W, which is Eᵀ where ``tied``. Positions
-    are learned. The reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum
-    over positions, the mean over sequences) or "sum".
+    Conventions: pre-norm; ``norm`` is "layer" or "rms"; its scale is 1/√(σ² + ε), or 1/(σ + ε) where
+    ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1 where ``unbiased``. φ is the exact
+    GELU, or its approximation by tanh, as in GPT-2. Every map has a bias but the last, W, which is Eᵀ where ``tied``.
+    Positions are learned. The reduction over positions and sequences is "positions" (the mean over both), "sequences"
+    (the sum over positions, the mean over sequences) or "sum".
     """
 
     vocabulary: int = 7
@@ -57,6 +57,8 @@ class Transformer:
     unbiased: bool = False
     activation: Activation = "gelu"
     tied: bool = False
+    scaled: bool = True
+    """Whether scores are divided by √(width / heads), as in Vaswani et al. and GPT-2, and not in T5."""
     reduction: Reduction = "positions"
     init_std: float = 0.02
 
@@ -80,8 +82,8 @@ class Transformer:
                 f"transformer: a sequence must not be longer than the positions, got length {self.length} and "
                 f"{self.positions} positions: set positions={self.length}"
             )
-        if self.norm == "rms" and (self.epsilon_outside or self.unbiased):
-            raise UsageError("transformer: epsilon_outside and unbiased belong to norm 'layer', got norm 'rms'")
+        if self.norm == "rms" and self.unbiased:
+            raise UsageError("transformer: unbiased belongs to norm 'layer', got norm 'rms'")
         if self.unbiased and self.width == 1:
             raise UsageError("transformer: an unbiased variance divides by width − 1, got width 1")
 
@@ -163,10 +165,11 @@ class Transformer:
         settings: dict[str, Any] = {
             "norm": "layer" if layer else "rms",
             "epsilon": float(10 ** rng.uniform(-6, -1)),
-            "epsilon_outside": layer and bool(rng.random() < 0.5),
+            "epsilon_outside": bool(rng.random() < 0.5),
             "unbiased": layer and bool(rng.random() < 0.5),
             "activation": str(rng.choice(get_args(Activation))),
             "tied": bool(rng.random() < 0.5),
+            "scaled": bool(rng.random() < 0.8),
             "reduction": str(rng.choice(get_args(Reduction))),
         }
         return cls(vocabulary, width, heads, inner, blocks, max(one, other), min(one, other), **settings), n
@@ -195,5 +198,10 @@ class Transformer:
         """Embeddings; of every block norm, attention, norm and GELU layer; the last norm, logits and loss."""
         norm = transformer_block.layer_lines if self.norm == "layer" else transformer_block.rms_lines
         return transformer_block.lines(
-            self.blocks, partial(norm, self.convention), self.activation, self.reduction, tied=self.tied
+            self.blocks,
+            partial(norm, self.convention),
+            self.activation,
+            self.reduction,
+            tied=self.tied,
+            scaled=self.scaled,
         )

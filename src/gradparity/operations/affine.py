@@ -1,30 +1,20 @@
-"""The affine map of each example, out = xW + b: inputs (n, fan-in), outputs (n, fan-out)."""
+"""The affine map of each example, out = xW + b: a linear map, and a bias (fan-out,) that is added to every example."""
 
-from gradparity.operations.rules import GradientRule, d, entry, product
+from gradparity.operations import linear
+from gradparity.operations.linear import flops, of_input, of_weights
+from gradparity.operations.rules import GradientRule, d, entry
 
-
-def shapes(fan_in: int, fan_out: int, *, biased: bool = True) -> dict[str, tuple[int, ...]]:
-    """W (fan_in, fan_out), b (fan_out,). Before a batch norm b would do nothing, and there is none."""
-    return {"W": (fan_in, fan_out)} | ({"b": (fan_out,)} if biased else {})
-
-
-def flops(n: int, fan_in: int, fan_out: int, *, of_input: bool) -> int:
-    """One product forward and one for W; one more where the input needs a gradient."""
-    return (3 if of_input else 2) * 2 * n * fan_in * fan_out
+__all__ = ["flops", "of_bias", "of_input", "of_weights", "shapes", "value"]
 
 
-def value(x: str, weights: str, bias: str = "") -> str:
+def shapes(fan_in: int, fan_out: int) -> dict[str, tuple[int, ...]]:
+    """W (fan_in, fan_out), b (fan_out,)."""
+    return {**linear.shapes(fan_in, fan_out), "b": (fan_out,)}
+
+
+def value(x: str, weights: str, bias: str) -> str:
     """XW + b."""
-    return product(x, weights) + (f" + {bias}" if bias else "")
-
-
-def of_weights(x: str, out: str) -> GradientRule:
-    """Xᵀ dZ."""
-    return GradientRule(
-        rf"{x}^\top {d(out)}",
-        "A weight touches every example, so the products of its input and its output's upstream gradient "
-        "are summed over the batch.",
-    )
+    return f"{linear.value(x, weights)} + {bias}"
 
 
 def of_bias(out: str) -> GradientRule:
@@ -32,12 +22,4 @@ def of_bias(out: str) -> GradientRule:
     return GradientRule(
         rf"\textstyle\sum_i {entry(d(out), 'i')}",
         "The bias is added to every example, so its gradient is the sum over the batch.",
-    )
-
-
-def of_input(weights: str, out: str) -> GradientRule:
-    """dZ Wᵀ."""
-    return GradientRule(
-        rf"{d(out)} {weights}^\top",
-        "Each entry feeds every unit of the next layer, so the gradient comes back through W transposed.",
     )

@@ -12,9 +12,14 @@ def flops(n: int, heads: int, length: int, width: int) -> int:
     return n * heads * length * length * (12 * width + 12)
 
 
-def scores(q: str, k: str) -> str:
+def over_root(scaled: bool) -> str:
+    """/√m, or nothing."""
+    return r" / \sqrt{m}" if scaled else ""
+
+
+def scores(q: str, k: str, *, scaled: bool) -> str:
     """QKᵀ/√m."""
-    return rf"{q} {k}^\top / \sqrt{{m}}"
+    return rf"{q} {k}^\top{over_root(scaled)}"
 
 
 def weights(s: str) -> str:
@@ -40,17 +45,18 @@ def of_weights(out: str, v: str) -> GradientRule:
     return GradientRule(rf"{d(out)} {v}^\top", "A weight multiplies a value, so it receives their product.")
 
 
-def of_queries(s: str, k: str) -> GradientRule:
+def of_queries(s: str, k: str, *, scaled: bool) -> GradientRule:
     """dS K/√m."""
     return GradientRule(
-        rf"{d(s)} {k} / \sqrt{{m}}", "A query is multiplied with every key, so their shares are summed over the keys."
+        f"{d(s)} {k}{over_root(scaled)}",
+        "A query is multiplied with every key, so their shares are summed over the keys.",
     )
 
 
-def of_keys(s: str, q: str) -> GradientRule:
+def of_keys(s: str, q: str, *, scaled: bool) -> GradientRule:
     """dSᵀ Q/√m."""
     return GradientRule(
-        rf"{d(s)}^\top {q} / \sqrt{{m}}",
+        rf"{d(s)}^\top {q}{over_root(scaled)}",
         "A key is multiplied with every query, so their shares are summed over the queries.",
     )
 

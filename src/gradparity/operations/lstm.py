@@ -1,14 +1,15 @@
 """The long short-term memory over time, on x (n, length, inputs): a cell that gates i, f and o write, keep and read.
 
-Conventions: one bias, the sum of the two that PyTorch keeps; the gates' columns in W_x (inputs, 4·hidden), W_h
-(hidden, 4·hidden) and b (4·hidden,) stand in an order of four letters: "ifgo" is that of PyTorch, JAX's Flax and Keras
-(where g is called c), "igfo" that of TensorFlow's BasicLSTMCell, "ifog" that of many course notes. No peepholes. What
-the loop writes holds all times: z (length, n, 4·hidden), i, f, g, o, cell and h (length, n, hidden).
+Conventions: one bias b, or two, b_x and b_h, as in PyTorch, which receive the same gradient; the gates' columns in W_x
+(inputs, 4·hidden), W_h (hidden, 4·hidden) and b (4·hidden,) stand in an order of four letters: "ifgo" is that of
+PyTorch, JAX's Flax and Keras (where g is called c), "igfo" that of TensorFlow's BasicLSTMCell, "ifog" that of many
+course notes. No peepholes. What the loop writes holds all times: z (length, n, 4·hidden), i, f, g, o, cell and h
+(length, n, hidden).
 """
 
 from itertools import permutations
 
-from gradparity.operations.rnn import of_bias, of_input_weights, of_state, of_state_weights, states
+from gradparity.operations.rnn import BIASES, Biases, of_bias, of_input_weights, of_state, of_state_weights, states
 from gradparity.operations.rules import GradientRule, d, line
 from gradparity.protocol import Line
 
@@ -20,9 +21,9 @@ def columns(order: str, hidden: int) -> dict[str, slice]:
     return {gate: slice(k * hidden, (k + 1) * hidden) for k, gate in enumerate(order)}
 
 
-def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    """W_x (inputs, 4·hidden), W_h (hidden, 4·hidden), b (4·hidden,)."""
-    return {"W_x": (inputs, 4 * hidden), "W_h": (hidden, 4 * hidden), "b": (4 * hidden,)}
+def shapes(inputs: int, hidden: int, biases: Biases = "one") -> dict[str, tuple[int, ...]]:
+    """W_x (inputs, 4·hidden), W_h (hidden, 4·hidden), b (4·hidden,), or b_x and b_h."""
+    return {"W_x": (inputs, 4 * hidden), "W_h": (hidden, 4 * hidden), **dict.fromkeys(BIASES[biases], (4 * hidden,))}
 
 
 def flops(n: int, length: int, inputs: int, hidden: int) -> int:
@@ -30,7 +31,7 @@ def flops(n: int, length: int, inputs: int, hidden: int) -> int:
     return n * length * (24 * (inputs + hidden) * hidden + 40 * hidden)
 
 
-def lines(x: str, of_states: GradientRule, order: str) -> tuple[Line, ...]:
+def lines(x: str, of_states: GradientRule, order: str, biases: Biases = "one") -> tuple[Line, ...]:
     """The parameters, what every time writes, then the states, whose rule is that of the operation that reads them."""
     local = {gate: f"{d(gate.upper() + '_t')} \\odot {slope}" for gate, slope in _SLOPES.items()}
     of_z = GradientRule(
@@ -44,8 +45,8 @@ def lines(x: str, of_states: GradientRule, order: str) -> tuple[Line, ...]:
     return (
         line("W_x", "W_x", of_input_weights(x, "Z_t")),
         line("W_h", "W_h", of_state_weights("Z_t")),
-        line("b", "b", of_bias("Z_t")),
-        line("z", "Z_t", of_z, rf"{x}_t W_x + H_{{t-1}} W_h + b"),
+        *(line(name, name, of_bias("Z_t")) for name in BIASES[biases]),
+        line("z", "Z_t", of_z, " + ".join([f"{x}_t W_x", "H_{t-1} W_h", *BIASES[biases]])),
         line("i", "I_t", _factor("C_t", "G_t", "The input gate multiplies what is written"), r"\sigma(Z_t^i)"),
         line("f", "F_t", _factor("C_t", "C_{t-1}", "The forget gate multiplies the cell before"), r"\sigma(Z_t^f)"),
         line("g", "G_t", _factor("C_t", "I_t", "What is written is multiplied by the input gate"), r"\tanh(Z_t^g)"),

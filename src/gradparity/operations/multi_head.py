@@ -21,15 +21,15 @@ def flops(n: int, heads: int, length: int, width: int) -> int:
     return maps + attention.flops(n, heads, length, width // heads)
 
 
-def lines(x: str, k: int, of_out: GradientRule) -> tuple[Line, ...]:
+def lines(x: str, k: int, of_out: GradientRule, *, scaled: bool) -> tuple[Line, ...]:
     """The lines of block k, under the operation's own names; ``of_out`` is the rule of what reads the output."""
     q, key, v, s, a, o, out = (f"{symbol}_{k}" for symbol in ("Q", "K", "V", "S", "A", "O", "Y"))
     weights, bias = f"W_{{O{k}}}", f"b_{{O{k}}}"
     return (
-        *_map(x, q, f"Q{k}", "q", attention.of_queries(s, key)),
-        *_map(x, key, f"K{k}", "k", attention.of_keys(s, q)),
+        *_map(x, q, f"Q{k}", "q", attention.of_queries(s, key, scaled=scaled)),
+        *_map(x, key, f"K{k}", "k", attention.of_keys(s, q, scaled=scaled)),
         *_map(x, v, f"V{k}", "v", attention.of_values(a, o)),
-        line("scores", s, attention.of_scores(a), attention.scores(q, key)),
+        line("scores", s, attention.of_scores(a), attention.scores(q, key, scaled=scaled)),
         line("weights", a, attention.of_weights(o, v), attention.weights(s)),
         line("heads", o, affine.of_input(weights, out), attention.value(a, v)),
         line("W_o", weights, affine.of_weights(o, out)),

@@ -13,6 +13,7 @@ from gradparity.operations import (
     dropout,
     entrywise,
     hinge,
+    linear,
     reductions,
     sigmoid_cross_entropy,
     squares,
@@ -52,6 +53,18 @@ class Layers(Protocol):
         """What the squares are scaled by."""
 
     @property
+    def penalised(self) -> Sequence[str]:
+        """The names of the parameters that the penalty is on."""
+
+    @property
+    def has_margins(self) -> bool:
+        """Whether the loss is one of margins."""
+
+    @property
+    def margin(self) -> float:
+        """Δ of such a loss."""
+
+    @property
     def norm(self) -> str:
         """Of each hidden layer."""
 
@@ -81,11 +94,13 @@ def lines(spec: Layers) -> tuple[Line, ...]:
         "cross_entropy": cross_entropy.value(output),
         "squared_error": squares.error(output),
         "sigmoid_cross_entropy": sigmoid_cross_entropy.value(output),
-        "hinge": hinge.value("M"),
+        "hinge": hinge.value("M", squared=False),
+        "squared_hinge": hinge.value("M", squared=True),
     }[spec.loss]
-    if spec.loss == "hinge":
-        layers.append(line("margins", "M", hinge.of_margins(spec.reduction, "M"), hinge.margins(output)))
-    symbols = [f"W_{k}" for k in range(1, spec.depth + 1)]
+    if spec.has_margins:
+        of_margins = hinge.of_margins(spec.reduction, "M", squared=spec.loss == "squared_hinge")
+        layers.append(line("margins", "M", of_margins, hinge.margins(output, spec.margin)))
+    symbols = [f"{name[0]}_{name[1:]}" for name in spec.penalised]
     penalty = squares.penalty(spec.penalty, *symbols) if spec.weight_decay else ""
     return (*layers, *total(spec.loss, reductions.value(spec.reduction, per_example), penalty))
 
@@ -99,6 +114,7 @@ def _of_output(spec: Layers, k: int) -> GradientRule:
             "squared_error": squares.of_error(spec.reduction, a),
             "sigmoid_cross_entropy": sigmoid_cross_entropy.of_input(spec.reduction, a),
             "hinge": hinge.of_scores("M"),
+            "squared_hinge": hinge.of_scores("M"),
         }[spec.loss]
     through = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
     added = GradientRule(rf"\mathrm{{d}}H_{k + 1}", "It is also added to the next layer's output, unchanged.")
@@ -116,18 +132,13 @@ def _output(spec: Layers, k: int) -> str:
 
 def _layer(spec: Layers, k: int) -> Iterator[Line]:
     below, weights, z, a = _output(spec, k - 1), f"W_{k}", f"Z_{k}", f"A_{k}"
-    bias = f"b_{k}" if spec.biased(k) else ""
     normed = z if spec.before(k) == f"z{k}" else f"N_{k}"
     of_z, norm = _norm(spec, k, entrywise.of_input(spec.activations[k - 1], normed, a))
-    of_weights = affine.of_weights(below, z)
-    yield line(
-        f"W{k}",
-        weights,
-        both(of_weights, squares.of_penalty(spec.penalty, weights)) if spec.weight_decay else of_weights,
-    )
-    if bias:
-        yield line(f"b{k}", bias, affine.of_bias(z))
-    yield line(f"z{k}", z, of_z, affine.value(below, weights, bias))
+    yield line(f"W{k}", weights, _penalised(spec, f"W{k}", weights, affine.of_weights(below, z)))
+    if spec.biased(k):
+        yield line(f"b{k}", f"b_{k}", _penalised(spec, f"b{k}", f"b_{k}", affine.of_bias(z)))
+    value = affine.value(below, weights, f"b_{k}") if spec.biased(k) else linear.value(below, weights)
+    yield line(f"z{k}", z, of_z, value)
     yield from norm
     drops, adds = bool(spec.dropout) and k < spec.depth, spec.adds(k)
     of_sum = GradientRule(rf"\mathrm{{d}}H_{k}", "It is a term of the sum, so it receives the sum's gradient.")
@@ -139,6 +150,12 @@ def _layer(spec: Layers, k: int) -> Iterator[Line]:
         yield line(f"dropped{k}", dropped, of_dropped, dropout.value(a, mask))
     if adds:
         yield line(f"sum{k}", f"H_{k}", _of_output(spec, k), f"{below} + {dropped if drops else a}")
+
+
+def _penalised(spec: Layers, name: str, symbol: str, rule: GradientRule) -> GradientRule:
+    if not spec.weight_decay or name not in spec.penalised:
+        return rule
+    return both(rule, squares.of_penalty(spec.penalty, symbol))
 
 
 def _norm(spec: Layers, k: int, of_normed: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:

@@ -1,7 +1,7 @@
 """RMS norm of each row of x (…, width): the row by its root mean square, times a gain; no mean, and no bias.
 
 Source: B. Zhang, R. Sennrich, Root Mean Square Layer Normalization (2019), arXiv:1910.07467, equation 4. Convention:
-ε stands inside of the root, beside the mean of the squares.
+ε stands inside of the root, beside the mean of the squares, or outside, as in the code of the paper.
 """
 
 from gradparity.operations.layer_norm import of_gain, of_scale
@@ -20,8 +20,10 @@ def flops(rows: int, width: int) -> int:
     return 14 * rows * width
 
 
-def scale(x: str) -> str:
-    """1/√(mean(x²) + ε)."""
+def scale(x: str, *, epsilon_outside: bool) -> str:
+    """1/√(mean(x²) + ε), or 1/(√mean(x²) + ε)."""
+    if epsilon_outside:
+        return rf"\frac{{1}}{{\sqrt{{\operatorname{{mean}}({x}^2)}} + \epsilon}}"
     return rf"\frac{{1}}{{\sqrt{{\operatorname{{mean}}({x}^2) + \epsilon}}}}"
 
 
@@ -30,9 +32,10 @@ def value(x: str, s: str, gain: str) -> str:
     return rf"{x} {s} \odot {gain}"
 
 
-def of_input(x: str, s: str, gain: str, out: str) -> GradientRule:
-    """dY γ s, and through the scale −ds s³ x/m."""
+def of_input(x: str, s: str, gain: str, out: str, *, epsilon_outside: bool) -> GradientRule:
+    """dY γ s, and through the scale −ds s³ x/m, or −ds s² x/(m ρ) with the root mean square ρ."""
+    through = rf"{s}^2 \frac{{{x}}}{{m\,\rho}}" if epsilon_outside else rf"{s}^3 \frac{{{x}}}{{m}}"
     return GradientRule(
-        rf"{d(out)} \odot {gain} {s} - {d(s)} {s}^3 \frac{{{x}}}{{m}}",
+        rf"{d(out)} \odot {gain} {s} - {d(s)} {through}",
         "An entry is scaled itself, and has its share in the scale of the whole row.",
     )

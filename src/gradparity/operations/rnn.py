@@ -1,16 +1,22 @@
 """The plain recurrent cell over time, on x (n, length, inputs): hₜ = tanh(xₜWₓ + hₜ₋₁Wₕ + b), one state for each time.
 
-Conventions: one bias, the sum of the two that PyTorch keeps. What the loop writes holds all times, z and h (length, n,
-hidden); the gradient of h is the whole one: of its own time's output, and of the next step.
+Conventions: one bias b, or two, b_x and b_h, as in PyTorch, which receive the same gradient. What the loop writes holds
+all times, z and h (length, n, hidden); the gradient of h is the whole one: of its own time's output, and of the next
+step.
 """
+
+from typing import Literal
 
 from gradparity.operations.rules import GradientRule, d, line
 from gradparity.protocol import Line
 
+Biases = Literal["one", "two"]
+BIASES: dict[str, tuple[str, ...]] = {"one": ("b",), "two": ("b_x", "b_h")}
 
-def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    """W_x (inputs, hidden), W_h (hidden, hidden), b (hidden,)."""
-    return {"W_x": (inputs, hidden), "W_h": (hidden, hidden), "b": (hidden,)}
+
+def shapes(inputs: int, hidden: int, biases: Biases = "one") -> dict[str, tuple[int, ...]]:
+    """W_x (inputs, hidden), W_h (hidden, hidden), b (hidden,), or b_x and b_h."""
+    return {"W_x": (inputs, hidden), "W_h": (hidden, hidden), **dict.fromkeys(BIASES[biases], (hidden,))}
 
 
 def flops(n: int, length: int, inputs: int, hidden: int) -> int:
@@ -18,7 +24,7 @@ def flops(n: int, length: int, inputs: int, hidden: int) -> int:
     return n * length * (6 * (inputs + hidden) * hidden + 6 * hidden)
 
 
-def lines(x: str, of_states: GradientRule) -> tuple[Line, ...]:
+def lines(x: str, of_states: GradientRule, biases: Biases = "one") -> tuple[Line, ...]:
     """The parameters, z and h of every time, then the states, whose rule is that of the operation that reads them."""
     of_z = GradientRule(
         rf"{d('H_t')} \odot (1 - H_t^2)",
@@ -27,8 +33,8 @@ def lines(x: str, of_states: GradientRule) -> tuple[Line, ...]:
     return (
         line("W_x", "W_x", of_input_weights(x, "Z_t")),
         line("W_h", "W_h", of_state_weights("Z_t")),
-        line("b", "b", of_bias("Z_t")),
-        line("z", "Z_t", of_z, rf"{x}_t W_x + H_{{t-1}} W_h + b"),
+        *(line(name, name, of_bias("Z_t")) for name in BIASES[biases]),
+        line("z", "Z_t", of_z, " + ".join([f"{x}_t W_x", "H_{t-1} W_h", *BIASES[biases]])),
         line("h", "H_t", of_state(rf"{d('Z_{t+1}')} W_h^\top"), r"\tanh(Z_t)"),
         states(of_states),
     )

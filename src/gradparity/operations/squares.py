@@ -48,8 +48,11 @@ def penalty_flops(weights: int) -> int:
 
 
 def penalty(reduction: Penalty, *weights: str) -> str:
-    """(λ/2) Σⱼₖ W²ⱼₖ, as the reduction scales it: over all entries of all weights."""
-    squares = " + ".join(rf"\sum_{{jk}} {entry(each, 'jk')}^2" for each in weights)
+    """(λ/2) Σⱼₖ W²ⱼₖ, as the reduction scales it: over all entries of all weights, and of the biases among them."""
+    squares = " + ".join(
+        rf"\sum_{{k}} {entry(each, 'k')}^2" if each.startswith("b") else rf"\sum_{{jk}} {entry(each, 'jk')}^2"
+        for each in weights
+    )
     return f"{COEFFICIENTS[reduction].penalty} {squares if len(weights) == 1 else f'({squares})'}"
 
 

@@ -37,17 +37,22 @@ def layer_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[Gr
     )
 
 
-def rms_lines(_: Convention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
+def rms_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
     """RMS norm: scale, gain and out."""
-    return rms_norm.of_input(of.x, of.scale, of.gain, of.out), (
-        line("scale", of.scale, rms_norm.of_scale(of.x, of.gain, of.out), rms_norm.scale(of.x)),
+    return rms_norm.of_input(of.x, of.scale, of.gain, of.out, epsilon_outside=size.epsilon_outside), (
+        line(
+            "scale",
+            of.scale,
+            rms_norm.of_scale(of.x, of.gain, of.out),
+            rms_norm.scale(of.x, epsilon_outside=size.epsilon_outside),
+        ),
         line("gain", of.gain, rms_norm.of_gain(of.x, of.scale, of.out)),
         line("out", of.out, of_out, rms_norm.value(of.x, of.scale, of.gain)),
     )
 
 
 def lines(
-    blocks: int, norm: NormLines, activation: str, reduction: positions.Reduction, *, tied: bool
+    blocks: int, norm: NormLines, activation: str, reduction: positions.Reduction, *, tied: bool, scaled: bool
 ) -> tuple[Line, ...]:
     """Embeddings; of every block norm, attention, norm and GELU layer; the last norm, logits and loss."""
     logits = r"\hat Y"
@@ -58,7 +63,7 @@ def lines(
     of_stream, last_norm = norm(last, of_normed)
     inner: tuple[Line, ...] = ()
     for k in range(blocks, 0, -1):
-        of_stream, block = _block(k, norm, activation, of_stream)
+        of_stream, block = _block(k, norm, activation, of_stream, scaled=scaled)
         inner = (*block, *inner)
     return (
         *_embeddings(of_stream, logits, tied=tied),
@@ -86,7 +91,9 @@ def _embeddings(of_stream: GradientRule, logits: str, *, tied: bool) -> tuple[Li
     )
 
 
-def _block(k: int, norm: NormLines, activation: str, of_stream: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
+def _block(
+    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, scaled: bool
+) -> tuple[GradientRule, tuple[Line, ...]]:
     """Return what the stream before block k receives, and the block's lines, from the rule of the stream after it."""
     stream, middle, up, active, down = (f"{symbol}_{k}" for symbol in "XMUGD")
     (w_up, b_up), (w_down, b_down) = ((f"W_{{{name}{k}}}", f"b_{{{name}{k}}}") for name in "UD")
@@ -97,7 +104,7 @@ def _block(k: int, norm: NormLines, activation: str, of_stream: GradientRule) ->
         multi_head.of_input(k), "Queries, keys and values all read it, so their shares are summed."
     )
     of_below, norm1 = norm(one, of_attention)
-    attention = multi_head.lines(one.out, k, _unchanged(middle))
+    attention = multi_head.lines(one.out, k, _unchanged(middle), scaled=scaled)
     return both(_unchanged(middle), of_below), _at(
         f"block{k}",
         (

@@ -16,7 +16,7 @@ from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, 
 from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
 from gradparity.parity.norms import SINGLE, in_single
-from gradparity.parity.pinned import across_kinks
+from gradparity.parity.pinned import own_rounding
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
 from gradparity.parity.reasons import excused, single_remark
 from gradparity.parity.report import Report
@@ -83,7 +83,8 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
         else:
             rows = _line_rows(judge, chain) if chain else []
         if chain is not None:
-            rows = _pinned(problem, subject, judge, chain, [*rows, *_whole_rows(judge, chain, problem, written)])
+            rows += _whole_rows(judge, chain, problem, written)
+            rows = own_rounding(problem, judge, chain, rows, written)
         yield from rows
     if lane == "float64" and problem.measured:
         if subject.beside is not None and not problem.truths:
@@ -174,15 +175,6 @@ def _raised(problem: Problem, judge: Judge, error: RuleRaisedError) -> Row:
     line = next(iter(problem.params)) if error.in_backward else first
     note, place = str(error), problem.places.get(line, "")
     return Row(line, kind, judge.backend, judge.witness, judge.lane, float("inf"), 0.0, note, place=place)
-
-
-def _pinned(problem: Problem, subject: Subject, judge: Judge, chain: Trace, rows: list[Row]) -> list[Row]:
-    """Mark the rows of the subject's own chain that disagree only because rounding put an entry across a kink."""
-    own_chain: tuple[Kind, ...] = ("whole gradient",) if subject.beside else ("whole gradient", "gradient")
-    if not problem.kinks or all(row.agrees for row in rows if row.kind in own_chain):
-        return rows
-    names = across_kinks(judge, problem, chain)
-    return [replace(row, pinned=row.kind in own_chain and row.line in names) for row in rows]
 
 
 def _against_differences(problem: Problem, subject: Subject, chain: Trace | None, written: Written | None) -> list[Row]:

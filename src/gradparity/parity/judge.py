@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.parity.budget import FACTOR, ULP, Budgets
 from gradparity.parity.norms import ZERO, norm, relative_error
 from gradparity.parity.report import Kind, Row
@@ -13,6 +13,10 @@ from gradparity.protocol import Dtype, Trace
 
 FLOAT64_LIMIT = 1e-10
 """The largest relative error of a right formula in float64."""
+FLOAT64_LOOSEST = 1e-7
+"""What that may become where the problem itself is so badly conditioned that float64 rounding shows."""
+FINER = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
+"""How much less float64 rounds than float32."""
 TOO_LOOSE = 0.5
 """A limit above this would let a gradient pass that is half of what it should be."""
 
@@ -27,7 +31,7 @@ def require_rtol(rtol: float) -> None:
     """Raise UsageError for a relative error that nobody can mean to accept."""
     if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 0 <= rtol < TOO_LOOSE:
         raise UsageError(
-            f"rtol must be a relative error from 0 to below {TOO_LOOSE:g}, got {rtol!r}: such as rtol=1e-6"
+            f"rtol must be a relative error from 0 to below {TOO_LOOSE:g}, got {quoted(rtol)}: such as rtol=1e-6"
         )
 
 
@@ -71,11 +75,12 @@ class Judge:
         reads: Iterable[str] | None,
     ) -> Row:
         expected = truth[name]
-        sources = truth if reads is None else reads
-        upstream = max((norm(truth[source]) for source in sources if source in truth), default=0.0)
+        sizes = {source: norm(truth[source]) for source in (truth if reads is None else reads) if source in truth}
+        source = max(sizes, key=sizes.__getitem__, default="")
+        upstream = sizes.get(source, 0.0)
         error = float("inf") if array is None else relative_error(array, expected, upstream)
         size = norm(expected)
-        limit = self._limit(kind, name, size, upstream)
+        limit = self._limit(kind, name, size, source, upstream)
         if reads is not None and self.lane == "float32" and ZERO * upstream < size <= NEARLY_ZERO * upstream:
             limit = max(limit, FACTOR * ULP * upstream / size)
         if kind != "value":
@@ -99,14 +104,17 @@ class Judge:
         """Return how far off a measured gradient may be, of its size: also where a line is fed it."""
         return self.truth.accuracy.get(name, 0.0) / size
 
-    def _limit(self, kind: Kind, name: str, size: float, upstream: float) -> float:
-        if self.lane == "float64":
-            return FLOAT64_LIMIT
-        if size <= ZERO * upstream:
-            return FACTOR * ULP
+    def _limit(self, kind: Kind, name: str, size: float, source: str, upstream: float) -> float:
         # A derivation that is its own measure of rounding need not write every name that the witness has.
-        budget = self.budgets["value" if kind == "value" else "gradient"].get(name, 0.0)
-        return budget / size if size > 0.0 else 0.0
+        budgets = self.budgets.get("value" if kind == "value" else "gradient", {})
+        if size <= ZERO * upstream:
+            # Nothing but the rounding of what it is made of is left.
+            explained = max(FACTOR * ULP, budgets.get(source, 0.0) / upstream) if upstream else FACTOR * ULP
+        else:
+            explained = budgets.get(name, 0.0) / size if size > 0.0 else 0.0
+        if self.lane == "float64":
+            return max(FLOAT64_LIMIT, min(explained * FINER, FLOAT64_LOOSEST))
+        return explained
 
 
 def _misfit(array: np.ndarray | None, expected: np.ndarray, lane: Dtype) -> str:

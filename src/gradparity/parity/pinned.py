@@ -1,7 +1,8 @@
-"""The comparison with the masks pinned: which disagreements are only entries that rounding put across a kink.
+"""Disagreements of a backend's own chain that are only rounding: entries across a kink, and terms that cancel.
 
 In the line-by-line comparison every line is fed the witness's numbers, so its masks are the witness's. A backend's
-own chain has its own masks; where one differs, a right gradient is off by the whole share of that entry.
+own chain has its own masks; where one differs, a right gradient is off by the whole share of that entry. And where a
+line in the middle nearly cancels, its rounding is large beside it, and goes on from there to the parameters.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +14,29 @@ from jaxtyping import Bool, Float
 
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kink, Kinks, flips, masks
-from gradparity.parity.problem import Problem
+from gradparity.parity.problem import Problem, Written
+from gradparity.parity.rows import Kind, Row
+from gradparity.parity.short_floats import MULTIPLE
 from gradparity.protocol import Array, Batch, HandDerivation, Key, Params, Trace
 from gradparity.recording import Gradients, TappedCache, name_of, part, stacked
+
+
+def own_rounding(problem: Problem, judge: Judge, chain: Trace, rows: list[Row], written: Written | None) -> list[Row]:
+    """Let those rows of a subject's own chain agree that only rounding makes wrong: across a kink, or large by itself.
+
+    ``written`` is what a hand derivation made line by line; without one all rows are of the chain.
+    """
+    own_chain: tuple[Kind, ...] = ("whole gradient",) if written else ("whole gradient", "gradient", "value")
+    if all(row.agrees for row in rows if row.kind in own_chain):
+        return rows
+    names = across_kinks(judge, problem, chain) if problem.kinks else frozenset()
+    reads = written.gradient_reads if written else {}
+    return [
+        _as_plain_code_errs(problem, judge, replace(row, pinned=row.kind != "value" and row.line in names), reads)
+        if row.kind in own_chain
+        else row
+        for row in rows
+    ]
 
 
 def across_kinks(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
@@ -36,6 +57,25 @@ def across_kinks(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]
     before = judge.rows("whole gradient", trace.gradients, names)
     after = replace(judge, truth=truth).rows("whole gradient", trace.gradients, names)
     return frozenset(new.line for old, new in zip(before, after, strict=True) if new.agrees and not old.agrees)
+
+
+def _as_plain_code_errs(problem: Problem, judge: Judge, row: Row, reads: Mapping[str, tuple[str, ...]]) -> Row:
+    """Give a float32 row of a chain, where it is wrong, the room that the other witnesses' own float32 code needs.
+
+    That is ``MULTIPLE`` times the error of the best of them: an implementation need not be better than the plain code
+    of two libraries, and a subject's own error excuses nothing.
+    """
+    others = [name for name in problem.truths if name != judge.backend]
+    if row.agrees or row.lane != "float32" or problem.in_float32 is None or not others:
+        return row
+    errors = []
+    for name in others:
+        own, plain = problem.in_float32(name), replace(judge, backend=name, witness=name, truth=problem.truths[name])
+        arrays = own.values if row.kind == "value" else own.gradients
+        errors += [
+            found.error for found in plain.rows(row.kind, arrays, [row.line], reads if reads.get(row.line) else None)
+        ]
+    return replace(row, limit=max(row.limit, MULTIPLE * min(errors)))
 
 
 def pinned(

@@ -32,9 +32,13 @@ LossOfChange: TypeAlias = Callable[[Mapping[str, Array]], Array]
 
 SECONDS = 3.0
 """What is measured entry by entry takes about this long at most, the smallest arrays first: see ``effort``."""
+FAR = 1e6
+"""Entries that many times the median, -1e9 where a mask was, say nothing about the size of a step."""
 FEW_STEPS: Float[np.ndarray, " steps"] = derivative.STEPS[1:4]
 """Enough for an entry along which the loss is smooth: its error falls with the product of their squares."""
 EPS = float(np.finfo(np.float64).eps)
+MISSED = 4.0
+"""The error along one direction is a normal number times the gradient's: it is seldom this many times smaller."""
 
 
 class ProbedGradient(NamedTuple):
@@ -91,7 +95,7 @@ class _Asked:
     ) -> None:
         self._loss = loss
         self._values = values
-        self._sizes = {name: typical_size(value) for name, value in values.items()}
+        self._sizes = {name: _usual_size(value) for name, value in values.items()}
         self._directions = {
             name: np.asarray(rng.normal(size=value.shape) * self._sizes[name]) for name, value in values.items()
         }
@@ -138,7 +142,16 @@ class _Asked:
         if len(known) < len(found):
             return None
         gradient = np.array([each.derivative for each in known]).reshape(self._values[name].shape) / size
-        return ProbedGradient(gradient, norm(np.array([each.accuracy for each in known])) / size, exactly=False)
+        told = norm(np.array([each.accuracy for each in known]))
+        return ProbedGradient(gradient, max(told, self._unexplained(name, gradient)) / size, exactly=False)
+
+    def _unexplained(self, name: str, gradient: Float[np.ndarray, "..."]) -> float:
+        """Return how much a direction tells otherwise than its entries do, beyond what it may err by itself."""
+        v = self._directions[name]
+        along = self._along(name, v)
+        return (
+            0.0 if along is None else MISSED * max(0.0, abs(np.vdot(gradient, v) - along.derivative) - along.accuracy)
+        )
 
     def _places(self, name: str) -> range:
         return range(self._values[name].size)
@@ -158,3 +171,9 @@ class _Asked:
 
     def _real(self, change: Mapping[str, Array]) -> float:
         return float(self._loss(change))
+
+
+def _usual_size(value: Float[np.ndarray, "..."]) -> float:
+    """Return the root mean square of an array's entries, without those that are far larger than most."""
+    entries = np.abs(value[value != 0])
+    return typical_size(entries[entries <= FAR * np.median(entries)]) if entries.size else typical_size(value)

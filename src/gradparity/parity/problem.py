@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.inputs import require_fits
 from gradparity.parity.budget import Budgets
 from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.differences import LossMeasurement
@@ -117,6 +117,8 @@ class Problem:
     """What the user accepts: a relative error that is smaller agrees, whatever the limit is."""
     changed: Mapping[str, Changed] = field(default_factory=dict)
     """Witness -> what its truth is at other numbers."""
+    in_float32: Callable[[str], Trace] | None = None
+    """Witness -> what its own code makes of the same numbers in float32, where it can be asked."""
     code: tuple[Callable[..., Any], ...] = ()
     """The user's functions: first what is differentiated, then its rule."""
     values: Callable[[], Named] = dict
@@ -159,30 +161,11 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(rng.normal(0, 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.5, shape))
 
 
-def require_batch(spec: ModelSpec, batch: object) -> Batch:
-    """Return a batch of the caller's as arrays. Raises UsageError for one that the model cannot take."""
-    if not isinstance(batch, tuple) or len(batch) not in (2, 3):
-        raise UsageError(f"batch must be x and y, got {batch!r}: write gradparity.protocol.Batch(x, y)")
-    taken = Batch(*batch).map(np.asarray)
-    drawn = spec.example_batch(np.random.default_rng(0), 3)
-    for name, own, example in (("x", taken.x, drawn.x), ("y", taken.y, drawn.y)):
-        kind = "real" if example.dtype.kind == "f" else "whole"
-        if own.dtype.kind not in ("biuf" if kind == "real" else "biu"):
-            raise UsageError(f"batch.{name} must hold {kind} numbers for {spec.name}, got {own.dtype}")
-        # Texts may be longer or shorter than those of a spec; what is real has its sizes.
-        wanted, sizes = ((a.shape[1:] if kind == "real" else a.ndim) for a in (example, own))
-        if own.ndim == 0 or len(own) == 0 or len(own) != len(taken.x) or wanted != sizes:
-            raise UsageError(
-                f"batch must hold as many examples in x as in y, and of {name} in the shape (n, ...) of "
-                f"{example.shape}, got x of shape {taken.x.shape} and y of shape {taken.y.shape}"
-            )
-    return taken
-
-
 def draw(
     spec: ModelSpec, rng: np.random.Generator, n: int, batch: Batch | None = None
 ) -> tuple[dict[str, np.ndarray], Batch]:
     """Draw parameters and, unless a batch is given, n examples, at numbers that both lanes have."""
+    require_fits(spec, n if batch is None else 0)
     params = {name: representable(p) for name, p in draw_params(spec, rng).items()}
     return params, (spec.example_batch(rng, n) if batch is None else batch).map(representable)
 

@@ -2,15 +2,43 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from gradparity.drawing import Listing, Table
 from gradparity.drawing.words import listing
 from gradparity.parity import rows as together
 from gradparity.parity.report_table import report_table
-from gradparity.parity.rows import Kind, Row, Unchecked, describe
+from gradparity.parity.rows import Kind, Row, RowFile, Unchecked, UncheckedFile, describe
 
 __all__ = ["Kind", "Report", "Row", "describe"]
+
+
+class VisibleBug(TypedDict):
+    """The smallest relative bug that float32 shows in a line."""
+
+    kind: Kind
+    line: str
+    relative_size: float
+
+
+class ReportFile(TypedDict):
+    """What ``gradparity check --json`` writes."""
+
+    format: Literal["gradparity-check/1"]
+    model: str
+    n: int
+    seed: int
+    backends: list[str]
+    witnesses: list[str]
+    agrees: bool
+    remarks: list[str]
+    unchecked: list[UncheckedFile]
+    smallest_visible_bugs: list[VisibleBug]
+    rows: list[RowFile]
+    listings: list[Any]
+    """Source lines of plain code, with what each came to."""
+    training: NotRequired[dict[str, Any]]
+    """What ``--steps`` found."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,9 +147,10 @@ class Report:
         parts = [Section("parity", "Line by line", self.table)]
         return page("check", self.model, parts, facts={"Check": self.facts}, summary=self.summary)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ReportFile:
         """Return the report as plain data, for JSON; an infinite error is None there."""
         return {
+            "format": "gradparity-check/1",
             "model": self.model,
             "n": self.n,
             "seed": self.seed,
@@ -129,7 +158,7 @@ class Report:
             "witnesses": list(self.witnesses),
             "agrees": self.agrees,
             "remarks": list(self.remarks),
-            "unchecked": [asdict(each) for each in self.unchecked],
+            "unchecked": [each.to_dict() for each in self.unchecked],
             "smallest_visible_bugs": [
                 {"kind": kind, "line": line, "relative_size": size}
                 for (kind, line), size in self.smallest_visible_bugs.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from gradparity.drawing import Sign
 from gradparity.protocol import Dtype
@@ -20,6 +20,35 @@ NAMED: dict[Kind, str] = {
 }
 """How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain, and how
 that changes when all parameters move along a direction v."""
+
+
+class RowFile(TypedDict):
+    """A row as JSON has it."""
+
+    line: str
+    kind: Kind
+    backend: str
+    witness: str
+    lane: Lane
+    error: float | None
+    """None where it is infinite."""
+    limit: float
+    note: str
+    diagnosis: str
+    pinned: bool
+    slope: float | None
+    place: str
+    example: str
+    called: str
+    agrees: bool
+
+
+class UncheckedFile(TypedDict):
+    """What was not checked, as JSON has it."""
+
+    what: str
+    backend: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -71,9 +100,10 @@ class Row:
         """The line as the derivation writes it: c['z'], d['z'], ∂L/∂W."""
         return self.called or NAMED[self.kind].format(self.line)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RowFile:
         """Return the row as plain data, for JSON; an infinite error is None there."""
-        return {**asdict(self), "error": self.error if self.error < float("inf") else None, "agrees": self.agrees}
+        error = self.error if self.error < float("inf") else None
+        return RowFile(**{**asdict(self), "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
@@ -84,6 +114,10 @@ class Unchecked:
     """A gradient as a derivation writes it, or what else was asked for."""
     backend: str
     reason: str
+
+    def to_dict(self) -> UncheckedFile:
+        """Return it as plain data, for JSON."""
+        return {"what": self.what, "backend": self.backend, "reason": self.reason}
 
     def __str__(self) -> str:
         return f"{self.what} of {self.backend} is not checked: {self.reason}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.examine import examine
 from gradparity.parity.problem import Problem
@@ -38,8 +38,8 @@ SECOND = "the second derivative with respect to {}"
 
 def require_order(order: int) -> None:
     """Raise UsageError unless the order of the derivative is 1 or 2."""
-    if order not in (1, 2):
-        raise UsageError(f"order must be 1, or 2 for what is differentiated twice, got {order!r}")
+    if not isinstance(order, int) or order not in (1, 2):
+        raise UsageError(f"order must be 1, or 2 for what is differentiated twice, got {quoted(order)}")
 
 
 def with_upstream(f: Callable[..., Any], given: Arguments, upstream: Arrays) -> Arguments:

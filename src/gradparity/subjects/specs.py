@@ -1,9 +1,9 @@
 """Models as subjects: a spec, a built-in model's name, a file, or whatever declares a model of one's own."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,23 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
-from gradparity.inputs import require_whole
+from gradparity.inputs import require_batch, require_whole
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
-from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params, require_batch
+from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Unchecked
+from gradparity.parity.rows import DIFFERENCES, Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
-from gradparity.subjects.model_file import UserModel, adopt, explaining_autograd, is_file, load, preflight
+from gradparity.subjects.model_file import UserModel, adopt, is_file, load, preflight
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
 from gradparity.subjects.smallest_case import of_model_file
+from gradparity.subjects.trial import in_words, sound_models
 from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
 
@@ -70,13 +71,20 @@ def spec_of(model: Any, settings: Sequence[str] = ()) -> ModelSpec:
         from gradparity.models import default_spec
 
         return default_spec(str(model), settings)
-    if settings:
-        raise UsageError(f"settings are for built-in models, got {settings[0]} for '{model}': set it in the file")
     if isinstance(model, str | Path):
-        return load(str(model))
+        return user_model(str(model), settings)
+    if settings:
+        raise UsageError(f"settings are for built-in models, got {settings[0]}: set it where the model is made")
     if isinstance(model, ModelSpec):
         return model() if isinstance(model, type) else model
     return adopt(model)
+
+
+def user_model(file: str, settings: Sequence[str] = ()) -> UserModel:
+    """Return the model in a file. Raises UsageError, for settings too, which are for built-in models only."""
+    if settings:
+        raise UsageError(f"settings are for built-in models, got {settings[0]} for '{file}': set it in the file")
+    return load(file)
 
 
 def pose(
@@ -104,10 +112,13 @@ def pose(
     params, batch = draw(spec, rng, n, None if batch is None else require_batch(spec, batch))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
-    chosen = [registry.backend(name) for name in dict.fromkeys(names)]
-    by_hand, kinks = model_by_hand(chosen, spec), kinks_of(spec)
+    chosen, models, failed = sound_models(dict.fromkeys(names), spec, params, batch, lanes)
+    witnesses = [b for b in registry.machines_among(chosen) if b in chosen or _has(b, spec)]
+    models |= {b.name: partial(b.model, spec) for b in witnesses if b not in chosen}
+    by_hand, kinks = model_by_hand(chosen, models), kinks_of(spec)
     hand = None if by_hand is None else by_hand.derivation
-    seen = what_is_known(spec, chosen, params, batch, kinks, np.random.default_rng(seed), differences)
+    machines = {b.name: models[b.name]("float64") for b in witnesses}
+    seen = what_is_known(spec, machines, by_hand, params, batch, kinks, np.random.default_rng(seed), differences)
     problem = Problem(
         name=spec.name,
         params=params,
@@ -115,16 +126,19 @@ def pose(
         n=len(batch.x),
         truths=seen.truths,
         budgets=seen.budgets(params, batch, rng) if "float32" in lanes else {},
-        subjects=tuple(subject(b, spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
+        subjects=tuple(subject(b, models[b.name], spec, params, batch, kinks, seen.truths.get(b.name)) for b in chosen),
         lanes=tuple(lanes),
         kinks=kinks,
         hand=hand,
         batch=batch,
         measured=seen.measured,
         remarks=seen.remarks,
-        unchecked=tuple(_without_hand(spec, chosen)),
+        unchecked=(*starmap(_not_run, failed.items()), *_without_hand(spec, chosen)),
         rtol=rtol,
         rule=partial(_rule, spec, hand, chosen, params, batch),
+        in_float32=cache(lambda name: models[name]("float32").trace(params, batch))
+        if DIFFERENCES not in seen.truths
+        else None,
     )
     if not isinstance(spec, UserModel):
         return problem
@@ -157,6 +171,19 @@ def _rule(
     return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(_values, spec, params, batch))
 
 
+def _has(backend: Backend, spec: ModelSpec) -> bool:
+    """Whether a backend that nobody chose has the model, to be a witness."""
+    try:
+        backend.model(spec, "float64")
+    except UsageError:
+        return False
+    return True
+
+
+def _not_run(backend: str, reason: str) -> Unchecked:
+    return Unchecked("every line", backend, reason)
+
+
 def _without_hand(spec: ModelSpec, chosen: Sequence[Backend]) -> Iterator[Unchecked]:
     """Say where a derivation that the spec brings itself is run by none of the backends."""
     if isinstance(spec, HandWrittenSpec) and not any(b.differentiation == "hand" for b in chosen):
@@ -168,19 +195,25 @@ def _line_of(hand: HandDerivation, symbol: str) -> str:
 
 
 def subject(
-    backend: Backend, spec: ModelSpec, params: Params, batch: Batch, kinks: Sequence[str] | Any, known: Trace | None
+    backend: Backend,
+    model_in: Callable[[Dtype], Model],
+    spec: ModelSpec,
+    params: Params,
+    batch: Batch,
+    kinks: Sequence[str] | Any,
+    known: Trace | None,
 ) -> Subject:
     """Return a backend's model as what is checked; ``known`` is its trace in float64, where it is a witness."""
 
     def chain(lane: Dtype) -> Trace:
-        model = backend.model(spec, lane)
+        model = model_in(lane)
         if lane == "float64":
             trace = known or own_chain(model, params, batch, kinks)
             return with_training_gradients(backend, model, trace, params, batch)
         return own_chain(model, params, batch, kinks)
 
     def beside(lane: Dtype, truth: Trace) -> Any:
-        hand = backend.model(spec, lane).derivation
+        hand = model_in(lane).derivation
         if hand is None:
             raise UsageError(
                 f"backend '{backend.name}' derives by hand: its ModelFunctions need a derivation, got none"
@@ -206,13 +239,3 @@ def with_training_gradients(backend: Backend, model: Model, trace: Trace, params
     told = {name: backend.to_numpy(loss) if name == "loss" else value for name, value in trace.values.items()}
     kept = {name: gradient for name, gradient in trace.gradients.items() if name not in params}
     return Trace(told, kept | {name: backend.to_numpy(gradient) for name, gradient in gradients.items()})
-
-
-@contextmanager
-def in_words(spec: ModelSpec) -> Iterator[None]:
-    """Explain what PyTorch raises of a user's own forward pass only after that has returned."""
-    if isinstance(spec, UserModel):
-        with explaining_autograd(spec.hand.forward):
-            yield
-    else:
-        yield

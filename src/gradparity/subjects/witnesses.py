@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.parity.budget import Budgets, error_budgets
 from gradparity.parity.differences import LossMeasurement, measure, measure_jointly, witness
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.problem import in_order
 from gradparity.parity.rows import DIFFERENCES
-from gradparity.protocol import Backend, Batch, Model, ModelSpec, Params, Trace
+from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, Params, Trace
 
 LARGE = 2e8
 """Floating-point operations of a training step above which the differences take all parameters at once."""
@@ -38,28 +37,42 @@ class Known:
 
 def what_is_known(
     spec: ModelSpec,
-    chosen: Sequence[Backend],
+    machines: Mapping[str, Model],
+    by_hand: Model | None,
     params: Params,
     batch: Batch,
     kinks: Kinks,
     rng: np.random.Generator,
     differences: bool,
 ) -> Known:
-    """Ask the machines among the chosen backends, or one that is installed; where none is, differences of the loss.
+    """Ask the machines; where there are none, differences of the loss.
 
     Without ``differences``, machines alone are asked where there are any. Raises UsageError where there are neither
     machines nor a hand derivation on NumPy arrays.
     """
-    machines = {b.name: b.model(spec, "float64") for b in registry.machines_among(chosen)}
-    by_hand = model_by_hand(chosen, spec)
+    traces = {name: model.trace(params, batch) for name, model in machines.items()}
+    # What lies about shapes, or is not finite, is compared with the others, and they are not compared with it.
+    honest = [name for name, trace in traces.items() if _can_be_a_witness(trace, params)]
+    machines = {name: machines[name] for name in honest or machines}
     if not machines:
         return _by_differences(spec, by_hand, params, batch, kinks, rng)
     measured = {}
     if by_hand is not None and by_hand.derivation is not None and differences:
         large = spec.flops(len(batch.x)) > LARGE
         measured = (measure_jointly if large else measure)(by_hand.derivation.forward, params, batch, rng, kinks)
-    truths = {name: in_order(model.trace(params, batch), spec) for name, model in machines.items()}
+    truths = {name: in_order(traces[name], spec) for name in machines}
     return Known(truths, {name: model.trace for name, model in machines.items()}, measured)
+
+
+def _can_be_a_witness(trace: Trace, params: Params) -> bool:
+    gradients = {name: trace.gradients.get(name) for name in params}
+    return all(
+        gradient is not None
+        and gradient.shape == params[name].shape
+        and gradient.dtype == np.float64
+        and np.isfinite(gradient).all()
+        for name, gradient in gradients.items()
+    )
 
 
 def _by_differences(
@@ -83,9 +96,9 @@ def _by_differences(
     return Known({DIFFERENCES: in_order(found.trace, spec)}, feels, found.measured, (remark, *along))
 
 
-def model_by_hand(chosen: Sequence[Backend], spec: ModelSpec) -> Model | None:
+def model_by_hand(chosen: Sequence[Backend], models: Mapping[str, Callable[[Dtype], Model]]) -> Model | None:
     """Return the model of the first chosen backend that runs a hand derivation on NumPy arrays."""
     for backend in chosen:
         if backend.library == "numpy" and backend.differentiation == "hand":
-            return backend.model(spec, "float64")
+            return models[backend.name]("float64")
     return None

@@ -5,18 +5,21 @@ cluster (``joblib.parallel_config(backend=…)`` outside is obeyed), or later fr
 """
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import joblib
 import numpy as np
+from msgspec import Meta
 from threadpoolctl import threadpool_limits
 
 from gradparity import journal as journals
 from gradparity import registry
+from gradparity.errors import UsageError, first_line, unknown
+from gradparity.formats import Count, Setting
 from gradparity.inputs import LARGEST
 from gradparity.manifest import DISTRIBUTIONS, versions
 from gradparity.models import names, require_model
@@ -35,22 +38,28 @@ COMPILED = {"jax": 50}
 class Draw:
     """One check of a sweep."""
 
-    index: int
+    index: Count
     model: str
     """A model's name, or a file as ``gradparity check`` takes it."""
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     """The fields of the model's spec; empty for a file, whose sizes are its own."""
-    n: int
-    seed: int
-    backends: tuple[str, ...]
-    lanes: tuple[Dtype, ...]
+    n: Annotated[int, Meta(ge=1)]
+    seed: Count
+    backends: Annotated[tuple[str, ...], Meta(min_length=1)]
+    lanes: Annotated[tuple[Dtype, ...], Meta(min_length=1)]
+    format: Literal["gradparity-draw/1"] = "gradparity-draw/1"
 
     @property
     def spec(self) -> ModelSpec:
         """The model of this draw."""
-        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in self.settings.items()}
         spec = specs.spec_of(self.model)
-        return replace(spec, **settings) if settings else spec  # type: ignore[type-var]
+        for name in self.settings:
+            if not hasattr(spec, name):
+                raise unknown(f"setting of {self.model}", name, vars(spec))
+        try:
+            return replace(spec, **self.settings) if self.settings else spec  # type: ignore[type-var]
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"the settings of {self.model} are not of its kinds: {first_line(error)}") from None
 
     def check(self) -> Report:
         """Check it."""
@@ -61,10 +70,25 @@ class Draw:
 class DrawOutcome:
     """What the check of a draw found."""
 
-    index: int
+    index: Count
     agrees: bool
-    worst: dict[Dtype, float]
+    worst: dict[Dtype, Annotated[float, Meta(ge=0)]]
     """Lane -> the largest error of any row, as a share of its limit."""
+
+
+@dataclass(frozen=True)
+class SweepHeader:
+    """The first line of a sweep's journal: with anything else, its lines would tell of something else."""
+
+    model: str
+    seed: Count
+    backends: tuple[str, ...]
+    lanes: tuple[Dtype, ...]
+    code: str
+    """The hash of a model file and its neighbours; empty for a model of ours."""
+    versions: Mapping[str, str]
+    """Of each library."""
+    format: Literal["gradparity-journal/2"] = journals.FORMAT
 
 
 @dataclass(frozen=True)
@@ -101,11 +125,10 @@ def sweep(
     chosen = registry.installed() if backends is None else list(backends)
     drawn = list(draws(model, count, seed=seed, backends=chosen, lanes=lanes))
     file = file_of(model)
-    about = {"model": model, "seed": seed, "backends": chosen, "lanes": list(lanes)}
-    about |= {"code": journals.content_hash(file) if file else "", "versions": versions(DISTRIBUTIONS)}
-    with journals.opened(journal, about) as (done, add):
-        before = (DrawOutcome(**line) for line in done)
-        outcomes = {outcome.index: outcome for outcome in before if outcome.index < count and outcome.agrees}
+    code = journals.content_hash(file) if file else ""
+    header = SweepHeader(model, seed, tuple(chosen), tuple(lanes), code, versions(DISTRIBUTIONS))
+    with journals.opened(journal, header, DrawOutcome, lambda outcome: (outcome.index, outcome.agrees)) as (done, add):
+        outcomes = {outcome.index: outcome for outcome in done if outcome.index < count and outcome.agrees}
         pending = [draw for draw in drawn if draw.index not in outcomes]
         # The arrays are small: a second thread would wait more than it computes. joblib's processes have their limit.
         with threadpool_limits(1), closing(_outcomes(pending, jobs)) as found:
@@ -114,7 +137,7 @@ def sweep(
                 progress(len(outcomes))
                 if not outcome.agrees:
                     return SweepResult(tuple(outcomes.values()), drawn[outcome.index])
-                add(asdict(outcome))
+                add(outcome)
     return SweepResult(tuple(outcomes.values()), None)
 
 

@@ -77,6 +77,8 @@ class Server:
     asked: list[str] = field(default_factory=list)
     cut_short: bool = False
     """Whether the server promises more bytes than it sends."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """What it says besides; with a Location it sends one there."""
 
 
 @pytest.fixture
@@ -91,8 +93,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if body is None:
                 self.send_error(404)
                 return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body) + (10 if state.cut_short else 0)))
+            self.send_response(302 if "Location" in state.headers else 200)
+            length = {"Content-Length": str(len(body) + (10 if state.cut_short else 0))}
+            for name, value in (length | state.headers).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -75,3 +75,12 @@ def test_what_is_no_text_table_is_refused(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"mine\.csv' is no comma-separated text in UTF-8"):
         csv_file.load(path, 0)
+
+
+def test_a_table_in_one_line_is_refused_before_its_cells_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_file, "LONGEST", 100)
+    (tmp_path / "one.csv").write_text("1,2\n" + "1," * 60)
+    with pytest.raises(UsageError, match=r"one.csv', row 2: a row has at most 100 characters: put each example on"):
+        csv_file.load(tmp_path / "one.csv", 0)

@@ -1,8 +1,10 @@
 """A user's .npz: what is kept, what is converted, and what is refused with the fix."""
 
+import io
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -191,3 +193,23 @@ def test_a_member_that_is_no_array_is_refused(tmp_path: Path, member: bytes, mes
     with pytest.raises(UsageError, match=re.escape(message)) as raised:
         npz.load(path, 0)
     assert "\n" not in str(raised.value)
+
+
+def test_a_header_that_lies_about_its_size_takes_no_memory(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    about = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 5)}
+    np.lib.format.write_array_header_1_0(header, about)
+    with zipfile.ZipFile(tmp_path / "fake.npz", "w") as archive:
+        for name in ("x", "y"):
+            archive.writestr(f"{name}.npy", header.getvalue() + b"1234")
+    with pytest.raises(UsageError, match=r"fake.npz': the header of x says shape \(1000000000000, 5\) of float64"):
+        npz.load(tmp_path / "fake.npz", 0)
+
+
+def test_what_whole_numbers_become_is_counted_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "tokens.npz", x=np.ones((1000, 30), np.int8), y=np.arange(1000) % 3)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=400_000))
+    with pytest.raises(UsageError, match=r"tokens.npz' needs 0.0 GB of memory, and 0.0 GB are free: take fewer"):
+        npz.load(tmp_path / "tokens.npz", 0)

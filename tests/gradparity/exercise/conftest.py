@@ -9,8 +9,9 @@ import pytest
 
 from gradparity import __main__
 from gradparity.exercise import Outcome, exercise
-from gradparity.exercise.judge import judge
-from gradparity.exercise.problem import problems, witness
+from gradparity.exercise.answer import answer
+from gradparity.exercise.judge import judge, shapes
+from gradparity.exercise.problem import drawn, problems, witness
 from gradparity.parity.problem import Problem
 from gradparity.subjects.model_file import load
 
@@ -41,7 +42,8 @@ def posed() -> Callable[[str], list[Problem]]:
 
     def found(name: str) -> list[Problem]:
         if name not in known:
-            known[name] = list(problems(exercise(name), asked))
+            chosen = exercise(name)
+            known[name] = list(problems(chosen, asked, drawn(chosen)))
         return known[name]
 
     return found
@@ -69,8 +71,9 @@ def judged(posed: Callable[[str], list[Problem]]) -> Callable[..., Outcome]:
     """Judge a file in this process."""
 
     def found(path: Path, name: str = "softmax-regression") -> Outcome:
-        right, wrong = judge(exercise(name), load(str(path)), posed(name))
-        return Outcome(right, wrong, "machine")
+        chosen = exercise(name)
+        right, wrong = judge(chosen, answer(load(str(path)), drawn(chosen)), posed(name), path)
+        return Outcome(name, right, wrong, "machine", shapes(chosen, posed(name)))
 
     return found
 

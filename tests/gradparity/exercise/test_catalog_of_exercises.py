@@ -1,7 +1,6 @@
 """Exercises are found through entry points, written once, and recognised in a learner's file."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -13,22 +12,47 @@ from gradparity.exercise import Exercise, exercise, exercises, name_in, start
 Solved = Callable[..., Path]
 
 
-def test_exercises_come_in_the_order_in_which_to_try_them() -> None:
-    assert list(exercises()) == ["softmax-regression", "bug-hunt-1"]
+def test_exercises_come_in_the_order_of_the_lessons() -> None:
+    orders = [each.order for each in exercises().values()]
+    assert orders == sorted(orders)
+    assert list(exercises())[:2] == ["softmax-regression", "bug-hunt-1"]
 
 
-def test_another_package_s_exercise_is_found_and_one_that_cannot_be_imported_is_left_out(
+def test_a_folder_of_a_registered_package_is_an_exercise_and_a_package_that_is_gone_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Registered(EntryPoint):
-        def load(self) -> Exercise:
-            return replace(exercise_1, level=0)
-
-    exercise_1 = exercise("bug-hunt-1")
-    lost = EntryPoint("lost", "no_such_package:lost", "gradparity.exercises")
-    entries = [lost, Registered("mine", "my_package:mine", "gradparity.exercises")]
+    folder = Path("my_course", "two_layers")
+    folder.mkdir(parents=True)
+    (folder.parent / "no_exercise").mkdir()
+    Path("my_course", "__init__.py").touch()
+    (folder / "exercise.toml").write_text('lesson = 3\nplace = 1\ntask = "Do."\n[questions]\na = "Which?"\n')
+    (folder / "start.py.txt").write_text('exercise = "two-layers"\n')
+    monkeypatch.syspath_prepend(".")
+    entries = [EntryPoint("x", name, "gradparity.exercises") for name in ("no_such_package", "my_course")]
     monkeypatch.setattr("gradparity.exercise.catalog.entry_points", lambda **_: entries)
-    assert exercises() == {"mine": replace(exercise_1, level=0)}
+    assert exercises() == {"two-layers": Exercise((3, 1), "Do.", 'exercise = "two-layers"\n', {"a": "Which?"})}
+    (folder / "exercise.toml").write_text('lesson = 3\ntask = "Do."\n')
+    with pytest.raises(UsageError, match=r"two_layers' cannot be read, 'place': it needs start.py.txt"):
+        exercises()
+
+
+TWICE = """
+def backward(p, batch, c, d):
+    g = d["loss"]
+    d["a"] = ...  # (n,)
+    for t in range(2):
+        d.add("b", g)
+    d["b2"] = 0
+"""
+
+
+def test_a_solution_takes_the_place_of_what_writes_its_line() -> None:
+    solved = Exercise((1, 1), "", TWICE, {}, {"a": 'g = 2\nd["a"] = g', "b": 'd["b"] = 3'}).solved()
+    assert [line.strip() for line in solved.splitlines()[3:]] == [
+        "g = 2", 'd["a"] = g', "for t in range(2):", 'd["b"] = 3', 'd["b2"] = 0'
+    ]  # fmt: skip
+    given = Exercise((1, 1), "", TWICE, {}, {"a": 'd["a"] = 1'})
+    assert [given.lines_of(line) for line in ("a", "b")] == ['d["a"] = 1', "d.add('b', g)"]
 
 
 def test_start_writes_the_file_and_never_overwrites_one() -> None:

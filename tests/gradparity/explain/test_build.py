@@ -107,7 +107,7 @@ def test_lines_come_forwards_and_then_backwards_with_edges_between_them(softmax:
 
 def test_each_line_shows_the_statements_that_write_it(softmax: Explanation) -> None:
     assert softmax.line("W").backward_code == ('d.add("W", in_rows(x).T @ in_rows(d["logits"]))',)
-    assert softmax.line("logits").forward_code == ('c["logits"] = x @ p["W"] + p["b"] if biased else x @ p["W"]',)
+    assert softmax.line("logits").forward_code == ('c["logits"] = x @ p["W"] + p["b"]',)
     assert softmax.line("W").forward_code == ()
 
 

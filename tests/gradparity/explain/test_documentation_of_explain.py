@@ -45,8 +45,9 @@ def test_the_page_shows_what_is_printed(wrong: bool, capsys: pytest.CaptureFixtu
     assert printed[start : start + len(shown)] == shown
 
 
-def test_the_python_example_runs() -> None:
-    example = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)[0]
+def test_the_python_examples_run() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     names: dict[str, object] = {}
-    exec(example, names)
+    exec("".join(examples), names)
+    assert "gradparity-steps" in str(names["html"])
     assert names["line"].machine["torch"].receiver == "AddmmBackward0"  # type: ignore[attr-defined]

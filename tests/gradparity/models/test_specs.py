@@ -109,7 +109,7 @@ def test_labels_are_unbalanced() -> None:
         (lambda: LogisticRegression.for_data(4, None, 3), "needs labels, got 3 real"),
         (lambda: MLP(widths=(3,)), "widths must name at least input and output size"),
         (lambda: MLP(widths=(3, 0, 2)), r"widths\[1\] must be a whole number of at least 1, got 0"),
-        (lambda: MLP(reduction="half-sum"), "'half-sum' goes with loss 'squared_error'"),
+        (lambda: MLP(reduction="half-sum"), "'half-sum' does not go with loss 'cross_entropy': use 'mean' or 'sum'"),
     ],
 )
 def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: str) -> None:
@@ -127,7 +127,7 @@ def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: s
         (lambda: positions.require("rnn", "mean"), "unknown rnn reduction 'mean': there is positions, sequences, sum"),
         (lambda: Transformer(width=6, heads=4), r"heads must divide the width .* got width 6 and 4 heads: 6 / 4 = 1.5"),
         (lambda: Transformer(length=6), "must not be longer than the positions, got length 6 and 5 positions: set pos"),
-        (lambda: Transformer(norm="rms", unbiased=True), "unbiased belong to norm 'layer', got norm 'rms'"),
+        (lambda: Transformer(norm="rms", unbiased=True), "unbiased belongs to norm 'layer', got norm 'rms'"),
         (
             lambda: Transformer(width=1, heads=1, unbiased=True),
             "an unbiased variance divides by width − 1, got width 1",

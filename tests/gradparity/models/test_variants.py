@@ -29,7 +29,10 @@ def test_every_setting_that_changes_the_mathematics_varies(model: str) -> None:
 
 def test_a_draw_is_the_same_on_every_machine() -> None:
     drawn = SoftmaxRegression.draw(np.random.default_rng([0, 0]))
-    assert drawn == (SoftmaxRegression(2, 59, 0.6070291399914127, reduction="sum", penalty="half-mean"), 89)
+    assert drawn == (
+        SoftmaxRegression(2, 59, 0.6070291399914127, reduction="sum", penalty="half-mean"),
+        89,
+    )
 
 
 @pytest.mark.parametrize("model", names())

@@ -9,11 +9,13 @@ import pytest
 from gradparity import registry
 from gradparity.models import MLP
 from gradparity.parity.budget import error_budgets
+from gradparity.parity.examine import rows_of
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, flips, kinks_of, masks
 from gradparity.parity.pinned import across_kinks, pinned
 from gradparity.parity.problem import Problem, draw_params, given_in
 from gradparity.protocol import Batch, HandDerivation, Model, Params, Trace
+from gradparity.subjects.specs import pose
 
 SPEC = MLP(widths=(5, 6, 4, 3))
 KINKS = kinks_of(SPEC)
@@ -202,3 +204,21 @@ def test_a_tie_can_be_pinned_to_the_other_entry() -> None:
     found = pinned(truth, kinks, {"w": subject}, derivation, params, batch).gradients["w"]
     np.testing.assert_allclose(found, [[0, 1, 0], [0, 0, 3]], rtol=1e-9)
     np.testing.assert_allclose(truth.gradients["w"], [[1, 0, 0], [0, 0, 3]], rtol=1e-9)
+
+
+LAYER_NORM_OF_TWO = MLP(
+    (16, 2, 3), "gelu_tanh", "tanh", loss="hinge", reduction="sum", norm="layer", epsilon_outside=True
+)
+"""At width 2 every normalised row is ±1: the gradient below the norm is what is left of terms that cancel."""
+
+
+def test_terms_that_cancel_round_as_far_as_the_plain_code_of_the_witness_does() -> None:
+    problem = pose(LAYER_NORM_OF_TWO, backends=["numpy", "torch"], n=8, seed=309633591)
+    assert all(row.agrees for row in rows_of(problem))
+    asked_nobody = {row.line for row in rows_of(replace(problem, in_float32=None)) if not row.agrees}
+    assert asked_nobody == {"W1", "b1"}
+    exact = {name: replace(truth) for name, truth in problem.truths.items()}
+    assert {row.line for row in rows_of(replace(problem, in_float32=exact.__getitem__)) if not row.agrees} == {
+        "W1",
+        "b1",
+    }

@@ -13,9 +13,8 @@ import pytest
 import gradparity
 from gradparity import registry
 from gradparity.errors import UsageError
-from gradparity.inputs import require_whole
+from gradparity.inputs import require_batch, require_whole
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.parity.problem import require_batch
 from gradparity.protocol import Batch
 from gradparity.subjects import specs
 from gradparity.subjects.model_file import UserModel, adopt
@@ -185,7 +184,7 @@ def test_a_whole_number_is_an_integer_that_is_large_enough(value: object) -> Non
             "backend('numpy').model(SoftmaxRegression(), 'float16')",
             "unknown dtype 'float16': there is float32, float64",
         ),
-        ("backend(3)", "unknown backend '3': there is"),
+        ("backend(3)", "backend must be a name, got 3: there is"),
         ("check('softmax_regression', backends=3)", "backends must be a list of at least one, got 3"),
     ],
 )

@@ -71,36 +71,37 @@ def test_losses_of_real_targets_are_derived_as_machines_do(operation: Operation,
     hold(operation, z=(n, outputs), y=np.random.default_rng(1).uniform(size=(n, outputs)))
 
 
-def hinge_forward(a: Named, c: Any) -> Array:
-    m = hinge.margins(a["z"], a["y"], View(c, {"out": "margins"}))
-    c["out"] = hinge.forward(m, a["y"])
-    return c["out"]
+AT_MARGINS = {"out": "margins"}
+HINGES = {1: (hinge.forward, hinge.backward), 2: (hinge.squared, hinge.squared_backward)}
 
 
-def hinge_backward(a: Named, c: Any, d: Any) -> None:
-    d["margins"] = d["out"][:, None] * hinge.backward(c["margins"], a["y"])
-    d["z"] = hinge.margins_backward(a["y"], View(d, {"out": "margins"}))
+def hinge_of(delta: float, power: int) -> Operation:
+    forward, backward = HINGES[power]
 
+    def by_hand(a: Named, c: Any) -> Array:
+        c["out"] = forward(hinge.margins(a["z"], a["y"], View(c, AT_MARGINS), delta), a["y"])
+        return c["out"]
 
-def hinge_in_jax(z: Any, y: Any) -> Any:
-    rows = jnp.arange(len(z))
-    losses = jnp.maximum(z - z[rows, y][:, None] + 1, 0)
-    return losses.at[rows, y].set(0).sum(axis=1)
+    def back(a: Named, c: Any, d: Any) -> None:
+        d["margins"] = d["out"][:, None] * backward(c["margins"], a["y"])
+        d["z"] = hinge.margins_backward(a["y"], View(d, AT_MARGINS))
 
+    def in_jax(z: Any, y: Any) -> Any:
+        rows = jnp.arange(len(z))
+        losses = jnp.maximum(z - z[rows, y][:, None] + delta, 0) ** power
+        return losses.at[rows, y].set(0).sum(axis=1)
 
-HINGE = Operation(
-    hinge_forward,
-    hinge_backward,
-    hinge_in_jax,
-    # PyTorch's own is divided by the number of classes.
-    lambda z, y: F.multi_margin_loss(z, y, reduction="none") * z.shape[1],
-)
+    def in_torch(z: Any, y: Any) -> Any:
+        # PyTorch's own is divided by the number of classes.
+        return F.multi_margin_loss(z, y, p=power, margin=delta, reduction="none") * z.shape[1]
+
+    return Operation(by_hand, back, in_jax, in_torch)
 
 
 @over_shapes
-@given(sizes, sizes, st.integers(0, 99))
-def test_hinge_is_derived_as_machines_do(n: int, classes: int, seed: int) -> None:
-    hold(HINGE, z=(n, classes), y=np.random.default_rng(seed).integers(classes, size=n))
+@given(sizes, sizes, st.integers(0, 99), st.sampled_from([1.0, 0.3]), st.sampled_from([1, 2]))
+def test_hinge_is_derived_as_machines_do(n: int, classes: int, seed: int, delta: float, power: int) -> None:
+    hold(hinge_of(delta, power), z=(n, classes), y=np.random.default_rng(seed).integers(classes, size=n))
 
 
 def penalty_backward(a: Named, c: Any, d: Any) -> None:

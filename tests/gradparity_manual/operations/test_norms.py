@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.gradparity_manual.operations.machines import Operation, hold, over_shapes, sizes
 
 from gradparity.operations.layer_norm import Convention
 from gradparity.recording import Gradients
@@ -64,7 +66,7 @@ def test_the_usual_layer_norm_is_that_of_pytorch(shape: tuple[int, ...]) -> None
 def test_rms_norm_is_that_of_pytorch(shape: tuple[int, ...], epsilon: float) -> None:
     given_arrays, upstream = drawn(shape)
     c: dict[str, Any] = {}
-    out = rms_norm.forward(given_arrays, given_arrays["x"], c, epsilon)
+    out = rms_norm.forward(given_arrays, given_arrays["x"], c, Convention(epsilon))
     d = Gradients(out=upstream)
     of_x = rms_norm.backward(given_arrays, given_arrays["x"], c, d)
 
@@ -73,3 +75,26 @@ def test_rms_norm_is_that_of_pytorch(shape: tuple[int, ...], epsilon: float) -> 
     np.testing.assert_allclose(out, expected.detach(), rtol=1e-12)
     expected.backward(torch.tensor(upstream))
     agree({"x": of_x, "gain": d["gain"]}, leaves)
+
+
+@over_shapes
+@given(sizes, st.integers(2, 5), st.booleans())
+def test_rms_norm_is_derived_as_machines_do(rows: int, width: int, epsilon_outside: bool) -> None:
+    size = Convention(0.3, epsilon_outside)
+
+    def backward(a: Any, c: Any, d: Any) -> None:
+        d["x"] = rms_norm.backward(a, a["x"], c, d, size)
+
+    def in_jax(x: Any, gain: Any) -> Any:
+        square = jnp.mean(x**2, axis=-1, keepdims=True)
+        return x * gain / (jnp.sqrt(square) + 0.3 if epsilon_outside else jnp.sqrt(square + 0.3))
+
+    def in_torch(x: Any, gain: Any) -> Any:
+        rms = torch.linalg.vector_norm(x, dim=-1, keepdim=True) / width**0.5
+        return x / (rms + 0.3) * gain if epsilon_outside else torch.nn.functional.rms_norm(x, (width,), gain, 0.3)
+
+    hold(
+        Operation(lambda a, c: rms_norm.forward(a, a["x"], c, size), backward, in_jax, in_torch),
+        x=(rows, width),
+        gain=(width,),
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from gradparity.parity.diagnosis.expressions import Expression, elementwise, linear, unary
+from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Dtype, Params, Trace
 
@@ -37,7 +38,7 @@ class Evidence:
     """The other finite arrays, in float64, as a derivation calls them: ``d['z1']``, ``batch.x``."""
     reads: tuple[str, ...] = ()
     """Which of the terms the line is known to have read."""
-    limit: float = 1e-10
+    limit: float = FLOAT64_LIMIT
     """The largest relative error that rounding explains."""
     dtype: Dtype = "float64"
     """What the array's dtype should be."""
@@ -172,7 +173,7 @@ def gather(
     n: int,
     reads: tuple[str, ...] = (),
     written: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
-    limit: float = 1e-10,
+    limit: float = FLOAT64_LIMIT,
     dtype: Dtype = "float64",
 ) -> Evidence:
     """Collect the evidence on one line from what a check has at hand, all of it NumPy.

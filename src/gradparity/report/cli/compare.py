@@ -18,7 +18,7 @@ from gradparity.report.cli.options import (
     EpochCount,
     JsonFile,
     LearningRate,
-    ModelName,
+    ModelOrFile,
     OptimizerName,
     Quiet,
     ScheduleName,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def compare_command(
-    model: ModelName = "softmax_regression",
+    model: ModelOrFile = "softmax_regression",
     backends: Backends = None,
     settings: Set = None,
     data: Data = None,
@@ -49,13 +49,18 @@ def compare_command(
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
     from gradparity import comparison
+    from gradparity.errors import require_package
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.registry import installed
+    from gradparity.subjects.model_file import file_of
     from gradparity.training import Settings
 
+    require_package("scipy", "bench", "gradparity compare")
+    if report is not None:
+        require_package("matplotlib", "plots", "--report")
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     names = installed() if backends is None else options.names_of(backends)
-    require_writable(json, report, inputs=(data,))
+    require_writable(json, report, inputs=(data, file_of(model)))
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)
 
     from gradparity.drawing.terminal import Shown, console, progress

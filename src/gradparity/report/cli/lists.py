@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from gradparity.drawing import Table, TableColumn, table_of
 from gradparity.report.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from gradparity.registry import Availability
 
 
 def models() -> None:
@@ -30,15 +34,15 @@ def backends() -> None:
     from gradparity.drawing.terminal import Shown, console
 
     found = [registry.availability(name) for name in registry.names()]
-    rows = []
-    for each in found:
-        known = each.backend
-        here = "yes" if known else f"no: {each.problem}"
-        about = (known.library, known.differentiation) if known else ("", "")
-        rows.append((each.name, *about, each.provider, here))
-    console.print(Shown(_words(("backend", "library", "derived by", "from", "here"), rows)))
+    console.print(Shown(_words(("backend", "library", "derived by", "from", "here"), map(_row, found))))
     for command in dict.fromkeys(each.install for each in found if each.install):
         print(f"to install what is missing:  {command}")
+
+
+def _row(each: "Availability") -> tuple[str, ...]:
+    known = each.backend
+    about = (known.library, known.differentiation) if known else ("", "")
+    return (each.name, *about, each.provider, "yes" if known else f"no: {each.problem}")
 
 
 def data(data_dir: DataDir = None) -> None:

@@ -13,8 +13,7 @@ from gradparity.output import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from gradparity.data import Dataset
-    from gradparity.models import RegisteredSpec
-    from gradparity.protocol import Dtype
+    from gradparity.protocol import Dtype, ModelSpec
 
 
 @contextmanager
@@ -61,10 +60,6 @@ def _data_sets(incomplete: str) -> list[str]:
     return [name for name in DATASETS if name.startswith(incomplete)]
 
 
-ModelName = Annotated[
-    str,
-    typer.Argument(metavar="MODEL", help="A name that `gradparity models` lists.", autocompletion=_models),
-]
 ModelOrFile = Annotated[
     str,
     typer.Argument(
@@ -165,13 +160,22 @@ def dtype_of(name: str) -> "Dtype":
 
 def load_for(
     model: str, settings: list[str] | None, data: str | None, data_dir: Path | None, seed: int
-) -> "tuple[RegisteredSpec, Dataset]":
-    """Load a data set and fit the model to it; labels become one-hot targets where the model takes real ones."""
+) -> "tuple[ModelSpec, Dataset]":
+    """Load a data set and fit the model to it, or it to a user's model; labels become one-hot targets where needed."""
+    from gradparity.subjects.model_file import dataset_for, is_file
+    from gradparity.subjects.specs import user_model
+
+    if is_file(model):
+        own = user_model(model, settings or [])
+        return own, dataset_for(own, data, data_dir, seed)
+
     from gradparity.data import load, with_inputs_for, with_real_targets
+    from gradparity.inputs import require_fits
     from gradparity.models import data_of, spec_for_data
 
     dataset = load(data or data_of(model), data_dir=data_dir, seed=seed)
     spec = spec_for_data(model, dataset, settings or [])
+    require_fits(spec, 0)
     if spec.real_targets:
         dataset = with_real_targets(dataset)
     return spec, with_inputs_for(dataset, spec)

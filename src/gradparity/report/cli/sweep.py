@@ -1,12 +1,12 @@
 """``gradparity check --draws`` and ``--replay``: many random draws of a model, and one of them again."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gradparity import formats
 from gradparity.drawing import table_of
 from gradparity.drawing.terminal import Shown, console, progress
 from gradparity.errors import UsageError
@@ -73,13 +73,7 @@ def run(
 
 def counter_example(path: Path) -> Draw:
     """Return the draw that a sweep kept in a file. Raises UsageError where the file holds none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Draw(**content | {name: tuple(content[name]) for name in ("backends", "lanes")})
-    except (OSError, ValueError, TypeError, KeyError):
-        raise UsageError(
-            f"'{path}' holds no counter-example: give the file that gradparity check --draws kept"
-        ) from None
+    return formats.read(path, Draw, "a counter-example", "give the file that gradparity check --draws kept")
 
 
 QUANTILES = {"median": 0.5, "99 %": 0.99, "largest": 1.0}

@@ -14,7 +14,7 @@ from gradparity.report.cli.options import (
     EpochCount,
     JsonFile,
     LearningRate,
-    ModelName,
+    ModelOrFile,
     OptimizerName,
     Quiet,
     ScheduleName,
@@ -24,7 +24,7 @@ from gradparity.report.cli.options import (
 
 
 def train_command(
-    model: ModelName = "softmax_regression",
+    model: ModelOrFile = "softmax_regression",
     backend: Annotated[
         str,
         typer.Option("--backend", "--backends", help="The one that trains.", autocompletion=options.backend_names),
@@ -54,11 +54,12 @@ def train_command(
     from gradparity.drawing.terminal import progress
     from gradparity.errors import UsageError
     from gradparity.output import require_writable, write_json
+    from gradparity.subjects.model_file import file_of
 
     how = training.Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     if len(options.names_of(backend)) > 1:
         raise UsageError(f"train takes one backend, got '{backend}': to train several, run  gradparity compare")
-    require_writable(json, checkpoint, inputs=(data,))
+    require_writable(json, checkpoint, inputs=(data, file_of(model)))
     require_writable(json, inputs=(resume,))  # a checkpoint may take the place of the one it goes on from
     chosen = registry.backend(backend)
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)

@@ -1,16 +1,15 @@
 """The page of an explanation: the graph, each line forwards and then backwards, and the machines' own programs."""
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from gradparity.drawing import words
 from gradparity.drawing.page import template
-from gradparity.explain import DIFFERENCES, HAND, Entries, ExplainedLine, Explanation
+from gradparity.explain import DIFFERENCES, HAND, Entries, ExplainedLine, Explanation, stepping
 from gradparity.manifest import manifest
 from gradparity.protocol import Operation
-from gradparity.report.page import graph
 
 
 class Side(NamedTuple):
@@ -30,13 +29,12 @@ class EquationCell(NamedTuple):
 
 
 def render(explanation: Explanation) -> str:
-    """Return the HTML page of an explanation: one file that needs no network; its script only follows the pointer."""
+    """Return the HTML page of an explanation: one file that needs no network."""
     values = {line.name: Side(f"value-{i}", line.name) for i, line in enumerate(explanation.lines)}
     gradients = {
         line.name: Side(f"gradient-{i}", f"d({line.name})") for i, line in enumerate(explanation.lines) if line.gradient
     }
-    given = [name for name in explanation.inputs if explanation.read_by(name)]
-    names = [*given, *values]
+    names = [*explanation.inputs, *values]
     return template("explain.html.jinja", "gradparity.report.page").render(
         explanation=explanation,
         headline=explanation.headline,
@@ -45,16 +43,16 @@ def render(explanation: Explanation) -> str:
         facts=_facts(explanation),
         values=values,
         gradients=gradients,
-        drawing=graph.drawn_graph(names, explanation.edges) if explanation.edges else None,
+        figure=Markup(stepping.fragment(explanation)),  # a template's own output
+        figure_script=stepping.script(),
         reads={n: explanation.reads(n) for n in names},
         read_by={n: explanation.read_by(n) for n in names},
-        shapes={**explanation.inputs, **{line.name: line.value.shape for line in explanation.lines}},
         programs={
             name: _program(explanation, name, values, gradients) for name in _telling(explanation, recorded=False)
         },
         recorded=_telling(explanation, recorded=True),
         differences=DIFFERENCES,
-        digest=_digest,
+        digest=stepping.digest,
     )
 
 
@@ -106,8 +104,3 @@ def _program(
                     found.setdefault(operation, []).extend([side] if side else [])
     in_order = sorted(found, key=lambda operation: operation.position)
     return [EquationCell(operation, tuple(found[operation])) for operation in in_order]
-
-
-def _digest(script: str) -> str:
-    """Return what the page's policy knows its one script by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

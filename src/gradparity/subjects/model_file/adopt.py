@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
 
-from gradparity.errors import UsageError, did_you_mean
+from gradparity.errors import UsageError, did_you_mean, quoted, raised
 from gradparity.protocol import HandDerivation
 from gradparity.subjects.model_file.failures import explain_exception, explaining
 from gradparity.subjects.model_file.model import UserModel
-from gradparity.subjects.model_file.source import Source, definition, source_of
+from gradparity.subjects.model_file.source import Source, code_of, definition, source_of
 
 REQUIRED = ("param_shapes", "input_shape", "forward", "backward")
+SUSPENDED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 OPTIONAL = ("num_classes", "target_shape", "init", "example_batch")
 
 
@@ -58,7 +59,9 @@ def _instance(cls: type, source: Source) -> Any:
         ) from None
     try:
         return cls()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise explain_exception(error, cls, f"making a {cls.__name__}") from error
 
 
@@ -78,20 +81,22 @@ def _declared(thing: Any, source: Source) -> dict[str, Any]:
 def _read(thing: Any, name: str, source: Source) -> Any:
     try:
         return thing[name] if isinstance(thing, Mapping) else getattr(thing, name)
-    except Exception as error:  # a property is a user's code
-        raise UsageError(f"{source.at(name)}: reading {name} raised {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a property is a user's code
+        raise UsageError(f"{source.at(name)}: reading {name} raised {raised(error)}") from error
 
 
 def _param_shapes(value: Any, source: Source) -> dict[str, tuple[int, ...]]:
     place = source.at("param_shapes")
     if not isinstance(value, Mapping) or not value:
         raise UsageError(
-            f"{place}: param_shapes must be a dict from parameter name to shape, got {_what(value)}: write it as "
+            f"{place}: param_shapes must be a dict from parameter name to shape, got {quoted(value)}: write it as "
             "{'W': (7, 5), 'b': (5,)}"
         )
     for name in value:
         if not isinstance(name, str) or name == "loss":
-            raise UsageError(f"{place}: a parameter's name is a word other than 'loss', got {name!r}: rename it")
+            raise UsageError(f"{place}: a parameter's name is a word other than 'loss', got {quoted(name)}: rename it")
     return {name: _shape(f"param_shapes['{name}']", shape, source) for name, shape in value.items()}
 
 
@@ -103,14 +108,14 @@ def _shape(name: str, value: Any, source: Source) -> tuple[int, ...]:
     fix = f"write its shape, {tuple(shape)}" if shape is not None else "write it as 7 or (7, 5)"
     raise UsageError(
         f"{source.at(name.partition('[')[0])}: {name} must be a whole number of at least 1 or a tuple of them, "
-        f"got {_what(value)}: {fix}"
+        f"got {quoted(value)}: {fix}"
     )
 
 
 def _count(value: Any, source: Source) -> int:
     if not _is_size(value):
         raise UsageError(
-            f"{source.at('num_classes')}: num_classes must be a whole number of at least 1, got {_what(value)}: "
+            f"{source.at('num_classes')}: num_classes must be a whole number of at least 1, got {quoted(value)}: "
             "for real targets use target_shape"
         )
     return int(value)
@@ -120,18 +125,18 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
-def _what(value: Any) -> str:
-    """Return a value as it is written where that is short, else its type."""
-    text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text else type(value).__name__
-
-
 def _function(name: str, value: Any, parameters: str, source: Source) -> Callable[..., Any]:
     """Return the function such that whatever it raises is explained. ``parameters`` is what it must take."""
     if not callable(value):
         raise UsageError(
-            f"{source.at(name)}: {name} must be a function of ({parameters}), got {_what(value)}: write  "
+            f"{source.at(name)}: {name} must be a function of ({parameters}), got {quoted(value)}: write  "
             f"def {name}({parameters}):"
+        )
+    code = code_of(value) or code_of(type(value).__call__)
+    if code is not None and code.co_flags & SUSPENDED:
+        raise UsageError(
+            f"{definition(value)}: {name} must run when it is called, got one that waits or yields: write  "
+            f"def {name}({parameters}):  without async and without yield"
         )
     try:
         signature = inspect.signature(value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.errors import UsageError, did_you_mean
+from gradparity.errors import UsageError, did_you_mean, first_line, said_by
 from gradparity.recording import library_of
 from gradparity.subjects.model_file.source import TracebackStep, code_of, last_step, shown
 
@@ -53,13 +53,17 @@ def explaining(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     def explained(*arguments: Any) -> Any:
         try:
             return function(*arguments)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise explain_exception(error, function, what, _library(arguments)) from error
 
     return explained
 
 
-def explain_exception(error: Exception, function: Callable[..., Any], what: str, library: str = "numpy") -> UsageError:
+def explain_exception(
+    error: BaseException, function: Callable[..., Any], what: str, library: str = "numpy"
+) -> UsageError:
     """Say in one line what a user's ``function`` did when it raised ``error`` on arrays of ``library``.
 
     ``what`` names the function. Errors of array libraries that come from one well-known cause get the cause and its
@@ -70,6 +74,10 @@ def explain_exception(error: Exception, function: Callable[..., Any], what: str,
     place = f"{shown(step.frame.f_code.co_filename)}:{step.line}: " if step else ""
     if isinstance(error, UsageError):
         return UsageError(f"{place}{error}")
+    if isinstance(error, SystemExit):
+        return UsageError(
+            f"{place}code that is checked must not end the process, it raised SystemExit: raise an error instead"
+        )
     if library in ARRAYS:
         outside = _change_outside(function, step, error)
         if outside:
@@ -85,10 +93,11 @@ def explain_exception(error: Exception, function: Callable[..., Any], what: str,
             else f"{place}{what} works on NumPy's arrays and fails on {ARRAYS[library]}, {quoted}: "
             f"{USE_XP.format('exp(x) and so on, which every library has')}"
         )
-    if isinstance(error, TypeError) and "mappingproxy" in str(error):  # what the preflight gives as p
+    if isinstance(error, TypeError) and "mappingproxy" in first_line(error):  # what the preflight gives as p
         return UsageError(f"{place}p is changed: {what} only reads it, so make a new array")
     found = _missing_key(error, step) or _operands(error, step) or f"{_first_line(error)}{_missing_attribute(error)}"
-    return UsageError(f"{place}{what} raised {type(error).__name__}: {found}")
+    kind = type(error).__name__
+    return UsageError(f"{place}{what} raised {kind}: {found}" if found else f"{place}{what} raised {kind}")
 
 
 @contextmanager
@@ -112,12 +121,12 @@ def _library(arguments: tuple[Any, ...]) -> str:
     return library_of(getattr(arguments[1], "x", None)) if len(arguments) > 1 else "numpy"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].replace("'mappingproxy'", "'dict'")
+def _first_line(error: BaseException) -> str:
+    return first_line(error).replace("'mappingproxy'", "'dict'")
 
 
-def _remedy(error: Exception, library: str) -> str | None:
-    text = " ".join([*(cls.__name__ for cls in type(error).__mro__), str(error)])
+def _remedy(error: BaseException, library: str) -> str | None:
+    text = " ".join([*(cls.__name__ for cls in type(error).__mro__), said_by(error)])
     fitting = (remedy for of, words, remedy in REMEDIES if of == library and any(word in text for word in words))
     return next(fitting, None)
 
@@ -143,7 +152,7 @@ def _value(expression: ast.expr, frame: FrameType) -> Any:
     return None
 
 
-def _missing_key(error: Exception, step: TracebackStep | None) -> str | None:
+def _missing_key(error: BaseException, step: TracebackStep | None) -> str | None:
     """Say what a mapping does hold, where a name was looked up in vain."""
     if not isinstance(error, KeyError) or step is None or not isinstance(step.expression, ast.Subscript):
         return None
@@ -159,7 +168,7 @@ PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Slice, ast.Tu
 """What an expression is made of that can be evaluated once more: names, entries and attributes."""
 
 
-def _operands(error: Exception, step: TracebackStep | None) -> str | None:
+def _operands(error: BaseException, step: TracebackStep | None) -> str | None:
     """Name the two arrays, with their shapes, that an operator could not bring together."""
     if step is None or not isinstance(step.expression, ast.BinOp) or not isinstance(error, ValueError):
         return None
@@ -191,7 +200,7 @@ def _shape(expression: ast.expr, frame: FrameType) -> tuple[int, ...] | None:
     return getattr(array, "shape", None)
 
 
-def _missing_attribute(error: Exception) -> str:
+def _missing_attribute(error: BaseException) -> str:
     if not isinstance(error, AttributeError) or error.name is None:
         return ""
     return did_you_mean(error.name, [name for name in dir(error.obj) if not name.startswith("_")])
@@ -204,7 +213,7 @@ def _tree_of(function: Callable[..., Any]) -> ast.Module:
 
 
 def _change_outside(
-    function: Callable[..., Any], step: TracebackStep | None, error: Exception
+    function: Callable[..., Any], step: TracebackStep | None, error: BaseException
 ) -> tuple[str, str] | None:
     """Return the place and the target of the change of what outlives a call, where that is what failed.
 

@@ -10,10 +10,11 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, raised, unknown
 from gradparity.subjects.model_file.adopt import adopt
 from gradparity.subjects.model_file.model import UserModel
-from gradparity.subjects.model_file.source import Source, last_step, shown
+from gradparity.subjects.model_file.preflight import leaving_no_thread
+from gradparity.subjects.model_file.source import UNREADABLE, Source, last_step, shown, unreadable
 
 FUNCTIONS = ("forward", "backward")
 _ONE_AT_A_TIME = RLock()
@@ -80,23 +81,23 @@ def _run(file: str) -> ModuleType:
     linecache.checkcache(file)
     try:
         code = compile(Path(file).read_bytes(), file, "exec")
-    except (SyntaxError, ValueError) as error:
-        place = shown(file) + (f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else "")
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f"{place}: Python cannot read the file, {text}: correct this line") from None
+    except UNREADABLE as error:
+        raise unreadable(shown(file), error) from None
     except OSError as error:
         raise UsageError(f"{shown(file)}: cannot be read, {error.strerror}: check its permissions") from None
     module = ModuleType(f"gradparity_model_{Path(file).stem}")
     module.__file__ = file
-    with _ONE_AT_A_TIME, _importing_from(str(Path(file).parent), module):
+    with _ONE_AT_A_TIME, leaving_no_thread(shown(file)), _importing_from(str(Path(file).parent), module):
         try:
             exec(code, vars(module))
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             step = last_step(error.__traceback__, file)
             fix = ": install it, or put it beside the file" if isinstance(error, ModuleNotFoundError) else ""
             raise UsageError(
                 f"{shown(file)}{f':{step.line}' if step else ''}: importing the file must not fail, it raised "
-                f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{fix}"
+                f"{raised(error)}{fix}"
             ) from error
     return module
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.inputs import unbalanced_labels
 from gradparity.parity.problem import normal
 from gradparity.protocol import Batch, HandDerivation, Line
@@ -42,10 +42,12 @@ class UserModel:
         rule = f"{definition(self.own_init)}: init must return a dict of the arrays in param_shapes"
         if not isinstance(given, Mapping):
             raise UsageError(f"{rule}, got {type(given).__name__}: end it with  return {{'name': array, ...}}")
-        params = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
+        params = {name: _real(f"{rule}, of real numbers", name, value) for name, value in given.items()}
         shapes = {name: p.shape for name, p in params.items()}
         if shapes != self.param_shapes:
             raise UsageError(f"{rule}, {_words(self.param_shapes)}, got {_words(shapes)}: change one of the two")
+        for name, value in params.items():
+            _require_finite(f"{rule}, all finite", name, value)
         return {name: params[name] for name in self.param_shapes}
 
     def draw_params(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -70,8 +72,8 @@ class UserModel:
         extras = given[2] if len(given) == 3 else {}
         if not isinstance(extras, Mapping):
             raise UsageError(f"{rule} or (x, y, extras), got {type(extras).__name__} as extras: name them in a dict")
-        x, y = _in_float64(given[0]), np.asarray(given[1])
-        named = {str(name): _in_float64(array) for name, array in extras.items()}
+        x, y = _in_float64(rule, "x", given[0]), _in_float64(rule, "y", given[1])
+        named = {str(name): _in_float64(rule, str(name), array) for name, array in extras.items()}
         wanted = (n, *self.input_shape), (n, *(self.target_shape or ()))
         if (x.shape, y.shape) != wanted:
             raise UsageError(f"{rule} of shapes {wanted[0]} and {wanted[1]}, got {x.shape} and {y.shape}")
@@ -91,10 +93,29 @@ class UserModel:
         return 6 * n * sum(math.prod(shape) for shape in self.param_shapes.values() if len(shape) > 1)
 
 
-def _in_float64(value: Any) -> np.ndarray:
-    """Return an array; whole numbers and truth values as they are."""
-    array = np.asarray(value)
-    return array if array.dtype.kind in "biu" else array.astype(np.float64)
+def _in_float64(rule: str, name: str, value: Any) -> np.ndarray:
+    """Return an array of finite numbers; whole numbers and truth values as they are. Raises UsageError."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+        return value
+    array = _real(f"{rule}, arrays of real numbers", name, value)
+    _require_finite(f"{rule}, all finite", name, array)
+    whole = np.asarray(value)
+    return whole if whole.dtype.kind in "biu" else array
+
+
+def _real(rule: str, name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return np.asarray(array, np.float64)
+    except (TypeError, ValueError):  # a list of lists of different lengths
+        pass
+    raise UsageError(f"{rule}, got {name} as {quoted(value)}")
+
+
+def _require_finite(rule: str, name: str, array: np.ndarray) -> None:
+    if not np.isfinite(array).all():
+        raise UsageError(f"{rule}, got NaN or infinity in {name}")
 
 
 def _words(shapes: Mapping[str, tuple[int, ...]]) -> str:

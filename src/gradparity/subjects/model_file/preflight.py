@@ -1,14 +1,15 @@
 """What no comparison can judge, found before anything is compared: a derivation that breaks the rules of c and d."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.protocol import Array, Batch, Dtype, HandWrittenSpec, Params
 from gradparity.recording import Recorder, name_of
 from gradparity.subjects.model_file import rules
@@ -27,10 +28,25 @@ def preflight(spec: HandWrittenSpec, params: Params, batch: Batch, dtypes: Seque
     nothing that was given or written is changed in place. ``params`` and ``batch`` are NumPy. Raises UsageError.
     """
     runs = [_Run(spec, params, batch, dtype) for dtype in (dtypes[0], *dtypes)]
-    for run in runs:
-        run.forward()
-        run.backward()
+    with leaving_no_thread(definition(spec.hand.forward)):
+        for run in runs:
+            run.forward()
+            run.backward()
     _require_same(*runs[:2])
+
+
+@contextmanager
+def leaving_no_thread(place: str) -> Iterator[None]:
+    """Raise UsageError where what is run leaves a thread behind for which Python would wait at its end."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    # Beside another thread, what it starts meanwhile looks the same.
+    if left and threading.current_thread() is threading.main_thread():
+        raise UsageError(
+            f"{place}: code that is checked must not leave a thread running, it left {quoted(left[0].name)}: join it, "
+            "or make it with daemon=True"
+        )
 
 
 class _Run:

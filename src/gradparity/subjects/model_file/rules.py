@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from gradparity.errors import UsageError, did_you_mean
+from gradparity.errors import UsageError, did_you_mean, quoted
 from gradparity.protocol import Array, Dtype, Params
 from gradparity.recording import library_of
 
@@ -15,7 +15,7 @@ WholeNumbers = Callable[[str], str]
 def require_value(name: str, value: Array, dtype: Dtype, params: Params, whole_numbers: WholeNumbers) -> None:
     """Raise UsageError unless ``value`` may stand in c under this name."""
     if not isinstance(name, str) or name in params:
-        raise UsageError(f"c[{name!r}] needs a name that no parameter has: rename it")
+        raise UsageError(f"c[{quoted(name)}] needs a name that no parameter has: rename it")
     if not _is_array(value):
         fix = "leave out float()" if name == "loss" else "keep plain numbers in local variables"
         raise _no_array(f"c['{name}']", value, fix)

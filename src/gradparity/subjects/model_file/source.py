@@ -9,6 +9,20 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
+from gradparity.errors import UsageError, first_line
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What Python raises of a text that it cannot read; the last two where its brackets nest too deep."""
+
+
+def unreadable(file: str, error: BaseException) -> UsageError:
+    """Say in one line where and why Python cannot read a file."""
+    if isinstance(error, SyntaxError):
+        place, text = f"{file}:{error.lineno}" if error.lineno else file, error.msg
+    else:
+        place, text = file, first_line(error) if isinstance(error, ValueError) else "its expressions nest too deep"
+    return UsageError(f"{place}: Python cannot read the file, {text}: correct this line")
+
 
 class Source(NamedTuple):
     """What a user's model was read from."""
@@ -102,7 +116,7 @@ def _line_of(file: str, scope: str | None, attribute: str | None) -> int | None:
     """Return the line that sets the attribute in a module or class; else the line of the class."""
     try:
         tree: ast.Module | ast.ClassDef = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, *UNREADABLE):
         return None
     if scope is not None:
         classes = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == scope]

@@ -5,14 +5,15 @@ The file runs as code because the user named it, in its own folder, as ``python 
 
 import ast
 import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
-from gradparity.errors import UsageError, did_you_mean
+import numpy as np
+
+from gradparity.errors import UsageError, did_you_mean, raised
+from gradparity.limits import TooLong, at_most
 from gradparity.subjects.model_file.source import last_step
 from gradparity.subjects.plain.program import Program, as_a_script
 from gradparity.subjects.plain.recorder import Stop
@@ -28,10 +29,6 @@ class _Arrived(Stop):
     def __init__(self, frame: FrameType) -> None:
         super().__init__()
         self.frame = frame
-
-
-class _TooLong(Stop):
-    """The time is over."""
 
 
 def function_unit(program: Program, name: str) -> Unit:
@@ -127,9 +124,21 @@ def called_again(
 
 def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished], values: Mapping[str, Any]) -> Unit:
     """Make a unit of a call, its arguments, and the program's global variables."""
-    globals_ = {f"{MODULE}{key}": value for key, value in program.module.__dict__.items() if is_data(value)}
-    roots = own_copy({**values, **globals_})
+    steps = set(program.source.updates.values())
+    globals_ = {
+        f"{MODULE}{key}": value
+        for key, value in program.module.__dict__.items()
+        if is_data(value) or (type(value) is int and key in steps)
+    }
+    roots = own_copy({n: _real(v) if n.removeprefix(MODULE) in steps else v for n, v in {**values, **globals_}.items()})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)
+
+
+def _real(value: Any) -> Any:
+    """Return a real number for the whole one, b = 0, that a parameter starts from."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "i":
+        return value.astype(np.float64)
+    return float(value) if type(value) is int else value
 
 
 def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
@@ -138,12 +147,12 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
 
     program.hooks.entries = {entry: arrive}
     try:
-        with as_a_script(program), _at_most(SECONDS), quiet():
+        with as_a_script(program), at_most(SECONDS), quiet():
             program.run()
             _call_with_examples(program, what)
     except _Arrived as arrived:
         return arrived.frame
-    except _TooLong:
+    except TooLong:
         raise UsageError(
             f"{program.shown()} ran for {SECONDS:.0f} s and did not come to {what}: "
             "make what comes before it smaller, or check it from Python, gradparity.check_code(function, *arguments)"
@@ -169,8 +178,9 @@ def failed(program: Program, error: BaseException) -> UsageError:
     """Say in one line what a user's code raised, and where."""
     step = last_step(error.__traceback__, program.file)
     place = f"{program.shown()}:{step.line}" if step else program.shown()
-    said = str(error).strip().partition("\n")[0]
-    return UsageError(f"{place}: raises {type(error).__name__}: {said}")
+    if isinstance(error, EOFError):
+        return UsageError(f"{place}: asks for input(), and nobody answers a check: give it a value in the file")
+    return UsageError(f"{place}: raises {raised(error)}")
 
 
 def choose_function(program: Program, name: str, functions: Mapping[str, Any]) -> str:
@@ -182,22 +192,3 @@ def choose_function(program: Program, name: str, functions: Mapping[str, Any]) -
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(functions[fitting[0]])):
         raise UsageError(f"{program.shown()}: {fitting[0]} yields: check the function that it is called in")
     return fitting[0]
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """End what runs after some seconds, where Python can: in the main thread of a system with alarms."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: Any) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

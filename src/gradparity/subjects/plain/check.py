@@ -9,21 +9,24 @@ from typing import Any
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
+from gradparity.subjects.model_file.source import UNREADABLE
 from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
 from gradparity.subjects.plain.around import renewed_names, unit_around
 from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
-from gradparity.subjects.plain.listing import listings
+from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
-from gradparity.subjects.plain.recording import Recording, Variable
+from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.stirring import stirred
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
+from gradparity.subjects.plain.variables import Variable
 
 BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
@@ -124,9 +127,12 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     """Check one unit."""
     source = program.source
     try:
-        recording = Recording(source, extra).run(unit)
+        recording = Recording(source, extra, _forwards(program)).run(unit)
     except Exception as error:
         raise failed(program, error) from error
+    moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
+    if moved:
+        recording = Recording(source, extra, _forwards(program)).run(unit)
     where = losses.find(recording, expression)
     loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
     lines = conventions.after_the_loss(loss, paired(recording))
@@ -142,16 +148,31 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     if not fed.judged and by_numbers:
         checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
     require_lines(checked)
-    remarks = [f"the loss is {where.said}", *conventions.remarks(checked)]
+    if moved:
+        alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
+    remarks = [f"the loss is {where.said}", *([alike] if moved else []), *conventions.remarks(checked)]
+    remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
     rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
     return replace(report, rows=rows, listings=listings(checked, judged, rows, by_numbers))
 
 
+def _forwards(program: Program) -> dict[str, str]:
+    """Return the forward function of each backward function, in all files."""
+    trees = program.source.trees.values()
+    return {back: ahead for tree in trees for ahead, back in all_pairs(regions.functions_of(tree))}
+
+
 def _targets(recording: Recording, lines: Sequence[Line]) -> list[Variable]:
     targets = [line.target for line in lines if line.target is not None]
-    return [*targets, *(v for target in targets if (v := before(recording, target)) is not None)]
+    found = list(targets)
+    for target in targets:
+        earlier = before(recording, target)
+        while earlier is not None:
+            found.append(earlier)
+            earlier = before(recording, earlier)
+    return found
 
 
 def is_plain(argument: str) -> bool:
@@ -163,7 +184,7 @@ def is_plain(argument: str) -> bool:
         return False
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return False
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}

@@ -27,7 +27,6 @@ def after_the_loss(loss: LossOf, lines: Sequence[Line]) -> list[Line]:
     found = [line for line in lines if not loss.is_moved_by(set(line.keys))]
     if not found:
         names = ", ".join(dict.fromkeys(line.name for line in lines))
-        names = ", ".join(dict.fromkeys(line.name for line in lines))
         raise UsageError(
             f"the loss, {loss.at.said}, is computed from {names}, as after an update: add --loss 'expression' with the "
             "loss before it, in the code's own names"
@@ -57,6 +56,12 @@ def remarks(checked: Checked) -> Iterator[str]:
         yield (
             f"{', '.join(dict.fromkeys(names))}: {scale:g} times the gradient of {checked.loss.said}, which this code "
             "divides by later, where a parameter's gradient is made"
+        )
+    shapes = {one.line.name: one for one in checked.fed.judged if np.shape(one.writing.value) != one.value.shape}
+    for name, one in shapes.items():
+        yield (
+            f"{name} has shape {np.shape(one.writing.value)} and {one.of.name} {one.of.value.shape}: the same but for "
+            "axes of length 1 in front, which NumPy adds"
         )
 
 

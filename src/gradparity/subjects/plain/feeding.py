@@ -1,6 +1,6 @@
 """A run in which each gradient is recorded as the code computes it, and goes on as the witness has it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.lines import Line, before
 from gradparity.subjects.plain.recorder import Event, Key, Observed
-from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.unit import Unit
+from gradparity.subjects.plain.variables import Variable, Written
 
 SAME = 1e-6
 """Closer than that, what was written is the gradient that it is compared with: which one, not how well."""
@@ -62,7 +63,7 @@ class Feeding:
                 return self._line(fed, line, i, targets, value, truth, instead)
             if event.key in instead:
                 variable = instead[event.key]
-                fed.judged.append(Judged(Line([loose[event.key]], variable), loose[event.key], variable, _own(value)))
+                fed.judged.append(_judged(Line([loose[event.key]], variable), loose[event.key], variable, value))
                 return _like(value, truth[variable.number])
             if event.key in loose:
                 fed.loose.append((loose[event.key], _own(value)))
@@ -88,25 +89,53 @@ class Feeding:
         last = i == len(line.writings) - 1
         following = "" if last else _turn(line.writings[i + 1])
         if target is not None and right is None and last:
-            fed.judged.append(Judged(line, writing, target, _own(value)))
+            fed.judged.append(_judged(line, writing, target, value))
             return value
         if right is None or target is None:
             if last or following:
                 fed.loose.append((writing, _own(value)))
             return value
+        if last and i and not _same(value, right):
+            target = next(
+                (v for v in self._made_from(target) if v.number in truth and _same(value, truth[v.number])), target
+            )
+            right = truth[target.number]
         masked = following == "mask" and before(self.recording, target) is not None
         if not (last or masked or (following and _same(value, right))):
             return value
-        fed.judged.append(Judged(line, writing, target, _own(value)))
+        fed.judged.append(_judged(line, writing, target, value))
         if not last:
             targets[id(line)] = before(self.recording, target)
         return _like(value, right)
+
+    def _made_from(self, variable: Variable) -> Iterator[Variable]:
+        """Yield what a variable was made from, step by step: several steps may be undone in another order."""
+        earlier = before(self.recording, variable)
+        while earlier is not None:
+            yield earlier
+            earlier = before(self.recording, earlier)
+
+
+def _judged(line: Line, writing: Written, of: Variable, value: Any) -> Judged:
+    own = _own(value)
+    return Judged(line, writing, of, own.reshape(of.value.shape) if same_but_ones(own, of.value) else own)
 
 
 def _turn(writing: Written) -> str:
     """Say how a writing may make one gradient into that of something before it: d[z < 0] = 0, d *= 1 - a ** 2."""
     site = writing.site
     return site.how if site.how in ("mask", "*=") or (site.itself and site.how == "=") else ""
+
+
+def same_but_ones(value: Any, right: np.ndarray) -> bool:
+    """Whether a shape lacks, or has besides, only axes of length 1 in front, which broadcasting adds."""
+    return _without_ones(np.shape(value)) == _without_ones(right.shape)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
 
 
 def _own(value: Any) -> np.ndarray:
@@ -118,7 +147,9 @@ def _same(value: Any, right: np.ndarray) -> bool:
 
 
 def _like(value: Any, right: np.ndarray) -> Any:
-    """Return the witness's numbers as the code had its own: an array, or a number."""
+    """Return the witness's numbers as the code had its own, an array or a number; what has another shape goes on."""
+    if np.shape(value) != right.shape:
+        return right.reshape(np.shape(value)) if same_but_ones(value, right) else value
     if isinstance(value, np.ndarray):
         return right.astype(value.dtype)
     return np.float64(right.item()) if right.ndim == 0 else right

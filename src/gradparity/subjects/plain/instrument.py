@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable
+from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable, updates
 
 HOOKS = "__gradparity__"
 """The one name that is added to a module."""
@@ -62,14 +62,18 @@ class Source:
     blocks: list[Block] = field(default_factory=list)
     trees: dict[str, ast.Module] = field(default_factory=dict)
     """File -> its tree as the user wrote it."""
+    updates: dict[tuple[str, str], str] = field(default_factory=dict)
+    """File and name -> what a multiple of that name is subtracted from."""
 
     def rewritten(self, text: str, file: str, nodes: Sequence[ast.stmt] | None = None) -> ast.Module:
         """Return the tree of a source, or of some of its statements, with the hooks in it. Raises SyntaxError."""
         tree = ast.parse(text, file)
         self.trees[file] = ast.parse(text, file)
+        statements = (node for node in ast.walk(self.trees[file]) if isinstance(node, ast.stmt))
+        self.updates.update({(file, name): of for each in statements for name, of in updates(each)})
         if nodes is not None:
             tree.body = list(nodes)
-        made = _Rewriter(self, file).visit(tree)
+        made = _Rewriter(self, file).visit(_Reals().visit(tree))
         return ast.fix_missing_locations(made)  # type: ignore[no-any-return]
 
 
@@ -218,7 +222,7 @@ class _Rewriter(ast.NodeTransformer):
         return value
 
     def _part(self, value: ast.expr) -> ast.expr:
-        if not isinstance(value, ast.BinOp):
+        if not isinstance(value, ast.BinOp) and not (isinstance(value, ast.Call) and mixes_entries(value)):
             return value
         self._source.sites.append(
             Site(
@@ -235,11 +239,24 @@ class _Rewriter(ast.NodeTransformer):
         return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
 
 
+class _Reals(ast.NodeTransformer):
+    """``float(cost)`` would end a complex step: it goes through a hook that lets one pass."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "float" and len(node.args) == 1 and not node.keywords:
+            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), node.func)
+        return node
+
+
 class _Stops(ast.NodeTransformer):
-    """A block is no function: where it would return, it ends."""
+    """A block is no function: where it would return, it ends, and what it would yield it only computes."""
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         return _at(node, _expression("stop"))
+
+    def visit_Yield(self, node: ast.Yield) -> ast.expr:
+        return node.value or ast.copy_location(_none(), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         return node

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.names import is_gradient_like, owners, says_gradient
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.recording import Recording, Variable, Written
+from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.variables import Variable, Written
 
 
 @dataclass(eq=False)
@@ -42,7 +43,17 @@ def paired(recording: Recording) -> list[Line]:
             lines.append(Line([writing], writing.of))
     for lines in groups.values():
         _one_version_each(recording, lines)
-    return sorted((line for lines in groups.values() for line in lines), key=lambda line: line.writings[0].order)
+    found = sorted((line for lines in groups.values() for line in lines), key=lambda line: line.writings[0].order)
+    return [line for line in found if not _makes_room(line, found)]
+
+
+def _makes_room(line: Line, lines: Iterable[Line]) -> bool:
+    """Whether zeros are written that get another name before they are filled: dparams = [zeros …]; dW, db = dparams."""
+    return not line.writings[-1].value.any() and any(
+        other.target is line.target and other.writings[0].frame == line.writings[0].frame
+        for other in lines
+        if other.writings[0].order > line.writings[-1].order
+    )
 
 
 def _afresh(writing: Written) -> bool:

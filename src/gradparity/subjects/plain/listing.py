@@ -8,12 +8,13 @@ from gradparity.drawing import ListedLine, Listing, Sign
 from gradparity.parity.norms import relative_error
 from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
+from gradparity.subjects.plain.instrument import Site
 from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.posing import Checked, complete
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.recording import Variable
-from gradparity.subjects.plain.recording import Written as Writing
+from gradparity.subjects.plain.variables import Variable
+from gradparity.subjects.plain.variables import Written as Writing
 
 WORST: tuple[Sign, ...] = ("", "✓", "–", "↳", "✗")
 """Of several signs at one line the last of these is shown."""
@@ -23,6 +24,8 @@ CONTEXT = 3
 
 LONGEST = 40
 """Letters of an expression that stands for itself."""
+
+NOT_RUN = "not run with these arguments, so not checked"
 
 
 def listings(
@@ -51,13 +54,23 @@ def listings(
             mark(writing, "✓", f"{owner(checked, recognised[writing.key])}, by its numbers")
         else:
             mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(writing)}")
+    for site in not_run(checked):
+        marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", "–", f"{site.target}: {NOT_RUN}"))
     files = dict.fromkeys(file for file, _ in marks)
     return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
 
 
+def not_run(checked: Checked) -> list[Site]:
+    """Return where a gradient is written, too, that was checked: in a branch that these arguments do not take."""
+    ran = {w.key[0] for w in checked.recording.events} | {key[0] for key in checked.recording.aliases}
+    judged = {(w.site.file, w.site.function, w.site.target) for one in checked.fed.judged for w in one.line.writings}
+    sites = enumerate(checked.recording.source.sites)
+    return [s for i, s in sites if i not in ran and s.how == "=" and (s.file, s.function, s.target) in judged]
+
+
 def loose(checked: Checked) -> list[Writing]:
     """Return what has the name of a gradient and is paired with nothing, once for each place that writes it."""
-    named = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
+    named = [writing for writing in complete(checked.fed, checked.recording.local) if is_gradient_like(writing.name)]
     return list({(writing.key[0], writing.key[2]): writing for writing in named}.values())
 
 

@@ -1,6 +1,8 @@
 """Which loss the gradients are of, and that loss as a function of changes of what the code computes on the way."""
 
+import ast
 import contextlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +12,13 @@ import numpy as np
 from gradparity.errors import UsageError
 from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import Source
+from gradparity.subjects.plain.names import LOSSES, is_loss
 from gradparity.subjects.plain.recorder import Event, Key, Observed, On
-from gradparity.subjects.plain.recording import LOSSES, Recording, Variable
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.unit import Leaf, Unit, scope_of
+from gradparity.subjects.plain.variables import Variable
 
+SPEAKS_OF_LOSS = re.compile(r"(?i)(?:loss|cost|entropy|objective|mse)(?!\w*\.append)\w*$")
 HELP = "return it, call a variable loss, or add --loss 'expression' in the function's own names"
 
 
@@ -50,11 +55,22 @@ def find(recording: Recording, expression: str) -> LossAt:
         if returned is None or np.isclose(float(np.ravel(values[key])[0]), float(np.real(np.ravel(returned)[0])), 1e-12)
     ] or (recording.losses if returned is None else [])
     if named:
-        key, name, _ = named[-1]
+        # What is called loss itself comes before a loss of something, and before a total of many.
+        key, name, _ = ([each for each in named if each[1].rpartition(".")[2] in LOSSES] or named)[-1]
         return LossAt(name, key=key)
     if returned is None:
-        raise UsageError(f"there is no loss to compare with: {HELP}")
+        raise UsageError(f"there is no loss to compare with: {HELP}{_elsewhere(recording.source)}")
     return LossAt("what is returned")
+
+
+def _elsewhere(source: Source) -> str:
+    """Name the first loss that is computed outside the step."""
+    for tree in source.trees.values():
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        for call in calls:
+            if SPEAKS_OF_LOSS.search(ast.unparse(call.func)):
+                return f"; line {call.lineno} has {ast.unparse(call)}: the same with what the step computes"
+    return ""
 
 
 def _of_expression(recording: Recording, expression: str) -> LossAt:
@@ -80,7 +96,7 @@ def _of_expression(recording: Recording, expression: str) -> LossAt:
 def _number_in(returned: Any) -> Any:
     """Return the loss among what is returned: the number itself, the first one of a tuple, or what is called so."""
     if isinstance(returned, dict):
-        named = [value for name, value in returned.items() if name in LOSSES]
+        named = [value for name, value in returned.items() if is_loss(str(name))]
         return _number_in(named[0]) if named else None
     for value in returned if isinstance(returned, list | tuple) else (returned,):
         if isinstance(value, float | complex | np.inexact) or (

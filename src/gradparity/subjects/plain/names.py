@@ -14,6 +14,17 @@ SURE = re.compile(r"^(?:d(?:L|loss|J)_?d|d_|d[A-Z]|grad|nabla)|_(?:grad|gradient
 CONTAINERS = re.compile(
     r"^(?:(?:self|model|net)\.)?_?(?:d?grads?|gradients?|dparams?|d_params?|derivatives?|param_grads?|nabla|d)$"
 )
+LOCAL = re.compile(r"^d_?(?!L_|loss_|J_|E_|C_|cost_)[A-Za-z0-9]\w*_d_\w+$")
+"""A local derivative, d_out_d_t, is no gradient of the loss."""
+GENERIC = re.compile(r"^(?:g|grad|gradient|dtheta|d_?params?)$")
+"""A gradient whose name does not say of what."""
+LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
+LOSS = re.compile(r"(?i)(?:^|_)(?:loss|cost|objective|nll|mse|bce|cross_?entropy)(?:_?(?:value|sum|total))?$")
+LOSS_LIST = re.compile(r"(?i)^(?:\w+_)?(?:loss(?:es)?|costs?|j)(?:_?(?:history|hist|list|log))?\[-?\d+\]$")
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+DERIVATIVE = re.compile(r"(?i)^d_?[a-z]|deriv|prime|grad(?:ient)?$|^grad")
+SHORT = {"w": "weight", "b": "bias"}
+UPDATE = re.compile(r"^(?:[dg]_?\w{1,2}|[dg][A-Za-z]+\d+)$")
 PART = re.compile(r"""^(?P<root>[\w.]+)\[(?P<q>['"])(?P<key>\w+)(?P=q)\]$""")
 ELEMENT = re.compile(r"^(?P<root>.+)\[(?P<index>-?\d+)\]$")
 
@@ -25,6 +36,8 @@ def owners(name: str, extra: Mapping[str, str]) -> Iterator[str]:
     """
     if name in extra:
         yield extra[name]
+        return
+    if LOCAL.match(name.rpartition(".")[2]):
         return
     element = ELEMENT.match(name)
     if element:
@@ -59,3 +72,34 @@ def says_gradient(name: str) -> bool:
     """Whether a name is a gradient's, even if nothing is there that it could be the gradient of."""
     root = name.partition("[")[0].rpartition(".")[2]
     return bool(SURE.match(root) or CONTAINERS.match(name.partition("[")[0]))
+
+
+def is_generic(name: str) -> bool:
+    """Whether a name says that it is a gradient, and nothing else."""
+    return bool(GENERIC.match(name))
+
+
+def is_derivative(function: str) -> bool:
+    """Whether a function is called as the derivative of another one: dsigmoid, relu_deriv, sigmoid_prime."""
+    return bool(DERIVATIVE.search(function.rpartition(".")[2]))
+
+
+def is_loss(name: str) -> bool:
+    """Whether a name may be the loss's: loss, cost, total_loss, or the end of a list of losses."""
+    last = name.rpartition(".")[2]
+    return last in LOSSES or bool(LOSS.search(last) or LOSS_LIST.match(last))
+
+
+def abbreviates(short: str, long: str) -> bool:
+    """Whether one name is the other in fewer or shorter words: CenterVecs of centerWordVectors, w of weights."""
+    words = [word.lower() for word in WORDS.findall(long.rpartition(".")[2])]
+    wanted = [word.lower().removesuffix("s") for word in WORDS.findall(short.rpartition(".")[2])]
+    if len(wanted) == 1 and wanted[0] in SHORT:
+        return len(words) == 1 and words[0].startswith(SHORT[wanted[0]])
+    left = iter(words)
+    return bool(wanted) and all(len(each) > 2 and any(w.startswith(each) for w in left) for each in wanted)
+
+
+def may_update(name: str) -> bool:
+    """Whether what is subtracted from a parameter under this name, times a rate, is taken for its gradient."""
+    return is_generic(name) or says_gradient(name) or bool(UPDATE.match(name.rpartition(".")[2]))

@@ -1,6 +1,6 @@
 """Plain code as a problem: the lines that write gradients, beside what its own loss says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradparity.errors import UsageError
@@ -12,9 +12,10 @@ from gradparity.subjects.plain.loss import LossAt
 from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.recording import Recording, Variable
-from gradparity.subjects.plain.recording import Written as Writing
+from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths, label
+from gradparity.subjects.plain.variables import Variable
+from gradparity.subjects.plain.variables import Written as Writing
 
 BY_HAND = "by hand"
 HINT = "say so with --names gradient=name"
@@ -136,7 +137,9 @@ def require_lines(checked: Checked) -> None:
     """Raise UsageError where nothing was paired."""
     if checked.fed.judged:
         return
-    found = dict.fromkeys(w.name.partition("[")[0] for w in complete(checked.fed) if is_gradient_like(w.name))
+    found = dict.fromkeys(
+        w.name.partition("[")[0] for w in complete(checked.fed, checked.recording.local) if is_gradient_like(w.name)
+    )
     there = f"; there is {', '.join(found)}" if found else ""
     raise UsageError(
         f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
@@ -144,16 +147,16 @@ def require_lines(checked: Checked) -> None:
     )
 
 
-def complete(fed: Fed) -> list[Writing]:
+def complete(fed: Fed, local: Collection[tuple[int, str]] = ()) -> list[Writing]:
     """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
     last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
     judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
-    return [writing for place, writing in last.items() if writing.value.any() and place not in judged]
+    return [w for place, w in last.items() if w.value.any() and place not in judged and place not in local]
 
 
 def could_be(checked: Checked) -> list[Variable]:
     """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
-    names = [writing for writing in complete(checked.fed) if is_gradient_like(writing.name)]
+    names = [writing for writing in complete(checked.fed, checked.recording.local) if is_gradient_like(writing.name)]
     return [variable for writing in names for variable in alike(checked.recording, writing)]
 
 
@@ -164,7 +167,7 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
         if one.of.number in checked.truths.at_kinks:
             yield Unchecked(one.line.name, BY_HAND, "the loss has no derivative at these numbers: choose others")
     reads = {name for one in judged for writing in one.line.writings for name in writing.site.reads}
-    for writing in sorted(complete(checked.fed), key=lambda w: -w.order):
+    for writing in sorted(complete(checked.fed, checked.recording.local), key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads or writing.key in recognised:
             reads |= set(writing.site.reads)
         elif is_gradient_like(writing.name):

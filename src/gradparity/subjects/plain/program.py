@@ -3,6 +3,7 @@
 import contextlib
 import importlib.abc
 import importlib.machinery
+import io
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from gradparity.errors import UsageError
+from gradparity.subjects.model_file.source import UNREADABLE, unreadable
 from gradparity.subjects.plain.instrument import HOOKS, Source
 from gradparity.subjects.plain.recorder import Hooks
 
@@ -36,8 +38,8 @@ class Program:
         self.texts[self.file] = self.text
         try:
             self.code = compile(self.source.rewritten(self.text, self.file), self.file, "exec")
-        except SyntaxError as error:
-            raise UsageError(f"{self.shown()}:{error.lineno}: {error.msg}: Python cannot read this") from error
+        except UNREADABLE as error:
+            raise unreadable(self.shown(), error) from error
         self.module = ModuleType("__main__")
         self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks})
 
@@ -76,11 +78,12 @@ def as_a_script(program: Program) -> Iterator[None]:
     """Be in the file's folder, with its neighbours importable and rewritten too, and with plots drawn to nowhere."""
     folder = str(Path(program.file).parent)
     before = os.getcwd(), list(sys.path), sys.argv, set(sys.modules), os.environ.get("MPLBACKEND")
-    main = sys.modules["__main__"]
+    main, typed = sys.modules["__main__"], sys.stdin
     finder = _Finder(folder, program)
     os.chdir(folder)
     sys.path.insert(0, folder)
     sys.argv = [program.file]
+    sys.stdin = io.StringIO()  # what asks for input is told that there is none, and does not wait
     os.environ["MPLBACKEND"] = "Agg"
     sys.modules["__main__"] = program.module
     sys.meta_path.insert(0, finder)
@@ -88,7 +91,7 @@ def as_a_script(program: Program) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.stdin = main, typed
         os.chdir(before[0])
         sys.path[:] = before[1]
         sys.argv = before[2]

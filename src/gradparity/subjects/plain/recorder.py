@@ -165,6 +165,10 @@ class Hooks:
             self.ended(frame, value)
         return value
 
+    def real(self, value: Any) -> Any:
+        """Make a float of a value, as Python does; what is complex is on its way along a step."""
+        return np.ravel(value)[0] if np.iscomplexobj(value) and np.size(value) == 1 else float(value)
+
     def stop(self) -> None:
         """A block returns from the function that it was in."""
         raise Stop

@@ -1,64 +1,18 @@
 """A first run of the code: which names it writes, which of them are gradients, and whose."""
 
-import ast
-import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from gradparity.subjects.plain.instrument import Site, Source
-from gradparity.subjects.plain.names import ELEMENT, PART, is_gradient_like, owners
-from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real, is_users
-from gradparity.subjects.plain.unit import Finished, Leaf, Unit, arrays, is_object, scope_of, written
-
-Where: TypeAlias = "Key | Leaf"
-"""An event's key, or the steps to what the code was given."""
-
-LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
-
-
-@dataclass(frozen=True, eq=False)
-class Variable:
-    """A real value of the forward pass: what a gradient can be taken with respect to."""
-
-    number: int
-    where: Where
-    name: str
-    place: tuple[str, int]
-    """File and line; line 0 for what the code was given."""
-    value: np.ndarray
-    """A copy."""
-    original: "Variable | None" = None
-    """What this is one use of, where a function was given it."""
-
-    @property
-    def is_input(self) -> bool:
-        """Whether the code was given it, or this is a use of such."""
-        return self.given if self.original is None else self.original.is_input
-
-    @property
-    def given(self) -> bool:
-        """Whether the code was given it, and did not compute it."""
-        return not self.place[1]
-
-
-@dataclass(eq=False)
-class Written:
-    """One writing of a name that is not, or need not be, of the forward pass."""
-
-    key: Key
-    name: str
-    site: Site
-    order: int
-    value: np.ndarray
-    """A copy."""
-    of: Variable | None
-    """Whose gradient it is by its name; None where nothing of that name is there."""
-    frame: int
-    """Which call it happened in."""
+from gradparity.subjects.plain.names import is_gradient_like, is_loss
+from gradparity.subjects.plain.owning import Known
+from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real
+from gradparity.subjects.plain.unit import Finished, Unit, arrays, scope_of, written
+from gradparity.subjects.plain.variables import Variable, Where, Written
 
 
 @dataclass(eq=False)
@@ -68,46 +22,51 @@ class Recording:
     source: Source
     extra: Mapping[str, str]
     """What the user says of names that say nothing: ``{"delta": "z"}``."""
+    forwards: Mapping[str, str] = field(default_factory=dict)
+    """Backward function -> the forward function that it belongs to."""
     variables: list[Variable] = field(default_factory=list)
     events: list[Written] = field(default_factory=list)
     """Gradients by their names, and everything that is written besides, in order."""
     losses: list[tuple[Key, str, Site]] = field(default_factory=list)
+    local: set[tuple[int, str]] = field(default_factory=set)
+    """Calls and names of local derivatives, which are no gradients of the loss."""
     aliases: dict[Key, int] = field(default_factory=dict)
     """Events that only give another name to a variable -> its number."""
     finished: Finished | None = None
     before_gradients: tuple[Key, dict[str, Any]] | None = None
     """Where the first gradient is written, and every name there."""
-    _function: str = ""
-    _returns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _gradients: dict[int, Any] = field(default_factory=dict)
     """What was written to the name of a gradient: to return it is not to write it again."""
-    _made: dict[int, tuple[Any, int]] = field(default_factory=dict)
-    """Containers, and the call that made each: a cache tells which call a backward pass belongs to."""
-    _uses: dict[tuple[int, int], Variable] = field(default_factory=dict)
-    """A call and a variable that it was given -> that use of it alone."""
     _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
     """What has the name of a gradient, of nothing that is there."""
-    _known: dict[int, tuple[Any, Variable]] = field(default_factory=dict)
-    """Keeps what it knows alive: an identity is then never given twice."""
+    _known: Known = field(init=False)
     _history: dict[tuple[int, str], list[Variable]] = field(default_factory=dict)
-    _frames: list[FrameType] = field(default_factory=list)
 
     def run(self, unit: Unit) -> "Recording":
         """Run the unit once. Raises what the code raises."""
+        known = Known(self.source, self.extra, self.forwards, self.variables, unit.name, unit.returns_gradients_of)
+        self._known = known
         roots = unit.fresh({})
         for leaf, value in arrays(roots):
             if is_real(value):
                 self._add(leaf, written(leaf), (unit.file, 0), value)
-        self._returns, self._function = unit.returns_gradients_of, unit.name
         before = dict(unit.roots)
-        self.finished = unit.run_on(roots, Observed(self.source, self._on, held=self._hold))
+        self.finished = unit.run_on(roots, Observed(self.source, self._on, held=known.hold))
         unit.keep_unchanged(before, roots)
-        self._frames.clear()
-        self._known.clear()
+        self._each_call_its_share()
+        del self._known
         self._gradients.clear()
-        self._made.clear()
         self._nameless.clear()
         return self
+
+    def _each_call_its_share(self) -> None:
+        """Pair what a function computes of its argument with that one use of it, where it is called several times."""
+        sites = self.source.sites
+        calls = Counter((sites[use.where[0]].function, number) for (_, number), use in self._known.uses.items())
+        for writing in self.events:
+            use = self._known.uses.get((writing.frame, writing.of.number)) if writing.of is not None else None
+            if use is not None and calls[sites[use.where[0]].function, use.original.number] > 1:  # type: ignore[union-attr]
+                writing.of = use
 
     def versions(self, variable: Variable, *names: str) -> list[Variable]:
         """Return the values that its name, or one of these, had in one call, of which this is one, in order."""
@@ -119,20 +78,19 @@ class Recording:
         value = event.value
         if np.iscomplexobj(value):
             return value
-        known = self._known.get(id(value))
+        known = self._known.values.get(id(value))
         afresh = event.site.how not in ("+=", "*=", "mask") and event.site.target and not _partly(event)
-        frame = self._number(event.frame)
+        frame = self._known.number(event.frame)
         if event.site.how == "arg" and known is not None:
-            self._alias(event.key, known[1], frame, event.name)
-            if not event.key[2] and (frame, known[1].number) not in self._uses:
-                use = Variable(len(self.variables), event.key, event.name, event.place, known[1].value, known[1])
-                self.variables.append(use)
-                self._uses[frame, known[1].number] = use
+            self._given(event, known[1], frame)
             return value
-        of = self._owner(event) if event.site.how not in ("part", "arg") else None
+        of = self._known.owner(event) if event.site.how not in ("part", "arg") else None
+        if of is not None and self._known.is_local(event, frame, of):
+            of = None
+            self.local.add((frame, event.name))
         if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
             self.before_gradients = event.key, scope_of(event.frame)
-        again = event.site.how == "return" or bool(event.key[2])
+        again = event.site.how == "return" or bool(event.key[2]) or (of is None and event.site.how == "=")
         if again and id(value) in self._gradients:
             return value
         if of is None and known is not None and afresh:
@@ -151,24 +109,20 @@ class Recording:
                 self._nameless[id(value)] = value, self.events[-1]
         if of is None and event.site.how != "return":
             variable = self._add(event.key, event.name, event.place, value, copied)
+            self._known.made_in[variable.number] = frame, event.site.function
             self._history.setdefault((frame, event.name), []).append(variable)
-        if event.name.rpartition(".")[2] in LOSSES and copied.size == 1:
+        if copied.size == 1 and is_loss(event.name):
             self.losses.append((event.key, event.name, event.site))
         return value
 
-    def _hold(self, container: Any, frame: FrameType) -> None:
-        self._made.setdefault(id(container), (container, self._number(frame)))
-
-    def _use(self, frame: FrameType, variable: Variable, of: str) -> Variable:
-        """Return the use of a variable in the call that made the cache which this call has, if it has one."""
-        local = list(frame.f_locals.values())
-        own = [each for value in local if is_object(value) for each in vars(value).values()]
-        for value in (*local, *own):
-            if isinstance(value, dict | list | tuple) and id(value) in self._made:
-                use = self._uses.get((self._made[id(value)][1], variable.number))
-                if use is not None and use.name == of and self._made[id(value)][1] != self._number(frame):
-                    return use
-        return variable
+    def _given(self, event: Event, variable: Variable, frame: int) -> None:
+        """A function is given what is known already: one use of it."""
+        self._alias(event.key, variable, frame, event.name)
+        if not event.key[2] and (frame, variable.number) not in self._known.uses:
+            use = Variable(len(self.variables), event.key, event.name, event.place, variable.value, variable)
+            self.variables.append(use)
+            self._known.uses[frame, variable.number] = use
+            self._known.note_call(event, frame, use)
 
     def _add(
         self, where: Where, name: str, place: tuple[str, int], value: Any, copied: np.ndarray | None = None
@@ -176,7 +130,7 @@ class Recording:
         own = np.array(value, dtype=np.float64) if copied is None else copied
         variable = Variable(len(self.variables), where, name, place, own)
         self.variables.append(variable)
-        self._known[id(value)] = (value, variable)
+        self._known.values[id(value)] = (value, variable)
         return variable
 
     def _alias(self, key: Key, variable: Variable, frame: int, name: str) -> None:
@@ -185,105 +139,7 @@ class Recording:
         if variable not in versions:
             versions.append(variable)
 
-    def _number(self, frame: FrameType) -> int:
-        for number in range(len(self._frames) - 1, -1, -1):
-            if self._frames[number] is frame:
-                return number
-        self._frames.append(frame)
-        return len(self._frames) - 1
-
-    def _owner(self, event: Event) -> Variable | None:
-        """Find what the name says that it is the gradient of, among what the code has now."""
-        if event.site.how == "return":
-            return self._returned_for(event)
-        for of in owners(event.name, self.extra):
-            for value in _meant(event.frame, of, event.site):
-                known = self._known.get(id(value))
-                if known is not None and not (value is event.value and (event.site.at or event.key[2])):
-                    return self._use(event.frame, known[1], of)
-        return None
-
-    def _returned_for(self, event: Event) -> Variable | None:
-        """Find whose gradient something without a name is, by its key in what is returned, or by its place."""
-        place = _place_in(event.key)
-        keys = [step for step in place if isinstance(step, str)]
-        candidates = list(owners(keys[-1], self.extra)) if keys else []
-        if keys and event.site.function == self._function and id(event.value) not in self._known:
-            candidates.append(keys[-1])
-        arguments = self._returns.get(event.site.function, ())
-        position = place[0] if place and isinstance(place[0], int) else 0
-        if not keys and len(place) <= 1 and position < len(arguments):
-            return next((v for v in self.variables if v.given and v.where == (arguments[position],)), None)
-        found = (value for of in candidates for value in _meant(event.frame, of, event.site))
-        return next((self._known[id(value)][1] for value in found if id(value) in self._known), None)
-
-
-def _place_in(key: Key) -> tuple[Any, ...]:
-    """Return the steps to a value within what was written at once: ["[1]", "['W']"] as (1, 'W')."""
-    return tuple(ast.literal_eval(step) for step in re.findall(r"\[(\d+|'[^']*')\]", key[2]))
-
 
 def _partly(event: Event) -> bool:
     """Whether an array was written in part, ``out[n, i] = …``."""
     return bool(event.site.at) and event.name == event.site.target
-
-
-def _meant(frame: FrameType | None, of: str, site: Site) -> Iterator[Any]:
-    """Yield what this name means, in the call that is running and then in those that called it."""
-    while frame is not None and is_users(frame):
-        names = frame.f_locals
-        yield from _in_scope(names, of, site)
-        if names is not frame.f_globals:
-            yield from _in_scope(frame.f_globals, of, site, exact=True)
-        frame = frame.f_back
-
-
-def _in_scope(names: Mapping[str, Any], of: str, site: Site, exact: bool = False) -> Iterator[Any]:
-    element = ELEMENT.match(of)
-    if element:
-        for held in _in_scope(names, element["root"], site):
-            yield from _element(held, int(element["index"]))
-        return
-    part = PART.match(of)
-    if part:
-        for held in _in_scope(names, part["root"], site):
-            yield from _element(held, part["key"])
-        return
-    first, _, rest = of.partition(".")
-    if first in names:
-        value = names[first]
-        for attribute in rest.split(".") if rest else ():
-            value = getattr(value, attribute, None)
-        yield value
-    if exact or rest:
-        return
-    for holder in list(names.values()):
-        yield from _held(holder, of)
-    # dh in a loop over t, beside hs[t].
-    for step in names.values():
-        if isinstance(step, int) and f"{of}s" in names:
-            yield from _element(names[f"{of}s"], step)
-
-
-def _held(holder: Any, of: str, depth: int = 0) -> Iterator[Any]:
-    """Yield what a dictionary or an object of the user's has under this name: params['W'], self.W."""
-    if isinstance(holder, dict):
-        yield from _element(holder, of)
-        nested: Any = holder.values()
-    elif hasattr(holder, "__dict__") and not callable(holder) and not hasattr(holder, "__path__"):
-        attributes = vars(holder)
-        if of in attributes:
-            yield attributes[of]
-        nested = attributes.values()
-    else:
-        return
-    for each in list(nested) if depth < 2 else ():
-        if isinstance(each, dict):
-            yield from _held(each, of, depth + 1)
-
-
-def _element(container: Any, step: Any) -> Iterator[Any]:
-    try:
-        yield container[step]
-    except (LookupError, TypeError, IndexError):
-        return

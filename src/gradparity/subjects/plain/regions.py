@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradparity.subjects.plain.names import is_gradient_like, owners
-from gradparity.subjects.plain.recording import LOSSES
+from gradparity.subjects.plain.names import is_gradient_like, is_loss, owners
 
 Scope = ast.Module | ast.FunctionDef | ast.For | ast.While
 
@@ -60,7 +59,7 @@ class Region:
     def has_loss(self) -> bool:
         """Whether it computes a loss, and does not only add to one that was there before."""
         fresh = (statement for statement in self.statements if not isinstance(statement, ast.AugAssign))
-        return any(_last(target) in LOSSES for statement in fresh for target in targets_of(statement))
+        return any(is_loss(_last(target)) for statement in fresh for target in targets_of(statement))
 
     @property
     def returns(self) -> bool:

@@ -41,3 +41,35 @@ def as_read(target: ast.expr) -> ast.expr:
     if isinstance(again, ast.Name | ast.Attribute | ast.Subscript):
         again.ctx = ast.Load()
     return again
+
+
+def updates(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Yield each name whose multiple is subtracted from a target, and the target: W -= rate * dW, W = W - rate * dW."""
+    for target, value in _assigned(statement):
+        text = ast.unparse(target)
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) and ast.unparse(value.left) == text:
+            yield from ((name, text) for name in _scaled(value.right))
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(statement, ast.AugAssign):
+        yield statement.target, ast.BinOp(as_read(statement.target), statement.op, statement.value)
+    elif isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
+                yield from zip(target.elts, statement.value.elts, strict=False)
+            else:
+                yield target, statement.value
+
+
+def _scaled(value: ast.expr) -> Iterator[str]:
+    """Yield the names in a product of several factors."""
+    factors, todo = [], [value]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            todo += [node.left, node.right]
+        else:
+            factors.append(node)
+    if len(factors) > 1:
+        yield from (ast.unparse(f) for f in factors if isinstance(f, ast.Name | ast.Attribute | ast.Subscript))

@@ -10,7 +10,7 @@ from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.probes import ProbedGradient, probed
 from gradparity.parity.problem import NO_BATCH
 from gradparity.subjects.plain.loss import LossOf
-from gradparity.subjects.plain.recording import Variable
+from gradparity.subjects.plain.variables import Variable
 
 PATIENCE = 12.0
 """Seconds that it may take to measure gradients entry by entry, before random directions have to do."""

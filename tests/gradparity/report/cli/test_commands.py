@@ -142,6 +142,9 @@ def test_a_users_code_cannot_end_a_command_as_if_all_were_well(  # type: ignore[
 
 
 BAD = [
+    (["check", "mlp", "--batch-size", "20000000000"], r"mlp on 20,000,000,000 examples needs .* GB of memory"),
+    (["explain", "mlp", "--set", "widths=10000000,10000000,5"], r"mlp with \S+ parameters needs .* GB of memory"),
+    (["train", "mlp", "--set", "hidden=99999999999999"], r"mlp with \S+ parameters needs .* GB of memory"),
     (["chek"], "No such command 'chek'"),
     (["train", "softmax"], "unknown model 'softmax'.*did you mean 'softmax_regression'"),
     (["train", "--backend", "nunpy"], "unknown backend 'nunpy'.*did you mean 'numpy'"),
@@ -320,3 +323,17 @@ def test_a_shell_completes_names(words: str, offered: str) -> None:
 def test_every_help_has_an_example(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = gradparity(*command.split(), "--help")
     assert f"Example:  gradparity {command}" in " ".join(out.split()).replace("Example: ", "Example:  ")
+
+
+@needs_machine
+def test_a_model_file_is_trained_and_compared_as_a_model(gradparity) -> None:  # type: ignore[no-untyped-def]
+    example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
+    status, out, err = gradparity("train", example, "--epochs", 2)
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"Epoch 01 - Loss: \d\.\d{4}\nEpoch 02 - Loss: \d\.\d{4}\n", out)
+    status, out, err = gradparity("compare", example, "--epochs", 1, "--backends", f"numpy,{MACHINE[0]}")
+    assert (status, err) == (0, "")
+    assert "my_model on synthetic: 1 epochs" in out
+    status, out, err = gradparity("train", example, "--data", "digits")
+    assert (status, out) == (2, "")
+    assert "my_model takes 6 features and 3 classes, the data set digits has 64 features and 10 classes" in err

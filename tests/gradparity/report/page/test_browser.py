@@ -9,6 +9,7 @@ import pytest
 
 from gradparity.comparison import Comparison
 from gradparity.data import Dataset
+from gradparity.drawing.words import entry
 from gradparity.explain import explain
 from gradparity.models import SoftmaxRegression
 from gradparity.report.page import comparison_page
@@ -59,20 +60,18 @@ const place = document.querySelector(SELECTOR);
 place.focus();
 const mark = (e) => getComputedStyle(e).getPropertyValue("--mark");
 const marked = [...document.querySelectorAll("[data-of]")].filter((e) => mark(e) !== mark(document.body));
-const card = [...document.querySelectorAll(".card")].filter((e) => getComputedStyle(e).visibility === "visible");
 const program = document.querySelector("ol.program:not(.nodes)");
 const last = [...program.querySelectorAll("[data-of~=gradient-2]")].at(-1);
 document.title = JSON.stringify({
   focused: place.matches(":focus"),
   marked: marked.map((e) => e.dataset.of),
-  cards: card.map((e) => e.id),
   seen: last.offsetTop >= program.scrollTop && last.offsetTop < program.scrollTop + program.clientHeight,
 });
 """
 
 
 def _focused(html: str, selector: str, in_browser: InBrowser) -> dict[str, Any]:
-    """Return what is marked, which cards are shown, and whether d(logits) is seen, once this place has the focus."""
+    """Return what is marked, and whether d(logits) is seen, once this place has the focus."""
     watched = re.sub("<meta http-equiv[^>]*>", "", html)
     watched = watched.replace("</body>", f"<script>{FOCUS.replace('SELECTOR', json.dumps(selector))}</script></body>")
     for _ in range(5):
@@ -89,13 +88,42 @@ def test_focus_on_a_line_marks_and_shows_its_equations_and_its_node(explained: s
     found = _focused(explained, "#gradient-2 summary", in_browser)
     equations = len(re.findall(r'<li id="equation[^>]* data-of="gradient-2"', explained))
     assert equations > 10
-    assert sorted(set(found["marked"])) == ["gradient-2", "value-2 gradient-2"]
+    assert set(found["marked"]) == {"gradient-2"}
     assert found["marked"].count("gradient-2") == equations + len(["its place", "its node of torch"])
-    assert found["cards"] == []
     assert found["seen"]
 
 
-def test_focus_on_a_node_of_the_graph_shows_its_numbers(explained: str, in_browser: InBrowser) -> None:
-    found = _focused(explained, '.graph [href="#value-2"]', in_browser)
-    assert found["cards"] == ["card-value-2"]
-    assert {"value-2", "gradient-2", "value-2 gradient-2"} == set(found["marked"])
+STEP = """
+const figure = document.querySelector(".gradparity-steps");
+const said = figure.querySelector(".said");
+const seen = [said.textContent];
+for (let i = 0; i < 20; i++) {
+  figure.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+  if (said.textContent !== seen.at(-1)) seen.push(said.textContent);
+}
+const visible = (e) => getComputedStyle(e).visibility === "visible" && e.textContent;
+const shown = (selector) => [...figure.querySelectorAll(selector)].filter(visible).map((e) => e.textContent);
+document.title = JSON.stringify({
+  seen,
+  where: figure.querySelector(".where").textContent,
+  values: shown(".box .value"),
+  gradients: shown(".box .gradient"),
+  arrows: figure.querySelectorAll(".arrow.back.gone").length,
+});
+"""
+
+
+def test_the_graph_steps_to_the_end_and_shows_the_numbers_that_python_has(
+    explained: str, in_browser: InBrowser
+) -> None:
+    watched = re.sub("<meta http-equiv[^>]*>", "", explained)
+    document, console = in_browser(watched.replace("</body>", f"<script>{STEP}</script></body>"))
+    assert console == []
+    found = json.loads(re.findall("<title>(.*?)</title>", document)[0])
+    explanation = explain(SoftmaxRegression(), n=4)
+    followed = {line.name: line.followed for line in explanation.lines if line.followed}
+    assert found["where"] == "Backward 4 of 4"
+    assert len(found["seen"]) == len(["logits", "loss"]) + 4
+    assert sorted(found["values"]) == sorted(entry(each.value) for each in followed.values())
+    assert sorted(found["gradients"]) == sorted(f"d {entry(each.gradient)}" for each in followed.values())
+    assert found["arrows"] == len(["W and logits", "b and logits", "logits and loss"])

@@ -132,7 +132,7 @@ def step(w):
         (STEP.replace("return", "yield"), ":step", "step yields"),
         (STEP + "while True:\n    pass\nstep(np.ones(3))\n", "", "ran for 0 s and did not come to step"),
         (STEP + "step(undefined)\n", "", r":8: raises NameError"),
-        ("def f(:\n", ":f", "Python cannot read this"),
+        ("def f(:\n", ":f", "Python cannot read the file"),
     ],
 )
 def test_a_file_that_cannot_be_checked_is_refused_in_one_line(

@@ -1,0 +1,72 @@
+"""The site: ``make docs`` builds it to build/docs, without a network, and a warning is an error."""
+
+import json
+import re
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+project = "gradparity"
+author = "the gradparity developers"
+version = release = installed("gradparity")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["examples"]
+REPOSITORY = "https://github.com/gradparity/gradparity/blob/main/"
+HERE = Path(__file__).parent
+LESSON_PAGES = HERE.parent / "build" / "lessons"
+"""Written by ``make lessons``; the site has those that are there."""
+
+
+def lesson(folder: Path) -> str:
+    """Return a lesson's title as an item of a list, which leads to its page where that is made."""
+    cells = json.loads((folder / "lesson.ipynb").read_text(encoding="utf-8"))["cells"]
+    lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
+    title = next(line.removeprefix("# ") for line in lines if line.startswith("# "))
+    page = f"{folder.name}.html"
+    return f'- <a href="lessons/{page}">{title}</a>' if (LESSON_PAGES / page).exists() else f"- {title}"
+
+
+myst_enable_extensions = ["deflist", "substitution"]
+myst_substitutions = {
+    "lessons": "\n".join(lesson(path.parent) for path in sorted(HERE.parent.glob("lessons/*/lesson.ipynb")))
+}
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+autoclass_content = "class"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "gradparity"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "graph": []},
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "graph": [], "reference": []}
+html_show_sourcelink = False
+html_copy_source = False
+
+
+def outside(_: Any, __: str, source: list[str]) -> None:
+    """Let a link to a file that is no page lead to the repository; to what is not there it stays, and so warns."""
+
+    def address(found: re.Match[str]) -> str:
+        return f"]({REPOSITORY}{found[1]})" if (HERE.parent / found[1]).exists() else found[0]
+
+    source[0] = re.sub(r"\]\(\.\./([^)#]+)\)", address, source[0])
+
+
+def setup(app: Any) -> None:
+    """Hook the above into Sphinx."""
+    app.connect("source-read", outside)
