@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, require_package
 from gradparity.report.cli.options import (
     BatchSize,
     DtypeName,
@@ -83,6 +83,9 @@ def bench_command(
     from gradparity_bench.points import points
     from gradparity_bench.terminal import print_result
 
+    require_package("scipy", "bench", "gradparity bench")
+    if report is not None:
+        require_package("matplotlib", "plots", "--report")
     if grid and backends is not None:
         raise UsageError("--grid takes every registered backend: leave out --grid or --backends")
     if seed < 0:

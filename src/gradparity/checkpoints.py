@@ -76,12 +76,24 @@ def _require_same_training(path: Path, metadata: Mapping[str, str], training: Ma
         trained = dict(json.loads(metadata["training"]))
     except (KeyError, ValueError, TypeError, RecursionError):
         raise UsageError(f"checkpoint '{path}': its metadata does not say of which training it is") from None
-    for name in {**training, **trained}:
-        if training.get(name) != trained.get(name):
+    wanted, found = _settings(training), _settings(trained)
+    for name in {**wanted, **found}:
+        if wanted.get(name) != found.get(name):
             raise UsageError(
-                f"checkpoint '{path}' is of another training: {name} was {trained.get(name)!r}, got "
-                f"{training.get(name)!r}: resume with what it was trained with"
+                f"checkpoint '{path}' is of another training: {name} was {found.get(name)!r}, got "
+                f"{wanted.get(name)!r}: resume with what it was trained with"
             )
+
+
+def _settings(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting by itself, those of the model after its name."""
+    model = training.get("model")
+    of_model = model if isinstance(model, dict) else {"name": model}
+    return {
+        "model": of_model.get("name"),
+        **{f"model {name}": value for name, value in of_model.items()},
+        **{name: value for name, value in training.items() if name != "model"},
+    }
 
 
 def _require_shapes(path: Path, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,6 +1,8 @@
 """The one exception a user's mistake raises: a sentence with the rule, what was received and the likely fix."""
 
 import difflib
+import importlib.util
+import sys
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -50,6 +52,13 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> UsageError:
     if not isinstance(received, str):
         return UsageError(f"{kind} must be a name, got {quoted(received)}: there is {', '.join(names)}")
     return UsageError(f"unknown {kind} '{received}': there is {', '.join(names)}{did_you_mean(received, names)}")
+
+
+def require_package(package: str, extra: str, what: str) -> None:
+    """Raise UsageError, with the command that installs it, where a package is missing that only ``what`` needs."""
+    if importlib.util.find_spec(package) is None:
+        install = f"{sys.executable} -m pip install 'gradparity[{extra}]'"
+        raise UsageError(f"{what} needs {package}, which is not installed: run  {install}")
 
 
 def require_some(what: str, given: Collection[Any], known: Iterable[str]) -> None:

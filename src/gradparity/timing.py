@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from gradparity.errors import require_package
+
 Answer = TypeVar("Answer")
 Lost = TypeVar("Lost", bound=Exception)
 
@@ -107,6 +109,7 @@ def _bootstrapped(logs: Sequence[Any], statistic: Callable[..., Any]) -> Ratio:
         return Ratio(value, 0.0, math.inf)
     if all(np.ptp(sample) == 0.0 for sample in logs):  # nothing to resample
         return Ratio(value, value, value)
+    require_package("scipy", "bench", "the interval of a ratio of times")
     from scipy import stats
 
     found = stats.bootstrap(

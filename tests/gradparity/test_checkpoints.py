@@ -12,6 +12,7 @@ from gradparity import SoftmaxRegression, checkpoints, registry, training
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import load
 from gradparity.errors import UsageError
+from gradparity.models import default_spec
 from gradparity.training import Settings
 
 SPEC = SoftmaxRegression(64, 10)
@@ -133,3 +134,13 @@ def test_a_file_that_is_cut_short_is_refused(written: Path, tmp_path: Path, kept
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist: train with --checkpoint to write one"):
         _resume(tmp_path / "none.safetensors")
+
+
+def test_a_model_that_differs_is_told_by_the_setting_that_does(written: Path) -> None:
+    data = load("digits")
+    for other, says in (
+        (default_spec("mlp"), f"model was '{SPEC.name}', got 'mlp'"),
+        (replace(SPEC, init_std=0.5), "model init_std was .*, got 0.5"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            checkpoints.read(written, training.identity(other, data, SETTINGS), {})

@@ -113,10 +113,11 @@ def pose(
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
     chosen, models, failed = sound_models(dict.fromkeys(names), spec, params, batch, lanes)
-    models |= {b.name: partial(b.model, spec) for b in registry.machines_among(chosen) if b not in chosen}
+    witnesses = [b for b in registry.machines_among(chosen) if b in chosen or _has(b, spec)]
+    models |= {b.name: partial(b.model, spec) for b in witnesses if b not in chosen}
     by_hand, kinks = model_by_hand(chosen, models), kinks_of(spec)
     hand = None if by_hand is None else by_hand.derivation
-    machines = {b.name: models[b.name]("float64") for b in registry.machines_among(chosen)}
+    machines = {b.name: models[b.name]("float64") for b in witnesses}
     seen = what_is_known(spec, machines, by_hand, params, batch, kinks, np.random.default_rng(seed), differences)
     problem = Problem(
         name=spec.name,
@@ -168,6 +169,15 @@ def _rule(
     numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
     run = partial(run_beside, hand, numpy, "float64", params, batch)
     return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
+
+
+def _has(backend: Backend, spec: ModelSpec) -> bool:
+    """Whether a backend that nobody chose has the model, to be a witness."""
+    try:
+        backend.model(spec, "float64")
+    except UsageError:
+        return False
+    return True
 
 
 def _not_run(backend: str, reason: str) -> Unchecked:

@@ -89,7 +89,7 @@ def check_command(
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
     from gradparity.drawing.terminal import progress
-    from gradparity.errors import UsageError
+    from gradparity.errors import UsageError, require_package
     from gradparity.output import require_writable
     from gradparity.parity.training_parity import training_parity
     from gradparity.report.cli import sweep
@@ -97,6 +97,8 @@ def check_command(
     from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
+    if page is not None:
+        require_package("matplotlib", "plots", "--report")
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
     require_writable(json, page, resume, inputs=(plain.split(model)[0], replay, against))

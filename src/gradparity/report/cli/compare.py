@@ -49,11 +49,15 @@ def compare_command(
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
     from gradparity import comparison
+    from gradparity.errors import require_package
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.registry import installed
     from gradparity.subjects.model_file import file_of
     from gradparity.training import Settings
 
+    require_package("scipy", "bench", "gradparity compare")
+    if report is not None:
+        require_package("matplotlib", "plots", "--report")
     how = Settings(epochs, batch_size, lr, optimizer, options.dtype_of(dtype), seed, schedule)
     names = installed() if backends is None else options.names_of(backends)
     require_writable(json, report, inputs=(data, file_of(model)))

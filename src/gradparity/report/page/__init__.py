@@ -8,12 +8,14 @@ Importing this package imports neither matplotlib nor jinja2 nor latex2mathml: e
 """
 
 from gradparity.comparison import Comparison
+from gradparity.errors import require_package
 from gradparity.parity import Report
 from gradparity.parity.training_parity import TrainingParity
 
 
 def comparison_page(comparison: Comparison) -> str:
     """Return the HTML page of a comparison: verdict, lines, derivation, training, weights, gradients and timing."""
+    require_package("matplotlib", "plots", "the page of a comparison")
     from gradparity.report.page.render import render_comparison
 
     return render_comparison(comparison)
@@ -21,6 +23,7 @@ def comparison_page(comparison: Comparison) -> str:
 
 def check_page(report: Report, training: TrainingParity | None = None) -> str:
     """Return the HTML page of a check: verdict, findings, lines, remarks, machine; and training, where it was asked."""
+    require_package("matplotlib", "plots", "the page of a check")
     from gradparity.report.page.render import render_check
 
     return render_check(report, training)
