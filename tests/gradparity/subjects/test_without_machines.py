@@ -40,7 +40,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Run commands in one process whose imports of any machine fail, and return what they print and their status."""
     blocking = tmp_path_factory.mktemp("blocking")
     (blocking / "sitecustomize.py").write_text(BLOCKED)
-    environment = {**os.environ, "PYTHONPATH": str(blocking), "COLUMNS": "200"}
+    environment = {**os.environ, "PYTHONPATH": str(blocking), "XDG_CACHE_HOME": str(blocking), "COLUMNS": "200"}
 
     def run(folder: Path, *commands: str) -> str:
         done = subprocess.run(
@@ -115,7 +115,7 @@ def test_an_exercise_is_judged(printed: Callable[..., str], tmp_path: Path) -> N
     path.write_text(text)
     shown = printed(tmp_path, "exercise check softmax_regression.py")
     assert "✓ d['logits']" in shown
-    assert "✗ d['W'], softmax_regression.py:" in shown
+    assert "✗ d['W'] (7, 5), softmax_regression.py:" in shown
     assert "it has the wrong sign" in shown
     path.write_text(text.replace("-batch.x.T", "batch.x.T"))
     assert "All lines agree with differences." in printed(tmp_path, "exercise check softmax_regression.py")
