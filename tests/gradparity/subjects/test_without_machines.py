@@ -16,7 +16,6 @@ from gradparity.parity import differences
 from gradparity.parity.probes import probed
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES
-from gradparity.subjects.model_file import smallest_case
 
 EXAMPLE = Path("docs/examples/my_model.py").resolve()
 BLOCKED = """
@@ -156,9 +155,8 @@ def test_a_forward_pass_that_goes_on_with_its_own_variables_is_probed_where_they
 
 
 def test_a_wrong_line_is_told_with_the_smallest_numbers_at_which_it_is_wrong(
-    alone: Callable[[Path], Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Callable[[Path], Report], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(smallest_case, "SECONDS", 60.0)
     report = alone(example(tmp_path, WRONG))
     with pytest.raises(AssertionError, match=r"smallest case: at b1 = \[1\], W2 = .*, all else 0: d\['z'\] is \[\["):
         report.assert_ok()
