@@ -59,12 +59,14 @@ html_copy_source = False
 
 
 def outside(_: Any, __: str, source: list[str]) -> None:
-    """Let a link to a file that is no page lead to the repository; to what is not there it stays, and so warns."""
+    """Let a link to a folder, or to a file that is no page, lead to the repository; to what is not there it warns."""
 
     def address(found: re.Match[str]) -> str:
-        return f"]({REPOSITORY}{found[1]})" if (HERE.parent / found[1]).exists() else found[0]
+        path = (HERE / found[1]).resolve()
+        linked = path.is_dir() or (path.exists() and not path.is_relative_to(HERE))
+        return f"]({REPOSITORY}{path.relative_to(HERE.parent)})" if linked else found[0]
 
-    source[0] = re.sub(r"\]\(\.\./([^)#]+)\)", address, source[0])
+    source[0] = re.sub(r"\]\(([^)#:]+)\)", address, source[0])
 
 
 def setup(app: Any) -> None:

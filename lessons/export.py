@@ -83,8 +83,13 @@ def _html(markdown: str) -> str:
 
 def _contents(node: NotebookNode) -> list[tuple[str, str]]:
     """Return the sections of a lesson: the cell that begins each, and its title as HTML."""
-    titles = ((cell.id, re.search(r"^## (.+)$", cell.source, re.MULTILINE)) for cell in node.cells)
-    return [(id_, _html(found[1]).strip().removeprefix("<p>").removesuffix("</p>")) for id_, found in titles if found]
+    # A number and a point would begin a list, so the number is kept apart.
+    titles = ((cell.id, re.search(r"^## (\d+\. )?(.+)$", cell.source, re.MULTILINE)) for cell in node.cells)
+    return [
+        (id_, (found[1] or "") + _html(found[2]).strip().removeprefix("<p>").removesuffix("</p>"))
+        for id_, found in titles
+        if found
+    ]
 
 
 def _title(node: NotebookNode) -> str:

@@ -14,7 +14,7 @@ from gradparity.runtime import to_numpy
 from gradparity_gradbench.problem import Function, Problem
 from gradparity_gradbench.protocol import Evaluation
 
-EVALUATIONS = ("hello", "llsq", "lse", "gmm", "kmeans")
+EVALUATIONS = ("hello", "llsq", "lse", "gmm", "kmeans", "det", "ode", "lstm", "ba", "ht", "saddle", "particle")
 
 
 def problem(module: str) -> Problem:

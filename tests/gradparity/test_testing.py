@@ -129,3 +129,21 @@ def test_loading_the_plugin_loads_no_library() -> None:
     program = "import gradparity.pytest_plugin, sys; print([m for m in ('numpy', 'jax', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.gradparity(n=5)
+def test_it(assert_gradients_agree):
+    said = assert_gradients_agree.keywords
+    assert said == {"n": 5, "seed": 3, "lanes": ["float64"]}
+"""
+
+
+def test_options_and_the_marker_say_what_is_asserted_and_the_header_tells_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(MARKED)
+    options = ("--gradparity-n=9", "--gradparity-seed=3", "--gradparity-lanes=float64", "--strict-markers")
+    result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", *options)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["gradparity: *, n 9, seed 3, lanes ?'float64'?"])

@@ -6,7 +6,6 @@ Re f is f to the last digit, and Im f(x + i h e) / h its derivative, without a d
 import cmath
 import math
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,8 +42,8 @@ def gmm(numbers: Numbers, given: dict[str, Any]) -> Any:
     """The logarithm of the density itself, with determinants and inverses."""
     d, k, m, gamma = (given[name] for name in ("d", "k", "m", "gamma"))
     taken = iter(numbers)
-    alpha, mu, q = _take(taken, k), [_take(taken, d) for _ in range(k)], [_take(taken, d) for _ in range(k)]
-    lower = [_take(taken, d * (d - 1) // 2) for _ in range(k)]
+    alpha, mu, q = take(taken, k), [take(taken, d) for _ in range(k)], [take(taken, d) for _ in range(k)]
+    lower = [take(taken, d * (d - 1) // 2) for _ in range(k)]
     precisions = []
     for diagonal, entries in zip(q, lower, strict=True):
         factor, below = np.zeros((d, d), complex), iter(entries)
@@ -59,12 +58,12 @@ def gmm(numbers: Numbers, given: dict[str, Any]) -> Any:
         density: Any = 0.0
         for phi, mean, precision in zip(weights, mu, precisions, strict=True):
             off = np.array(x) - np.array(mean)
-            density += phi * cmath.exp(-off @ precision @ off / 2) * cmath.sqrt(_det(precision) / (2 * math.pi) ** d)
+            density += phi * cmath.exp(-off @ precision @ off / 2) * cmath.sqrt(det(precision) / (2 * math.pi) ** d)
         total += cmath.log(density)
     freedom = d + m + 1
     log_gamma = d * (d - 1) / 4 * math.log(math.pi) + sum(math.lgamma(freedom / 2 - j / 2) for j in range(d))
     for precision in precisions:
-        total += (freedom - d - 1) / 2 * cmath.log(_det(precision)) - gamma**2 * np.trace(precision) / 2
+        total += (freedom - d - 1) / 2 * cmath.log(det(precision)) - gamma**2 * np.trace(precision) / 2
         total += freedom * d * math.log(gamma) - freedom * d / 2 * math.log(2) - log_gamma
     return total
 
@@ -89,57 +88,103 @@ def newton(centroids: Numbers, points: list[list[float]]) -> list[float]:
     return [a / round(b) for a, b in zip(first, second, strict=True)]
 
 
-def _det(matrix: np.ndarray) -> Any:
+def ode(x: Numbers, steps: int) -> Numbers:
+    y: Numbers = [0.0] * len(x)
+    h = 2 / steps
+
+    def slope(y: Numbers) -> Numbers:
+        return [x[0], *(x[i] * y[i - 1] for i in range(1, len(x)))]
+
+    def moved(k: Numbers, by: float) -> Numbers:
+        return [yi + by * ki for yi, ki in zip(y, k, strict=True)]
+
+    for _ in range(steps):
+        k1 = slope(y)
+        k2 = slope(moved(k1, h / 2))
+        k3 = slope(moved(k2, h / 2))
+        k4 = slope(moved(k3, h))
+        y = moved([a + 2 * b + 2 * c + d for a, b, c, d in zip(k1, k2, k3, k4, strict=True)], h / 6)
+    return y
+
+
+def lstm(numbers: Numbers, given: dict[str, Any]) -> Any:
+    layers, b = len(given["main_params"]) // 2, len(given["sequence"][0])
+    taken = iter(numbers)
+    main, extra = [take(taken, 4 * b) for _ in range(2 * layers)], [take(taken, b) for _ in range(3)]
+    hidden, cell = ([list(row) for row in given["state"][i::2]] for i in range(2))
+    total: Any = 0.0
+    for bits, following in zip(given["sequence"], given["sequence"][1:], strict=False):
+        x = [bit * w for bit, w in zip(bits, extra[0], strict=True)]
+        for layer in range(layers):
+            weight, bias = main[2 * layer], main[2 * layer + 1]
+            for j in range(b):
+                reads = (x[j], hidden[layer][j], x[j], hidden[layer][j])
+                z = [read * weight[g * b + j] + bias[g * b + j] for g, read in enumerate(reads)]
+                forget, ingate, outgate = (1 / (1 + cmath.exp(-each)) for each in z[:3])
+                cell[layer][j] = cell[layer][j] * forget + ingate * cmath.tanh(z[3])
+                hidden[layer][j] = outgate * cmath.tanh(cell[layer][j])
+            x = hidden[layer]
+        out = [h * w + o for h, w, o in zip(x, extra[1], extra[2], strict=True)]
+        log_sum = cmath.log(2 + sum(cmath.exp(each) for each in out))
+        total += sum(bit * (each - log_sum) for bit, each in zip(following, out, strict=True))
+    return -total / (b * (len(given["sequence"]) - 1))
+
+
+def turned(v: Any) -> np.ndarray:
+    """The exponential of the cross product, as its series."""
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]], complex)
+    term, total = np.eye(3, dtype=complex), np.eye(3, dtype=complex)
+    for i in range(1, 60):
+        term = term @ cross / i
+        total = total + term
+    return total
+
+
+def ba(numbers: Numbers, feature: list[float]) -> Numbers:
+    """The two errors of one observation, and that of its weight."""
+    camera, x, w = np.array(numbers[:11]), np.array(numbers[11:14]), numbers[14]
+    place = turned(camera[:3]) @ (x - camera[3:6])
+    flat = place[:2] / place[2]
+    square = flat @ flat
+    pixel = camera[6] * (1 + camera[9] * square + camera[10] * square**2) * flat + camera[7:9]
+    return [*(w * (pixel - feature)), 1 - w**2]
+
+
+def ht(numbers: Numbers, given: dict[str, Any]) -> Numbers:
+    """Of a pose and, for each point, its two coordinates."""
+    model, theta, us = given["data"]["model"], numbers[:26], numbers[26:]
+    frames: list[np.ndarray] = []
+    for bone, parent in enumerate(model["parents"]):
+        finger, place = divmod(bone - 1, 4)
+        turn = np.eye(4, dtype=complex)
+        if 0 <= finger < 5 and place > 0:
+            own = theta[6 + 4 * finger : 10 + 4 * finger]
+            x, z = [own[0], own[2], own[3]][place - 1], own[1] if place == 1 else 0.0
+            turn[:3, :3] = turned([0, 0, z]) @ turned([x, 0, 0])
+        frames.append((np.eye(4) if parent < 0 else frames[parent]) @ np.array(model["base_relatives"][bone]) @ turn)
+    moved = [frame @ np.array(inverse) for frame, inverse in zip(frames, model["inverse_base_absolutes"], strict=True)]
+    vertices = []
+    for position, weights in zip(model["base_positions"], model["weights"], strict=True):
+        vertex = sum(w * (m @ position)[:3] for w, m in zip(weights, moved, strict=True))
+        vertex = vertex * ([-1, 1, 1] if model["is_mirrored"] else 1)
+        vertices.append(turned(theta[:3]) @ vertex + theta[3:6])
+    errors: Numbers = []
+    for i, (index, point) in enumerate(zip(given["data"]["correspondences"], given["data"]["points"], strict=True)):
+        if us:
+            u, v = us[2 * i : 2 * i + 2]
+            a, b, c = (vertices[corner] for corner in model["triangles"][index])
+            errors += [*(point - (u * a + v * b + (1 - u - v) * c))]
+        else:
+            errors += [*(point - vertices[index])]
+    return errors
+
+
+def det(matrix: np.ndarray) -> Any:
     if len(matrix) == 1:
         return matrix[0, 0]
     minors = (np.delete(matrix[1:], j, axis=1) for j in range(len(matrix)))
-    return sum((-1) ** j * matrix[0, j] * _det(minor) for j, minor in enumerate(minors))
+    return sum((-1) ** j * matrix[0, j] * det(minor) for j, minor in enumerate(minors))
 
 
-def _take(numbers: Iterator[Any], count: int) -> Numbers:
+def take(numbers: Iterator[Any], count: int) -> Numbers:
     return [next(numbers) for _ in range(count)]
-
-
-def _flat(nested: Any) -> Numbers:
-    return [number for part in nested for number in _flat(part)] if isinstance(nested, list) else [nested]
-
-
-def _draw(*shape: int, seed: int = 0) -> Any:
-    return np.random.default_rng(seed).normal(size=shape).tolist()
-
-
-def _arranged(numbers: list[float], like: dict[str, Any]) -> dict[str, Any]:
-    taken = iter(numbers)
-    return {name: np.reshape(_take(taken, np.size(array)), np.shape(array)).tolist() for name, array in like.items()}
-
-
-def _gmm() -> tuple[Any, dict[str, Any]]:
-    own = {"alpha": _draw(2), "mu": _draw(2, 3, seed=1), "q": _draw(2, 3, seed=2), "l": _draw(2, 3, seed=3)}
-    given = {"d": 3, "k": 2, "n": 4, "x": _draw(4, 3, seed=4), "m": 2, "gamma": 1.25, **own}
-    numbers = _flat(list(own.values()))
-    found = gradient(lambda x: gmm(x, given), numbers)
-    return given, {"objective": gmm(numbers, given).real, "jacobian": _arranged(found, own)}
-
-
-def _kmeans() -> tuple[Any, dict[str, Any]]:
-    points, centroids = _draw(9, 2), _draw(9, 2)[:3]
-    direction = np.reshape(newton(_flat(centroids), points), (3, 2)).tolist()
-    return {"points": points, "centroids": centroids}, {"cost": kmeans(_flat(centroids), points), "dir": direction}
-
-
-GOLDEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
-    "hello": lambda: (1.5, {"square": 2.25, "double": 3.0}),
-    "llsq": lambda: (
-        {"x": _draw(7), "n": 9},
-        {"primal": llsq(_draw(7), 9), "gradient": gradient(lambda x: llsq(x, 9), _draw(7))},
-    ),
-    "lse": lambda: ({"x": _draw(5)}, {"primal": lse(_draw(5)).real, "gradient": gradient(lse, _draw(5))}),
-    "gmm": _gmm,
-    "kmeans": _kmeans,
-}
-
-
-@cache
-def golden(module: str) -> tuple[Any, dict[str, Any]]:
-    """Return an input, and the output of each function there."""
-    return GOLDEN[module]()

@@ -119,6 +119,7 @@ _CODED = [function for function in FUNCTIONS.values() if function.code]
 EXPRESSIONS: Expressions = {
     **{function.derivative_code: function.derivative for function in _CODED},
     "1 - {0}": lambda a: 1 - a,
+    "1 - sigmoid({0})": lambda a: 1 - FUNCTIONS["sigmoid"].value(a),
     "{0}**2": lambda a: a**2,
     **{function.code: function.value for function in _CODED},
 }

@@ -5,6 +5,7 @@ from typing import Any
 from weakref import ref
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from gradparity.parity.problem import Written
 from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Params, Trace
@@ -60,8 +61,8 @@ class FollowLocals:
     """Puts the witness's gradient into the array that was written to ``d``, where it lies.
 
     A derivation that goes on with its local variable, ``d["y"] = dy; d["V"] = h.T @ dy``, is so fed the right number
-    as if it read ``d["y"]`` back. An array that may be a part of what was ``given`` stays as it is, and whatever is
-    not NumPy's: JAX's arrays cannot be changed.
+    as if it read ``d["y"]`` back. An array that may be a part of what was ``given`` stays as it is, and so do JAX's,
+    which cannot be changed.
     """
 
     def __init__(self, given: list[ref[Any]]) -> None:
@@ -74,15 +75,23 @@ class FollowLocals:
         before = next((held for array, held in self._written if array is value), None)
         if before is not None:
             return before
-        if not isinstance(value, np.ndarray) or not value.flags.writeable or value.shape != right.shape:
+        memory = _memory(value)
+        if memory is None or not memory.flags.writeable or value.shape != right.shape:
             return value
-        others = (each() for each in self._given)
-        if any(isinstance(other, np.ndarray) and np.may_share_memory(value, other) for other in others):
+        others = [_memory(each()) for each in self._given]
+        if any(other is not None and np.may_share_memory(memory, other) for other in others):
             return value
-        held = value.copy()
+        held = value + 0
         self._written.append((value, held))
         value[...] = right
         return held
+
+
+def _memory(array: Any) -> np.ndarray | None:
+    """Return a NumPy view of an array that can be changed where it lies: NumPy's own, or a tensor of PyTorch's."""
+    if is_torch_array(array):
+        return np.asarray(array.detach().numpy())
+    return array if isinstance(array, np.ndarray) else None
 
 
 class _Converted(Mapping[str, Array]):

@@ -11,17 +11,18 @@ from itertools import chain, starmap
 import numpy as np
 
 from gradparity.drawing.words import listing
-from gradparity.parity.diagnosis import UNEXPLAINED, Evidence, diagnose, gather
-from gradparity.parity.diagnosis.mending import mend
+from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
 from gradparity.parity.kinks import census
+from gradparity.parity.norms import SINGLE, in_single
 from gradparity.parity.pinned import own_rounding
 from gradparity.parity.problem import Problem, RuleRaisedError, Subject, Written, of_params
 from gradparity.parity.reasons import excused, single_remark
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Kind, Row, Unchecked
-from gradparity.parity.rule import no_rules
+from gradparity.parity.rule import no_rules, wrong_share
+from gradparity.parity.unexplained import explained, guessed, told_by_way
 from gradparity.protocol import Dtype, Trace
 
 
@@ -39,7 +40,7 @@ def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Repo
     if not posed:
         return Report(name, 1, seed, (), (), ())
     judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
-    rows = [row for each in judged for row in each.rows]
+    rows = [*told_by_way([explained(problem, each.rows, rows_of) for problem, each in zip(posed, judged, strict=True)])]
     single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}
     reasons = [*starmap(single_remark, single.items()), *(said for each in judged for said in each.guards)]
     witnesses = dict.fromkeys(witness for problem in posed for witness in problem.truths)
@@ -79,8 +80,6 @@ def _subject_rows(problem: Problem, subject: Subject, lane: Dtype) -> Iterator[R
                 yield _raised(problem, judge, error)
                 continue
             rows = [_diagnosed(problem, judge, written, row) for row in judged_lines(problem, judge, written)]
-            if lane == "float64" and truth is problem.first:
-                rows = _mended(problem, truth, rows)
         else:
             rows = _line_rows(judge, chain) if chain else []
         if chain is not None:
@@ -128,11 +127,14 @@ def evidence_on(problem: Problem, judge: Judge, written: Written, row: Row) -> E
     forward = row.kind == "value"
     arrays = (written.values or {}) if forward else written.gradients
     reads = written.value_reads if forward else written.gradient_reads
+    # A gradient that the derivation fuses into another is no part of what its author may have forgotten.
+    unwritten = problem.optional - written.gradients.keys() - {row.line}
+    told = {name: g for name, g in judge.truth.gradients.items() if name not in unwritten}
     return gather(
         "c" if forward else "d",
         row.line,
         arrays.get(row.line),
-        truth=judge.truth,
+        truth=replace(judge.truth, gradients=told),
         params=problem.params,
         given=problem.given,
         n=problem.n,
@@ -147,17 +149,32 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     """Say why a line is wrong, where it is."""
     if row.agrees:
         return row
-    why = diagnose(evidence_on(problem, judge, written, row))
+    why = diagnose(evidence_on(problem, judge, written, replace(row, limit=_limit(row, written))))
     own = (problem.places[row.line],) if row.line in problem.places else ()
     places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", own)
     place = ", ".join(dict.fromkeys(places))
+    shares = written.shares.get(row.line, ()) if row.kind == "gradient" and row.lane == "float64" else ()
+    lost = wrong_share(problem, row.line, shares) if problem.truths else None
+    if lost is not None:
+        place = places[lost] if lost < len(places) else place
+        why += f"; of its {len(shares)} shares the one that {place} adds is wrong"
+        why += f", number {lost + 1}" if len(set(places)) < len(shares) else ""
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
+
+
+def _limit(row: Row, written: Written) -> float:
+    """Return what rounding may explain of a line's error: that of float32, where the line holds such numbers."""
+    arrays = (written.values or {}) if row.kind == "value" else written.gradients
+    array = arrays.get(row.line)
+    return max(row.limit, SINGLE) if array is not None and row.lane == "float64" and in_single(array) else row.limit
 
 
 def _raised(problem: Problem, judge: Judge, error: RuleRaisedError) -> Row:
     first = next(iter(judge.truth.values))
-    note, place = str(error), problem.places.get(first, "")
-    return Row(first, "value", judge.backend, judge.witness, judge.lane, float("inf"), 0.0, note, place=place)
+    kind: Kind = "gradient" if error.in_backward else "value"
+    line = next(iter(problem.params)) if error.in_backward else first
+    note, place = str(error), problem.places.get(line, "")
+    return Row(line, kind, judge.backend, judge.witness, judge.lane, float("inf"), 0.0, note, place=place)
 
 
 def _against_differences(problem: Problem, subject: Subject, chain: Trace | None, written: Written | None) -> list[Row]:
@@ -182,30 +199,7 @@ def _against_differences(problem: Problem, subject: Subject, chain: Trace | None
             if name in problem.measured and problem.measured[name].directions:
                 row = _difference_row(subject.name, kind, problem.measured[name], gradient, problem.rtol)
                 rows.append(row if written is None or row.agrees else _diagnosed_by_probes(problem, written, row))
-    if problem.probes and not problem.truths and any(UNEXPLAINED in row.diagnosis for row in rows):
-        probes = problem.probes()
-        limits = {name: max(FLOAT64_LIMIT, accuracy) for name, accuracy in probes.accuracy.items()}
-        known = [replace(row, limit=limits[row.line]) for row in rows if row.line in limits]
-        mended = {row.line: row for row in _mended(problem, probes.trace, known)}
-        rows = [replace(mended.get(row.line, row), limit=row.limit) for row in rows]
     return rows
-
-
-def _mended(problem: Problem, truth: Trace, rows: list[Row]) -> list[Row]:
-    """Say of wrong gradients that no cause explains which edit of the rule makes them right."""
-    lost = [row for row in rows if UNEXPLAINED in row.diagnosis and row.kind == "gradient"]
-    if problem.rule is None or not lost:
-        return rows
-    limits = {row.line: row.limit for row in rows if row.kind == "gradient" and row.line not in problem.seeds}
-    found = mend(problem.rule, truth, limits)
-    if found is None:
-        return rows
-    return [
-        replace(row, diagnosis=f"d['{row.line}'] {found.sentence}", place=found.place)
-        if row in lost and row.line in found.lines
-        else row
-        for row in rows
-    ]
 
 
 def _difference_row(subject: str, kind: Kind, measured: LossMeasurement, gradient: np.ndarray, rtol: float) -> Row:
@@ -220,11 +214,14 @@ def _diagnosed_by_probes(problem: Problem, written: Written, row: Row) -> Row:
     if problem.probes is None or problem.truths:
         return replace(row, place=problem.places.get(row.line, ""))
     probes = problem.probes()
+    trace, limit = probes.trace, max(FLOAT64_LIMIT, probes.accuracy.get(row.line, row.limit))
     if row.line not in probes.accuracy:
-        return replace(row, place=problem.places.get(row.line, ""))
-    judge = Judge(row.backend, row.witness, "float64", probes.trace, {})
-    exact = replace(row, limit=max(FLOAT64_LIMIT, probes.accuracy[row.line]))
-    return replace(_diagnosed(problem, judge, written, exact), limit=row.limit)
+        found = guessed(problem, written, row.line, trace)
+        if found is None:
+            return replace(row, place=problem.places.get(row.line, ""))
+        trace = replace(trace, gradients={**trace.gradients, row.line: found})
+    judge = Judge(row.backend, row.witness, "float64", trace, {})
+    return replace(_diagnosed(problem, judge, written, replace(row, limit=limit)), limit=row.limit)
 
 
 def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:

@@ -75,15 +75,16 @@ def _reached(roots: Iterable[Any]) -> Iterator[Any]:
 def _own(thing: Any) -> bool:
     """Whether it is the user's and not a library's, as far as it can be told."""
     if isinstance(thing, FunctionType):
-        return not _of_a_library(thing.__code__.co_filename)
+        return not of_a_library(thing.__code__.co_filename)
     if isinstance(thing, MethodType | functools.partial):
         return True
     cls = thing if isinstance(thing, type) else type(thing)
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return file is not None and not _of_a_library(file) and not cls.__module__.startswith("gradparity.")
+    return file is not None and not of_a_library(file) and not cls.__module__.startswith("gradparity.")
 
 
-def _of_a_library(file: str) -> bool:
+def of_a_library(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
     return "site-packages" in file or file.startswith((LIBRARY, "<frozen", "<__array_function__"))
 
 

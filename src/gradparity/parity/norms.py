@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Shaped
 
+SINGLE = 2e-6
+"""The relative error that float32 leaves in a right result."""
 ZERO = 1e-10
 """A gradient this much smaller than its upstream gradient is zero by mathematics: only rounding is left."""
 
@@ -49,3 +51,9 @@ def relative_error(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."], u
     size = norm(b)
     scale = upstream if size <= ZERO * upstream else size
     return difference / scale if scale > 0.0 else float("inf")
+
+
+def in_single(a: Shaped[np.ndarray, "..."]) -> bool:
+    """Whether an array holds numbers of float32 alone."""
+    with np.errstate(over="ignore"):
+        return a.dtype.kind == "f" and bool(a.any()) and bool((a.astype(np.float64) == a.astype(np.float32)).all())

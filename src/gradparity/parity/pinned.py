@@ -29,7 +29,7 @@ def own_rounding(problem: Problem, judge: Judge, chain: Trace, rows: list[Row], 
     own_chain: tuple[Kind, ...] = ("whole gradient",) if written else ("whole gradient", "gradient", "value")
     if all(row.agrees for row in rows if row.kind in own_chain):
         return rows
-    names = explained(judge, problem, chain) if problem.kinks else frozenset()
+    names = across_kinks(judge, problem, chain) if problem.kinks else frozenset()
     reads = written.gradient_reads if written else {}
     return [
         _as_plain_code_errs(problem, judge, replace(row, pinned=row.kind != "value" and row.line in names), reads)
@@ -39,7 +39,7 @@ def own_rounding(problem: Problem, judge: Judge, chain: Trace, rows: list[Row], 
     ]
 
 
-def explained(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
+def across_kinks(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]:
     """Return the names whose gradient in a backend's own ``trace`` disagrees, but agrees with the masks pinned.
 
     None is, unless every entry on different sides of a kink is as close to it as the error that its line may have:

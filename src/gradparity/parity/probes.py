@@ -16,13 +16,13 @@ A large array costs too many runs: it is left out, and named. ``differences`` as
 """
 
 from collections.abc import Callable, Mapping
-from time import process_time
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from gradparity.parity import derivative
+from gradparity.parity.effort import seconds_of
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm, typical_size
 from gradparity.protocol import Array
@@ -31,7 +31,7 @@ LossOfChange: TypeAlias = Callable[[Mapping[str, Array]], Array]
 """Changes, real or complex, by name -> the loss, a number; NaN where a change crosses a kink that is known of."""
 
 SECONDS = 3.0
-"""What is measured entry by entry takes the processor about this long at most, the smallest arrays first."""
+"""What is measured entry by entry takes about this long at most, the smallest arrays first: see ``effort``."""
 FAR = 1e6
 """Entries that many times the median, -1e9 where a mask was, say nothing about the size of a step."""
 FEW_STEPS: Float[np.ndarray, " steps"] = derivative.STEPS[1:4]
@@ -73,10 +73,12 @@ def probed(
     """
     asked = _Asked(loss, values, rng)
     found: dict[str, ProbedGradient | None] = {}
-    until = process_time() + seconds
+    left = seconds
     for name in sorted(values, key=lambda name: values[name].size):
         exactly = asked.takes_complex_steps(name)
-        if process_time() + asked.seconds(name, exactly) <= until:
+        needed = asked.seconds(name, exactly)
+        if needed <= left:
+            left -= needed
             found[name] = asked.by_complex_steps(name) if exactly else asked.by_differences(name)
     return Probed(
         {name: found[name] for name in values if found.get(name) is not None},  # type: ignore[misc]
@@ -97,10 +99,14 @@ class _Asked:
         self._directions = {
             name: np.asarray(rng.normal(size=value.shape) * self._sizes[name]) for name, value in values.items()
         }
-        start = process_time()
-        self._noise = derivative.noise(lambda t: self._real({name: t * v for name, v in self._directions.items()}))
-        self._run_seconds = (process_time() - start) / derivative.NOISE_POINTS
+
+        def along(t: float) -> float:
+            return self._real({name: t * v for name, v in self._directions.items()})
+
+        self._noise = derivative.single_noise(along) or derivative.noise(along)
         self._here = self._real({})
+        entries = sum(value.size for value in values.values())
+        self._run_seconds = seconds_of(lambda: self._real({}), entries)
 
     def takes_complex_steps(self, name: str) -> bool:
         """Whether a complex step along a random direction gives what differences do."""
@@ -109,8 +115,9 @@ class _Asked:
         return along is not None and exact is not None and abs(exact - along.derivative) <= along.accuracy
 
     def seconds(self, name: str, exactly: bool) -> float:
-        """Return about how long all entries of a name take."""
-        return self._values[name].size * self._run_seconds * (1 if exactly else 2 * len(FEW_STEPS))
+        """Return about how long all entries of a name take, and to see whether it takes complex steps."""
+        runs = self._values[name].size * (1 if exactly else 2 * len(FEW_STEPS))
+        return (runs + 2 * len(derivative.STEPS)) * self._run_seconds
 
     def by_complex_steps(self, name: str) -> ProbedGradient:
         """Measure the gradient of a name that takes complex steps."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradparity.inputs import require_fits
 from gradparity.parity.budget import Budgets
-from gradparity.parity.diagnosis.mending import Rule
+from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import Kinks
@@ -54,6 +54,10 @@ class Probes(NamedTuple):
 
 class RuleRaisedError(Exception):
     """What is checked raised something: that is what is wrong with it. The message is the reason, in one line."""
+
+    def __init__(self, reason: str, in_backward: bool = False) -> None:
+        super().__init__(reason)
+        self.in_backward = in_backward
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ class Problem:
     """How the author writes what a sentence calls ``p['x']`` or ``d['output']``, where that is otherwise."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Line -> where it is made, for a derivation that does not tell when it is run."""
-    rule: Rule | None = None
+    rule: Callable[[], Rule | None] = lambda: None
     """The backward rule's own code, where it can be edited and run again to find what its author meant."""
     remarks: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()

@@ -8,11 +8,12 @@ reason stays a disagreement.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from gradparity.parity.budget import DRAWS, FACTOR, ULP, budgets_of, nudged
+from gradparity.parity.budget import DRAWS, FACTOR, ULP, Budgets, budgets_of, nudged
 from gradparity.parity.guards import Guard, guards_in, reduced
 from gradparity.parity.norms import distance, norm
 from gradparity.parity.problem import Changed, Problem
@@ -27,6 +28,8 @@ GUARDED = 1e-5
 ROUGH = 2.0**-32, 2.0**-18
 """The noise of float32, relative to a result, when less than all of it is in float32, or much of it cancels."""
 POINTS = 7
+KEPT = 4
+"""Runs of that many things are remembered, for the next line of the same."""
 SPREAD = 4
 """The error at one point is at most so many times the noise, which is an average, and FACTOR times that in a sum."""
 
@@ -91,27 +94,37 @@ def _of(trace: Trace, kind: Kind, line: str) -> np.ndarray:
     return named.get(line, np.zeros(()))
 
 
+@lru_cache(maxsize=KEPT)
+def _along(changed: Changed) -> tuple[Trace, ...]:
+    """Run something at points in a row, a few units in the last place apart."""
+
+    def at(t: float) -> Callable[[np.ndarray], np.ndarray]:
+        rng = np.random.default_rng(0)
+        return lambda a: nudged(a, t, rng)
+
+    return tuple(changed(at(2 * i * ULP)) for i in range(POINTS))
+
+
 def _noise(changed: Changed, kind: Kind, line: str) -> tuple[float, float]:
     """Return the noise ‖·‖₂ of an array, from third differences over a few units in the last place, and its norm.
 
     Source: J. Moré & S. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the third differences of
     independent errors of variance σ² have variance 20 σ².
     """
-
-    def at(t: float) -> Callable[[np.ndarray], np.ndarray]:
-        rng = np.random.default_rng(0)
-        return lambda a: nudged(a, t, rng)
-
-    found = [_of(changed(at(2 * i * ULP)), kind, line) for i in range(POINTS)]
+    found = [_of(trace, kind, line) for trace in _along(changed)]
     differences = np.diff(np.stack(found), 3, axis=0)
     return norm(differences) / float(np.sqrt(20 * len(differences))), norm(found[0])
 
 
 def _budget(changed: Changed, kind: Kind, line: str) -> float:
+    return _budgets(changed)["value" if kind == "value" else "gradient"].get(line, 0.0)
+
+
+@lru_cache(maxsize=KEPT)
+def _budgets(changed: Changed) -> Budgets:
     rng = np.random.default_rng(0)
     nearby = (changed(lambda a: nudged(a, ULP, rng)) for _ in range(DRAWS))
-    found = budgets_of(changed(lambda a: a), nearby)
-    return found["value" if kind == "value" else "gradient"].get(line, 0.0)
+    return budgets_of(changed(lambda a: a), nearby)
 
 
 def _without_guards(

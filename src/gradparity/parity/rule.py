@@ -7,7 +7,7 @@ random direction v, without autodiff: ⟨d[name], v⟩ is the change of Σ ⟨up
 every forward line is fed the witness's values.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,3 +161,31 @@ class _Along:
             c["loss"] = sum(np.sum(g * written[name]) for name, g in upstream.items())
 
         return forward
+
+
+def wrong_share(problem: Problem, name: str, shares: Sequence[np.ndarray]) -> int | None:
+    """Return which of several shares of d[name] is wrong, where one is and all others are those of one use each.
+
+    A use is a forward line that reads the name, or one pass of it. Where shares are sums over several uses, or more
+    than one is wrong, that is not told.
+    """
+    hand, truth = problem.hand, problem.first
+    if hand is None or len(shares) < 2 or name not in {**problem.params, **truth.values}:
+        return None
+    children = _children(hand, problem, {*truth.gradients})
+    uses = [
+        use for child in children.get(name, ()) if child in truth.gradients for use in _uses(child, truth.gradients)
+    ]
+    along = _Along(hand, problem, name, {*truth.gradients} | {"loss"}, np.random.default_rng(0))
+    lost = [i for i, share in enumerate(shares) if not any(along.fits(share, use) for use in uses)]
+    return lost[0] if len(lost) == 1 else None
+
+
+def _uses(child: str, gradients: Mapping[str, np.ndarray]) -> Iterator[dict[str, Array]]:
+    """Yield the upstream gradient of a line, and of each of its passes alone."""
+    whole = np.asarray(gradients[child])
+    yield {child: whole}
+    for t in range(len(whole) if whole.ndim else 0):
+        alone = np.zeros_like(whole)
+        alone[t] = whole[t]
+        yield {child: alone}

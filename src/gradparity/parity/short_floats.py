@@ -53,15 +53,25 @@ def rounded(a: np.ndarray, lane: Short) -> np.ndarray:
 
 
 def compared(
-    backend: str, witness: str, library: str, lane: Short, draws: Sequence[Draw], close: str, own_forward: bool
+    backend: str,
+    witness: str,
+    library: str,
+    lane: Short,
+    draws: Sequence[Draw],
+    close: str,
+    own_forward: bool,
+    rtol: float = 0.0,
 ) -> Compared:
-    """Judge every line by what the plain code errs by. ``close`` is the assertion to which rtol and atol belong."""
+    """Judge every line by what the plain code errs by, or by ``rtol`` where that is more.
+
+    ``close`` is the assertion to which the printed rtol and atol belong.
+    """
     found = Compared([], [], [])
     plain_code = f"plain {library} in {lane}"
     for kind, line, lines in _lines(draws, own_forward):
         name = f"y{line.removeprefix('output')}" if kind == "value" else f"d{line}"
         plain = max(_error(lines, "plain"), ROUNDED_ONCE * ulp(lane))
-        limit = MULTIPLE * plain
+        limit = max(MULTIPLE * plain, rtol)
         if not limit <= TOO_LOOSE:
             too_much = "is NaN or infinite" if plain == float("inf") else f"errs by {plain:.1g} itself"
             found.unchecked.append(Unchecked(f"{name} in {lane}", backend, f"{plain_code} {too_much} at these numbers"))
@@ -72,10 +82,9 @@ def compared(
         row = Row(line, kind, backend, witness, lane, error, limit, diagnosis="" if error <= limit else wrong)
         found.rows.append(row)
         if row.agrees:
-            rtol, atol = tolerances(lines, lane)
-            found.remarks.append(
-                f"{said}; a bug below {limit:.1%} is invisible here: {close}(…, rtol={rtol:.2g}, atol={atol:.2g})"
-            )
+            relative, absolute = tolerances(lines, lane)
+            asserted = f"{close}(…, rtol={relative:.2g}, atol={absolute:.2g})"
+            found.remarks.append(f"{said}; a bug below {limit:.1%} is invisible here: {asserted}")
     return found
 
 

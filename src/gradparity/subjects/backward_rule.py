@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def posed(
         try:
             found = found_once()
         except Exception as error:  # whatever the user's rule raises is what is wrong with it
-            raise RuleRaisedError(reason(error)) from error
+            frames = extract_tb(error.__traceback__)
+            raise RuleRaisedError(reason(error), any(frame.name == "backward" for frame in frames)) from error
         zero = {x: np.zeros_like(g) for x, g in truth.gradients.items() if x in given.real and not g.any()}
         reads = dict.fromkeys(given.real, tuple(upstream))
         return Written(found.values if own_forward else None, {**zero, **found.gradients}, {}, reads)

@@ -1,17 +1,20 @@
 """A ``jax.custom_vjp`` function against JAX's own derivative of the plain function that it replaces."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_jax_array
 
 from gradparity.errors import UsageError, require_some
 from gradparity.parity.budget import nudged
+from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.norms import relative_error
+from gradparity.parity.norms import SINGLE, relative_error
 from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Lane
@@ -22,6 +25,7 @@ from gradparity.subjects.arguments import (
     arranged_like,
     as_numpy,
     draw_upstream,
+    leaves_of,
     name_of,
     outputs,
     read,
@@ -32,6 +36,7 @@ from gradparity.subjects.gradient_lines import editable, located
 from gradparity.subjects.machines import by_jax, evaluate, evaluate_twice
 from gradparity.subjects.second_derivative import and_twice, gradients_by_jax, posed_twice, require_order
 from gradparity.subjects.short_lanes import by_autodiff, in_short_lanes, short_of
+from gradparity.subjects.smallest_case import of_rule
 
 COPIES = 3
 """The size of the axis that is mapped over."""
@@ -115,12 +120,13 @@ def check_custom_vjp(
         problems.append(_in_float32(name, compiled, function, reference, given, values, upstream, rng, rtol))
     backward, forward = getattr(function, "bwd", function), getattr(function, "fwd", function)
     problems = [located(problem, backward, given.names, forward) for problem in problems]
-    again = partial(by_jax, function, given, upstream)
-    own = editable(backward, lambda _: again().gradients, lambda: evaluate(function, given, given.real))
-    problems = [replace(problem, rule=own if problem is problems[0] else None) for problem in problems]
+    if problems:
+        problems[0] = replace(problems[0], rule=cache(partial(_editable, function, given, upstream)))
     report = examine_ways(problems, seed, name)
+    derived, right = partial(by_jax, function), partial(by_jax, reference)
+    report = of_rule(report, reference, derived, right, given, upstream, "jax")
     mine, plain = by_autodiff(function, "jax"), by_autodiff(reference, "jax")
-    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng)
+    report = in_short_lanes(report, short, name, mine, plain, given, upstream, rng, rtol=rtol)
     if order == 1:
         return report
     rule = gradients_by_jax(function, given)
@@ -167,19 +173,10 @@ def _asked_for(
 
     JAX makes a zero of a rule's None, so that the rule itself is asked, where it can be.
     """
-    import jax
-
-    if given.stated or not isinstance(function, jax.custom_vjp) or function.nondiff_argnums:
-        return given, []
-    forward, backward = function.fwd, function.bwd
-    if forward is None or backward is None:
+    if given.stated:
         return given, []
     try:
-        with jax.enable_x64(True):
-            native = {name: jax.numpy.asarray(x) for name, x in given.floats.items()}
-            y, saved = forward(*given.filled(native, jax.numpy.asarray))
-            dy = {path: jax.numpy.asarray(upstream[path]) for path in outputs(y) if path in upstream}
-            returned = backward(saved, arranged_like(y, dy))
+        returned = _backward(function, given, upstream)
     except Exception:  # the way "plain" tells what it raises
         return given, []
     pairs = zip(given.names, returned if isinstance(returned, tuple) else (), strict=False)
@@ -188,3 +185,67 @@ def _asked_for(
     if not without or len(without) == len(given.real):
         return given, []
     return given.without(without), [none_note(name, without)]
+
+
+def _backward(function: Any, given: Arguments, upstream: Arrays, on_numpy: bool = False) -> Any:
+    """Return what the rule itself returns, on arrays of JAX or of NumPy; None where it cannot be asked."""
+    import jax
+
+    if not isinstance(function, jax.custom_vjp) or function.nondiff_argnums:
+        return None
+    forward, backward = function.fwd, function.bwd
+    if forward is None or backward is None:
+        return None
+    with jax.enable_x64(True):
+        native = {name: jax.numpy.asarray(x) for name, x in given.floats.items()}
+        y, saved = forward(*given.filled(native, jax.numpy.asarray))
+        dy = {path: jax.numpy.asarray(upstream[path]) for path in outputs(y) if path in upstream}
+        arranged = arranged_like(y, dy)
+        if not on_numpy:
+            return backward(saved, arranged)
+        with _numpy_for_jax(backward):
+            return backward(jax.tree.map(_numpy_array, saved), jax.tree.map(_numpy_array, arranged))
+
+
+def _editable(function: Any, given: Arguments, upstream: Arrays) -> Rule | None:
+    """Return the rule as what may be edited and run again: on NumPy's arrays, where it gives the same on them.
+
+    JAX would compile every operation that is new in an edit.
+    """
+    backward = getattr(function, "bwd", function)
+
+    def forward() -> Mapping[str, np.ndarray]:
+        return evaluate(function, given, given.real)
+
+    def on_jax(_: Trace) -> Mapping[str, np.ndarray]:
+        return by_jax(function, given, upstream).gradients
+
+    def on_numpy(_: Trace) -> Mapping[str, np.ndarray]:
+        returned = _backward(function, given, upstream, on_numpy=True)
+        leaves = [leaves_of(name, tree) for name, tree in zip(given.names, returned, strict=True)]
+        return {path: as_numpy(leaf) for each in leaves for path, leaf in each.items() if path in given.real}
+
+    try:
+        one, other = on_jax(Trace({}, {})), on_numpy(Trace({}, {}))
+        same = all(relative_error(other[path], gradient) <= SINGLE for path, gradient in one.items())
+    except Exception:  # NumPy has not everything that JAX has
+        same = False
+    return editable(backward, on_numpy if same else on_jax, forward, compiles=not same)
+
+
+def _numpy_array(a: Any) -> Any:
+    return np.asarray(a) if is_jax_array(a) else a
+
+
+@contextmanager
+def _numpy_for_jax(function: Callable[..., Any]) -> Iterator[None]:
+    """Let the names by which a function's module calls ``jax.numpy`` mean NumPy."""
+    import jax
+
+    known = function.__globals__
+    names = [name for name, value in known.items() if value is jax.numpy]
+    known.update(dict.fromkeys(names, np))
+    try:
+        yield
+    finally:
+        known.update(dict.fromkeys(names, jax.numpy))

@@ -4,24 +4,26 @@ import ast
 import linecache
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from gradparity.parity.diagnosis.mending import Rule
+from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.problem import Problem
 from gradparity.protocol import Trace
 from gradparity.subjects.model_file.source import code_of, definition, shown
 
 
 def editable(
-    rule: Callable[..., Any], run: Callable[[Trace], Mapping[str, np.ndarray]], forward: Callable[[], Any]
+    rule: Callable[..., Any],
+    run: Callable[[Trace], Mapping[str, np.ndarray]],
+    forward: Callable[[], Mapping[str, np.ndarray]],
+    compiles: bool = False,
 ) -> Rule | None:
     """Return a rule that a diagnosis may edit and run again; None where Python shows no source of it."""
     code = code_of(rule)
-    return Rule(code.co_filename, partial(_place, code.co_filename), run, forward) if code else None
+    return Rule(code, _place, run, forward, compiles) if code else None
 
 
 def _place(file: str, line: int) -> str:

@@ -42,6 +42,7 @@ def in_short_lanes(
     rng: np.random.Generator,
     *,
     own_forward: bool = True,
+    rtol: float = 0.0,
 ) -> Report:
     """Add to a report what a rule errs by in each of the lanes, beside plain code of the arguments' library.
 
@@ -50,7 +51,7 @@ def in_short_lanes(
     if given.library == "numpy" and lanes:
         raise UsageError(f"lanes: {lanes[0]} needs arguments that are arrays of JAX or PyTorch, got NumPy's")
     for lane in lanes:
-        found = _in_lane(lane, name, own, plain, given, upstream, rng, own_forward)
+        found = _in_lane(lane, name, own, plain, given, upstream, rng, own_forward, rtol)
         if isinstance(found, str):
             report = replace(report, unchecked=(*report.unchecked, Unchecked(lane, name, found)))
             continue
@@ -74,6 +75,7 @@ def _in_lane(
     upstream: Arrays,
     rng: np.random.Generator,
     own_forward: bool,
+    rtol: float,
 ) -> Compared | str:
     """Run both at numbers near by; return what was found, or why it could not be."""
 
@@ -94,7 +96,7 @@ def _in_lane(
         except Exception as error:  # a kernel may be written for other dtypes
             return f"it does not run in {lane}: {reason(error)}"
         draws.append(Draw(plain("float64", start, dy), by_plain, by_own))
-    return compared(name, given.library, library, lane, draws, CLOSE[given.library], own_forward)
+    return compared(name, given.library, library, lane, draws, CLOSE[given.library], own_forward, rtol)
 
 
 def by_autodiff(function: Callable[..., Any], library: Library) -> Run:

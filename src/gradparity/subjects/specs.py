@@ -13,7 +13,7 @@ from gradparity import registry
 from gradparity.errors import UsageError, require_some
 from gradparity.inputs import require_batch, require_whole
 from gradparity.parity.beside import run_beside
-from gradparity.parity.diagnosis.mending import Rule
+from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
@@ -24,9 +24,9 @@ from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWritt
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
 from gradparity.subjects.model_file import UserModel, adopt, is_file, load, preflight
-from gradparity.subjects.model_file.smallest_case import with_smallest_cases
 from gradparity.subjects.model_file.source import calling_line
 from gradparity.subjects.second_derivative import require_order
+from gradparity.subjects.smallest_case import of_model_file
 from gradparity.subjects.trial import in_words, sound_models
 from gradparity.subjects.witnesses import model_by_hand, what_is_known
 
@@ -58,7 +58,7 @@ def check(
         problem = pose(spec, backends=backends, batch=batch, n=n, seed=seed, lanes=lanes, rtol=rtol)
         report = examine(problem, seed)
         if isinstance(spec, UserModel) and problem.truths:
-            report = with_smallest_cases(report, problem)
+            report = of_model_file(report, problem)
         if order == 1:
             return report
         models = {name: registry.backend(name).model(spec, "float64") for name in report.backends}
@@ -135,7 +135,7 @@ def pose(
         remarks=seen.remarks,
         unchecked=(*starmap(_not_run, failed.items()), *_without_hand(spec, chosen)),
         rtol=rtol,
-        rule=_rule(spec, hand, chosen, params, batch),
+        rule=partial(_rule, spec, hand, chosen, params, batch),
         in_float32=cache(lambda name: models[name]("float32").trace(params, batch))
         if DIFFERENCES not in seen.truths
         else None,
@@ -168,7 +168,7 @@ def _rule(
         return None
     numpy = next(b for b in chosen if b.library == "numpy" and b.differentiation == "hand")
     run = partial(run_beside, hand, numpy, "float64", params, batch)
-    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(hand.forward, params, batch, {}))
+    return editable(spec.hand.backward, lambda truth: run(truth).gradients, partial(_values, spec, params, batch))
 
 
 def _has(backend: Backend, spec: ModelSpec) -> bool:

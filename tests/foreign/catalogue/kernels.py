@@ -150,7 +150,11 @@ KERNELS = [
         mistake("the mean's share forgotten", "(xhat * c1 + c2)", "xhat * c1", "x", "mean over axis 1"),
         mistake("n − 1 for n", "unbiased=False, ", "", "output, x, weight", r"√|\(n − 1\)|8/7|7/8|n − 1|unbiased"),
         mistake(
-            "weight's share of the batch", "(dy * xhat).sum(0)", "(dy * xhat)[0]", "weight", "lacks|first|row 0|summed"
+            "weight's share of the batch",
+            "(dy * xhat).sum(0)",
+            "(dy * xhat)[0]",
+            "weight",
+            "row 0|sum over axis 0",
         ),
     ),
     *pieces(
@@ -172,7 +176,7 @@ KERNELS = [
         jax_piece("cross_entropy", normal(5, 3), TARGET),
         mistake("upstream forgotten", "g * (p - onehot)", "(p - onehot)", "logits", "upstream|dy"),
         mistake("1/n forgotten", " / logits.shape[0], None", ", None", "logits", "5 times too large"),
-        mistake("label forgotten", "g * (p - onehot)", "g * p", "logits", "lacks .*one_hot"),
+        mistake("label forgotten", "g * (p - onehot)", "g * p", "logits", "lacks - onehot"),
     ),
     *pieces(
         jax_piece("silu", normal(5, 3)),

@@ -43,7 +43,7 @@ LAYERS = [
             (normal(200, 1000),),
             remark="upstream gradient .* in place",
         ),
-        mistake("no mask", "dx[x <= 0] = 0\n", "pass\n", "x", r"mask|lacks the factor \(x > 0\)"),
+        mistake("no mask", "dx[x <= 0] = 0\n", "pass\n", "x", r"mask|lacks the factor \([xy] > 0\)"),
         mistake("five times", "dx = dout\n", "dx = 5 * dout\n", "x", "5 times"),
     ),
     *pieces(

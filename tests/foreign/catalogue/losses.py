@@ -129,7 +129,13 @@ LOSSES = [
             "ridge", "loss_and_grads", "vjp", lambda m: loss(m.ridge), (normal(5), 0.3, normal(7, 5), normal(7), 0.2)
         ),
         mistake("sum for mean", "db = r.mean()", "db = r.sum()", "b", "7 times too large"),
-        mistake("2 too much", "dw = X.T @ r / len(t)", "dw = 2 * X.T @ r / len(t)", "w", "2 times|too much"),
+        mistake(
+            "2 too much",
+            "dw = X.T @ r / len(t)",
+            "dw = 2 * X.T @ r / len(t)",
+            "w",
+            "factor 2 once too often",
+        ),
         mistake("decay squared away", "/ len(t) + lam * w\n", "/ len(t) + lam\n", "w", "lacks .*w|weight decay|0\\.2"),
     ),
     *pieces(
@@ -158,7 +164,7 @@ LOSSES = [
             lambda m: loss(m.matrix_factorisation),
             (normal(6, 2), normal(5, 2), normal(6, 5), (normal(6, 5, seed=3) > 0).astype(float), 0.1),
         ),
-        mistake("not transposed", "E.T @ U", "E.T @ (2 * U)", "V", "lacks|too much|2 times"),
+        mistake("2 too much", "E.T @ U", "E.T @ (2 * U)", "V", "factor 2 once too often"),
         mistake(
             "unseen entries count",
             "E = seen * (U @ V.T - R)\n    loss = 0.5 * np.sum(E**2)",
@@ -166,7 +172,7 @@ LOSSES = [
             "U, V",
             "seen",
         ),
-        mistake("decay of the other", "E @ V + lam * U", "E @ V + lam * U.mean()", "U", "weight decay|lacks"),
+        mistake("decay of the other", "E @ V + lam * U", "E @ V + lam * U.mean()", "U", r"\.mean\(\) too much"),
     ),
     *pieces(
         Piece(
@@ -181,7 +187,7 @@ LOSSES = [
             "grad * (1 - self.out**2)",
             "grad * (1 - self.x**2)",
             "x, W1, b1",
-            "tanh|pre-activation|factor",
+            "tanh|pre-activation|factor|uses self.x where self.out",
         ),
         mistake(
             "mean over the batch only",

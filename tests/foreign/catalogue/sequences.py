@@ -83,7 +83,7 @@ SEQUENCES = [
             "(1 - h[:, t] ** 2)",
             "(1 - before**2)",
             "x, h0, Wx, Wh, b",
-            "tanh|time|step|factor",
+            r"tanh|time|step|factor|uses before where h\[:, t\]",
         ),
     ),
     *pieces(
@@ -102,7 +102,13 @@ SEQUENCES = [
             "x, h, c, Wx, Wh, b",
             "tanh|1 - |factor",
         ),
-        mistake("through h alone", "dnext_c += dnext_h", "dnext_c = dnext_h", "x, h, c, Wx, Wh, b", "lacks|dy"),
+        mistake(
+            "through h alone",
+            "dnext_c += dnext_h",
+            "dnext_c = dnext_h",
+            "x, h, c, Wx, Wh, b",
+            r"= overwrites where \+= adds",
+        ),
         mistake("forget gate forgotten", "dprev_c = dnext_c * f", "dprev_c = dnext_c", "c", "lacks the factor|factor"),
         mistake("bias not summed", "db = da.sum(axis=0)", "db = da", "b", "not yet summed over axis 0"),
         mistake("weights of the other", "dprev_h = da @ Wh.T", "dprev_h = da @ Wx[:2].T", "h", "Wx|uses .* where"),
@@ -140,7 +146,7 @@ SEQUENCES = [
         ),
         mistake("reset gate forgotten", "(r * h).T @ dn", "h.T @ dn", "Un", r"lacks|factor"),
         mistake("update gate's sign", "dz = dout * (h - n)", "dz = dout * (n - h)", "x, h, Wz, Uz", "wrong sign"),
-        mistake("direct path forgotten", "dh = dout * z + drh * r", "dh = drh * r", "h", "lacks .*dy"),
+        mistake("direct path forgotten", "dh = dout * z + drh * r", "dh = drh * r", "h", "lacks .*dout"),
     ),
     *pieces(
         Piece("alignments", "ctc", "vjp", lambda m: loss(m.ctc_loss), (normal(7, 4), [2, 1, 1])),

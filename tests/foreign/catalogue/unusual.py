@@ -178,7 +178,7 @@ UNUSUAL = [
             (normal(7, 3), ONE_HOT),
             remark="guard 1e-09|guard 1e-9",
         ),
-        mistake("1/n forgotten", "(p - onehot) / len(p)", "p - onehot", "logits", "7 times too large"),
+        mistake("1/n forgotten", "(p - onehot) / len(p)", "(p - onehot)", "logits", "7 times too large"),
     ),
     *pieces(
         Piece(

@@ -73,6 +73,19 @@ def test_the_edit_that_makes_a_line_right_is_told_with_its_place(edit: tuple[str
     assert row.place.endswith(f"rules.py:{number}")
 
 
+def test_a_function_that_the_forward_pass_shares_is_not_to_blame(tmp_path: Path) -> None:
+    path = tmp_path / "elu.py"
+    path.write_text(
+        "import numpy as np\n\ndef elu(x):\n    return np.where(x > 0, x, np.exp(np.minimum(np.array(x), 0)) - 1)\n\n"
+        "def backward(x, dy):\n    return dy * np.where(x > 0, 1, elu(x))\n",
+        encoding="utf-8",
+    )
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+    (row,) = check_vjp(names["elu"], names["backward"], X).findings
+    assert "no known cause fits" in row.diagnosis
+
+
 def test_a_rule_that_no_small_edit_mends_is_said_to_be_so(checked: Checked) -> None:
     (row,) = checked("return dx, dw", "return np.cos(7 * dx) + dx**3, dw").findings
     assert "no known cause fits" in row.diagnosis

@@ -12,7 +12,7 @@ from gradparity.parity.budget import error_budgets
 from gradparity.parity.examine import rows_of
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kinks, flips, kinks_of, masks
-from gradparity.parity.pinned import explained, pinned
+from gradparity.parity.pinned import across_kinks, pinned
 from gradparity.parity.problem import Problem, draw_params, given_in
 from gradparity.protocol import Batch, HandDerivation, Model, Params, Trace
 from gradparity.subjects.specs import pose
@@ -94,7 +94,7 @@ def test_flipped_masks_explain_what_float32_alone_cannot() -> None:
     for seed in seeds:
         judge, trace, params, batch = judged(seed)
         wrong += len(disagreeing(judge, trace))
-        assert explained(judge, problem(judge, params, batch), trace) == disagreeing(judge, trace)
+        assert across_kinks(judge, problem(judge, params, batch), trace) == disagreeing(judge, trace)
     assert wrong > 0
 
 
@@ -104,7 +104,7 @@ def test_a_wrong_gradient_is_not_excused_by_flipped_masks(name: str, factor: flo
     judge, trace, params, batch = judged(seeds_with_flips()[0])
     gradients = {**trace.gradients, name: (factor * trace.gradients[name]).astype(np.float32)}
     assert name in disagreeing(judge, Trace(trace.values, gradients))
-    assert name not in explained(judge, problem(judge, params, batch), Trace(trace.values, gradients))
+    assert name not in across_kinks(judge, problem(judge, params, batch), Trace(trace.values, gradients))
 
 
 def test_a_wrong_derivation_does_not_excuse_itself() -> None:
@@ -118,7 +118,7 @@ def test_a_wrong_derivation_does_not_excuse_itself() -> None:
 
     gradients = {**trace.gradients, "W2": -trace.gradients["W2"]}
     wrong = HandDerivation(right.forward, backward)
-    assert "W2" not in explained(judge, problem(judge, params, batch, wrong), Trace(trace.values, gradients))
+    assert "W2" not in across_kinks(judge, problem(judge, params, batch, wrong), Trace(trace.values, gradients))
 
 
 def test_a_value_far_across_its_kink_explains_nothing() -> None:
@@ -129,16 +129,16 @@ def test_a_value_far_across_its_kink_explains_nothing() -> None:
     truth, subject = exact.trace(params, batch), exact.trace(shifted, batch)
     judge = Judge("numpy", "truth", "float64", truth, {})
     assert flips(KINKS, subject.values, truth.values)[0].distance > 1e-3
-    assert explained(judge, problem(judge, params, batch), subject) == frozenset()
+    assert across_kinks(judge, problem(judge, params, batch), subject) == frozenset()
 
 
-def test_without_flips_nothing_is_explained() -> None:
+def test_without_flips_nothing_is_across_kinks() -> None:
     params, batch = at_kinks(0)
     exact, _ = models()
     truth = exact.trace(params, batch)
     wrong = replace(truth, gradients={name: np.asarray(-g) for name, g in truth.gradients.items()})
     judge = Judge("numpy", "truth", "float64", truth, {})
-    assert explained(judge, problem(judge, params, batch), wrong) == frozenset()
+    assert across_kinks(judge, problem(judge, params, batch), wrong) == frozenset()
 
 
 def test_pinning_to_the_own_masks_changes_nothing() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity import registry
 from gradparity.models import MLP, SoftmaxRegression
+from gradparity.parity.beside import run_beside
 from gradparity.parity.problem import Problem
-from gradparity.parity.rule import no_rules
+from gradparity.parity.rule import no_rules, wrong_share
 from gradparity.protocol import Batch, HandDerivation, ModelSpec
 from gradparity.subjects.specs import pose
 
@@ -46,6 +48,18 @@ def test_a_line_that_is_right_by_luck_is_told() -> None:
 
     (sentence,) = told(replace(problem, hand=HandDerivation(right.forward, backward)))
     assert sentence.startswith("d['a2'] is right here, but not the rule: with another gradient of z3 it would be wrong")
+
+
+def test_of_several_shares_the_wrong_one_is_told() -> None:
+    problem = posed(SoftmaxRegression(weight_decay=0.2))
+    assert problem.hand is not None
+    own = run_beside(
+        problem.hand, registry.backend("numpy"), "float64", problem.params, problem.batch, problem.first
+    ).shares["W"]
+    assert len(own) == 2
+    assert wrong_share(problem, "W", own) is None
+    for i in range(2):
+        assert wrong_share(problem, "W", [2 * share if j == i else share for j, share in enumerate(own)]) == i
 
 
 def test_local_variables_in_forward_or_backward_are_no_finding() -> None:

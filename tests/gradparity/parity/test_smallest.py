@@ -43,10 +43,18 @@ def test_labels_stay_valid_where_classes_become_fewer() -> None:
     assert case.told("dz") == "at z = [[1]], all else 0: dz is [-1], should be [1]"
 
 
-def test_what_is_not_wrong_stays_large_or_cannot_run_is_no_example() -> None:
+def test_what_is_not_wrong_or_cannot_run_is_no_example() -> None:
     assert smallest({"x": X}, lambda _: None, 60.0) is None
     assert smallest({"x": X}, lambda arrays: (arrays["nothing"], arrays["x"]), 60.0) is None
-    assert smallest({"x": np.ones(99)}, lambda a: (a["x"], -a["x"]) if len(a["x"]) == 99 else None, 60.0) is None
+
+
+def test_of_what_stays_large_the_shapes_are_told() -> None:
+    def beyond_a_block(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+        return (arrays["x"], -arrays["x"]) if len(arrays["x"]) > 64 else None
+
+    case = smallest({"x": np.ones((200, 3))}, beyond_a_block, 60.0)
+    assert case is not None
+    assert case.told("dx") == "in the shapes x (65, 1)"
 
 
 def test_numbers_are_written_as_by_hand() -> None:

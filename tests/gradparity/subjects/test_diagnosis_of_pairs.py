@@ -141,3 +141,48 @@ def test_a_tree_is_told_on_which_line_each_gradient_is_made(tmp_path: Path) -> N
     exec(compile("\n".join(lines), str(tmp_path / "mine.py"), "exec"), names)
     (row,) = check_vjp(lambda p, x: x @ p["W"], names["rule"], {"W": W}, X).findings
     assert row.place == f"{tmp_path / 'mine.py'}:3"
+
+
+def test_a_wrong_pair_is_told_with_the_smallest_numbers_at_which_it_is_wrong() -> None:
+    report = check_vjp(affine, lambda x, w, _b, dy: (dy @ w.T, x.T @ dy, dy.mean(0)), X, W, B)
+    (row,) = report.findings
+    assert row.example == "at dy = [[1], [0]], all else 0: d['b'] is [0.5], should be [1]"
+
+
+def test_of_a_kernel_that_loses_what_is_beyond_a_block_the_smallest_shape_is_told() -> None:
+    def square(x: Any) -> Any:
+        return x * x
+
+    def in_one_block(x: Any, dy: Any) -> Any:
+        g = 0 * x
+        g[:64] = 2 * x[:64] * dy[:64]
+        return g
+
+    (row,) = check_vjp(square, in_one_block, rng.normal(size=(200, 3))).findings
+    assert row.example == "in the shapes x (65, 1), dy (65, 1)"
+
+
+def test_a_softmax_over_the_wrong_axis_is_hinted_at() -> None:
+    def loss(w: Any, x: Any, y: Any) -> Any:
+        e = np.exp(x @ w)
+        p = e / e.sum(axis=0)
+        return -np.log(p[np.arange(len(y)), y]).mean()
+
+    def vjp(w: Any, x: Any, y: Any, dy: Any) -> Any:
+        e = np.exp(x @ w)
+        p = e / e.sum(axis=0)
+        p[np.arange(len(y)), y] -= 1
+        return dy * x.T @ p / len(y), None, None
+
+    (row,) = check_vjp(loss, vjp, W, X, np.array([0, 3, 1, 2, 1])).findings
+    assert "do not sum to 1, its columns do: is a softmax taken over the wrong axis?" in row.diagnosis
+
+
+def test_what_the_user_accepts_holds_for_the_jacobian_too() -> None:
+    pytest.importorskip("torch")
+
+    def nearly(x: Any, dy: Any) -> Any:
+        return 2 * x * dy * (1 + 1e-7)
+
+    assert check_vjp(lambda x: x * x, nearly, X, rtol=1e-6).agrees
+    assert not check_vjp(lambda x: x * x, nearly, X).agrees

@@ -5,11 +5,26 @@ or a share that was forgotten. What is edited is a syntax tree, and whoever asks
 """
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from gradparity.parity.diagnosis.variants import SUMS, called, forgotten, likely, others
+import numpy as np
+
+from gradparity.parity.diagnosis.rerun import Editable, Known
+from gradparity.parity.diagnosis.variants import (
+    FACTORS,
+    SUMS,
+    Shape,
+    called,
+    forgotten_factors,
+    forgotten_names,
+    forgotten_products,
+    forgotten_shares,
+    likely,
+    others,
+)
 
 
 class Edit(NamedTuple):
@@ -21,40 +36,91 @@ class Edit(NamedTuple):
     why: str
 
 
-class _Slot(NamedTuple):
+class Slot(NamedTuple):
     """A place of a tree that holds an expression."""
 
     node: ast.expr
     put: Callable[[ast.expr], None]
 
 
-def replacements(function: ast.FunctionDef, _: Sequence[str]) -> Iterator[Edit]:
+class Unit(NamedTuple):
+    """What one statement computes: one array, mostly."""
+
+    statement: ast.stmt
+    whole: Slot | None
+    """Its value; None for a condition, and for what a loop goes over."""
+    target: str
+    """What the value is called from then on; nothing where it has no name."""
+    slots: Sequence[Slot]
+    """The value, and every expression in it."""
+    body: list[ast.stmt]
+    """The statements that it is one of; empty for all but the first unit of a statement."""
+
+
+def units_of(function: ast.FunctionDef) -> list[Unit]:
+    """Return what a function computes, in the order of its lines."""
+    return [
+        unit._replace(body=body if i == 0 else [])
+        for body in _bodies(function)
+        for statement in body
+        for i, unit in enumerate(_units(statement))
+    ]
+
+
+def replacements(unit: Unit, _: Editable, __: Known) -> Iterator[Edit]:
     """Put one thing for another of its kind, and whole statements otherwise."""
-    yield from _statements(function)
-    for slot in _slots_of(function):
+    if unit.body:
+        yield from _statements(unit.statement, unit.body)
+    for slot in unit.slots:
         yield from _replaced(slot, likely(slot.node))
 
 
-def other_names(function: ast.FunctionDef, names: Sequence[str]) -> Iterator[Edit]:
+def other_names(unit: Unit, _: Editable, known: Known) -> Iterator[Edit]:
     """Put one name for another, of the arrays and numbers that the function knows."""
-    for slot in _slots_of(function):
-        yield from _replaced(slot, others(slot.node, names))
+    for slot in unit.slots:
+        yield from _replaced(slot, others(slot.node, known))
 
 
-def additions(function: ast.FunctionDef, names: Sequence[str]) -> Iterator[Edit]:
-    """Add a factor or a share, made of the arrays and numbers that the function knows."""
-    for slot in filter(_is_a_value, _slots_of(function)):
-        yield from _replaced(slot, forgotten(slot.node, names))
+Beside: TypeAlias = Callable[[ast.expr, Known, Shape], Iterator[tuple[str, str]]]
 
 
-LIKELIEST_FIRST = (replacements, other_names, additions)
+def beside_a_value(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+    """Add something to a whole value, made of the arrays and numbers that the function knows."""
+    if unit.whole is not None and _is_a_value(unit.whole):
+        shape = np.shape(known[unit.target]) if unit.target in known else editable.shape(unit.whole.node)
+        yield from _replaced(unit.whole, what(unit.whole.node, known, shape or ()))
 
 
-def _slots_of(function: ast.FunctionDef) -> list[_Slot]:
-    return [slot for statement in function.body for slot in _slots(statement)]
+def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+    """Add something to a part of a value."""
+    for slot in filter(_is_a_value, unit.slots if not isinstance(unit.statement, ast.If | ast.For) else ()):
+        if unit.whole is None or slot.node is not unit.whole.node:
+            yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
 
-def _replaced(slot: _Slot, variants: Iterator[tuple[str, str]]) -> Iterator[Edit]:
+BESIDE: tuple[Beside, ...] = (
+    *(partial(forgotten_factors, form) for form in FACTORS),
+    forgotten_names,
+    forgotten_shares,
+    forgotten_products,
+)
+Kind: TypeAlias = Callable[[Unit, Editable, Known], Iterator[Edit]]
+KINDS: tuple[tuple[float, Kind], ...] = (
+    (0.0, replacements),
+    (1.0, other_names),
+    *((2 + 0.1 * i, partial(beside_a_value, what)) for i, what in enumerate(BESIDE)),
+    *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(BESIDE)),
+)
+"""How unlikely each kind of edit is, and what yields those of one unit."""
+
+
+def scaled(unit: Unit) -> Iterator[Edit]:
+    """Change what a unit computes a little: to see which gradients are made of it."""
+    if unit.whole:
+        yield from _replaced(unit.whole, iter([(f"({ast.unparse(unit.whole.node)}) * 1.25 + 0.125", "")]))
+
+
+def _replaced(slot: Slot, variants: Iterator[tuple[str, str]]) -> Iterator[Edit]:
     was = ast.unparse(slot.node)
     for instead, why in variants:
         try:
@@ -66,17 +132,67 @@ def _replaced(slot: _Slot, variants: Iterator[tuple[str, str]]) -> Iterator[Edit
         slot.put(slot.node)
 
 
-def _slots(root: ast.AST) -> Iterator[_Slot]:
+def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(function):
+        for field in ("body", "orelse"):
+            held = getattr(node, field, None)
+            if isinstance(held, list):
+                yield held
+
+
+def _units(statement: ast.stmt) -> Iterator[Unit]:
+    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) and statement.value:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        places = [each for target in targets if isinstance(target, ast.Subscript) for each in _slots(target)]
+        for slot, target in _values(Slot(statement.value, _putter(statement, "value", None)), targets[0]):
+            yield Unit(statement, slot, target, [slot, *_slots(slot.node), *places], [])
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and statement.value.args:
+        args = statement.value.args
+        for slot, target in _values(Slot(args[-1], _putter(statement.value, "args", len(args) - 1)), None):
+            yield Unit(statement, slot, target, [slot, *_slots(slot.node)], [])
+        yield Unit(statement, None, "", list(_slots(statement)), [])
+    elif not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Expr):
+        headers = [field for field in ("test", "iter") if hasattr(statement, field)]
+        slots = [Slot(getattr(statement, field), _putter(statement, field, None)) for field in headers]
+        inner = [each for slot in slots for each in (slot, *_slots(slot.node))]
+        yield Unit(statement, None, "", [] if isinstance(statement, ast.While) else inner, [])
+
+
+def _values(slot: Slot, target: ast.expr | None) -> Iterator[tuple[Slot, str]]:
+    """Yield what a value is made of, where that is a tuple, list or dict of several."""
+    node = slot.node
+    if isinstance(node, ast.Tuple | ast.List) and node.elts:
+        names = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+        for i, each in enumerate(node.elts):
+            own = names[i] if i < len(names) else each if target is None else None
+            yield from _values(Slot(each, _putter(node, "elts", i)), own)
+    elif isinstance(node, ast.Dict) and node.values:
+        for i, each in enumerate(node.values):
+            yield from _values(Slot(each, _putter(node, "values", i)), None)
+    else:
+        yield slot, ast.unparse(target) if target is not None else ""
+
+
+def _slots(root: ast.AST) -> Iterator[Slot]:
     for field, value in ast.iter_fields(root):
         for i, node in enumerate(value if isinstance(value, list) else [value]):
-            if not isinstance(node, ast.AST) or (isinstance(root, ast.While) and field == "test"):
+            if not isinstance(node, ast.AST):
                 continue
             if isinstance(root, ast.keyword) and root.arg in ("axis", "dim", "keepdims", "keepdim", "dtype"):
                 continue
             if isinstance(root, ast.Call) and isinstance(node, ast.Constant) and called(root) in SUMS:
                 continue
-            if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-                yield _Slot(node, _putter(root, field, i if isinstance(value, list) else None))
+            if isinstance(root, ast.Slice) and isinstance(node, ast.Constant):
+                continue
+            if isinstance(root, ast.IfExp) and field == "test":
+                continue
+            called_there = isinstance(root, ast.Call) and field == "func"
+            if (
+                isinstance(node, ast.expr)
+                and not called_there
+                and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
+            ):
+                yield Slot(node, _putter(root, field, i if isinstance(value, list) else None))
             yield from _slots(node)
 
 
@@ -90,28 +206,27 @@ def _putter(root: ast.AST, field: str, i: int | None) -> Callable[[ast.expr], No
     return put
 
 
-def _is_a_value(slot: _Slot) -> bool:
+def _is_a_value(slot: Slot) -> bool:
     """Whether something may be missing beside it: not beside a name in front of a dot, nor beside a number."""
     return isinstance(slot.node, ast.BinOp | ast.Name | ast.Call | ast.Subscript | ast.Attribute | ast.UnaryOp)
 
 
-def _statements(function: ast.FunctionDef) -> Iterator[Edit]:
-    """Whole statements: one that overwrites where it should add, and one too many."""
-    for body in _bodies(function):
-        for i, statement in enumerate(list(body)):
-            for new, why in chain(_added(statement), _left_out(statement)):
-                body[i] = ast.copy_location(new, statement)
-                instead = "nothing" if isinstance(new, ast.Pass) else ast.unparse(new)
-                yield Edit(statement.lineno, " ".join(ast.unparse(statement).split()), instead, why)
-                body[i] = statement
-
-
-def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(function):
-        for field in ("body", "orelse"):
-            held = getattr(node, field, None)
-            if isinstance(held, list):
-                yield held
+def _statements(statement: ast.stmt, body: list[ast.stmt]) -> Iterator[Edit]:
+    """Whole statements: one that overwrites where it should add, one too many, two in the wrong order."""
+    i = body.index(statement)
+    for new, why in chain(_added(statement), _left_out(statement), _kept(statement)):
+        body[i] = ast.copy_location(new, statement)
+        instead = "nothing" if isinstance(new, ast.Pass) else ast.unparse(new)
+        yield Edit(statement.lineno, " ".join(ast.unparse(statement).split()), instead, why)
+        body[i] = statement
+    if i and all(isinstance(each, ast.Assign | ast.AugAssign) for each in body[i - 1 : i + 1]):
+        before = body[i - 1]
+        body[i - 1 : i + 1] = [statement, before]
+        first, then = ast.unparse(statement), ast.unparse(before)
+        yield Edit(
+            statement.lineno, f"{then}; {first}", f"{first}; {then}", "is computed after what it needs has changed"
+        )
+        body[i - 1 : i + 1] = [before, statement]
 
 
 def _added(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
@@ -131,6 +246,10 @@ def _added(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
                 f"{array}.index_put_((({index}),), {added}, accumulate=True)",
             ):
                 yield ast.parse(text).body[0], "counts repeated entries once: the last one wins"
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add | ast.Sub):
+        minus = isinstance(statement.op, ast.Add)
+        turned = ast.AugAssign(statement.target, ast.Sub() if minus else ast.Add(), statement.value)
+        yield turned, f"has the wrong sign: {'-=' if minus else '+='} belongs there"
 
 
 def _left_out(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
@@ -140,19 +259,16 @@ def _left_out(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
         yield ast.If(ast.Constant(True), statement.body, []), "asks for a condition too much"
 
 
-def known_expressions(function: ast.FunctionDef, variables: Collection[str]) -> list[str]:
-    """Return what a function calls its arrays and numbers: variables, and plain entries and attributes of them."""
-    found: dict[str, None] = dict.fromkeys(variables)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load) and _is_plain(node):
-            found[ast.unparse(node)] = None
-    return list(found)
-
-
-def _is_plain(node: Any) -> bool:
-    if isinstance(node, ast.Subscript):
-        return isinstance(node.slice, ast.Constant | ast.Name | ast.JoinedStr) and _is_plain(node.value)
-    if isinstance(node, ast.Attribute):
-        plain = isinstance(node.value, ast.Name) and node.value.id not in ("np", "xp", "math", "jnp", "torch")
-        return plain and node.attr not in ("T", "shape", "dtype", "size")
-    return isinstance(node, ast.Name)
+def _kept(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
+    """One of several results is thrown away, ``a, _ = …``, though there is a name that goes on without it."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Tuple):
+        return
+    written = {node.id for node in ast.walk(statement.targets[0]) if isinstance(node, ast.Name)}
+    read = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+    for i, element in enumerate(statement.targets[0].elts):
+        if isinstance(element, ast.Name) and element.id.startswith("_"):
+            for name in sorted(read - written):
+                elements = list(statement.targets[0].elts)
+                elements[i] = ast.Name(name, ast.Store())
+                target = ast.Tuple(elements, ast.Store())
+                yield ast.Assign([target], statement.value), f"throws away the {name} that the next step goes on with"

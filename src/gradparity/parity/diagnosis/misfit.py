@@ -10,12 +10,10 @@ from jaxtyping import Shaped
 from gradparity.parity.diagnosis.evidence import Evidence
 from gradparity.parity.diagnosis.expressions import linear, plain
 from gradparity.parity.diagnosis.words import noun
-from gradparity.parity.norms import distance, norm
+from gradparity.parity.norms import SINGLE, distance, in_single, norm
 
 Guess = tuple[str, np.ndarray, np.ndarray]
 """What happened, and the two arrays that are equal if it did."""
-SINGLE = 1e-6
-"""The relative error that float32 leaves in a right result."""
 
 
 def misfit(e: Evidence) -> str | None:
@@ -99,8 +97,7 @@ def _precision(e: Evidence, array: np.ndarray) -> str | None:
     """A float array of another dtype, or with float32's numbers in it, is named so only if it is right up to that."""
     if array.dtype != e.dtype and _close(e, array, max(e.limit, SINGLE, 16 * float(np.finfo(array.dtype).eps))):
         return f"has dtype {array.dtype}, should be {e.dtype}"
-    single = array.astype(np.float64) == array.astype(np.float32)
-    if e.dtype == "float64" and single.all() and _close(e, array, SINGLE):
+    if e.dtype == "float64" and in_single(array) and _close(e, array, SINGLE):
         return "holds float32 numbers: it was computed in float32"
     return None
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gradparity.parity.diagnosis.evidence import CLOSE, Discrepancy
-from gradparity.parity.diagnosis.expressions import Expression, contracting, outer, outer_form
+from gradparity.parity.diagnosis.expressions import Expression, bracketed, contracting, outer, outer_form
 from gradparity.parity.diagnosis.words import UNEXPLAINED, example, times
 from gradparity.parity.norms import distance, norm
 
@@ -76,7 +76,7 @@ def share(error: Discrepancy) -> str | None:
     if not found:
         return None
     k, x = min(found, key=lambda pair: abs(abs(pair[0]) - 1) > e.limit)
-    what = times(abs(k), x.text, e.n, max(e.limit, 1e-6))
+    what = times(abs(k), bracketed(x.text), e.n, max(e.limit, 1e-6))
     decay = e.symbol == "d" and x.text == f"p['{e.name}']"
     if k > 0:
         why = "weight decay that the loss has not, or has once" if decay else "not subtracted, or added once too often"

@@ -3,6 +3,13 @@
 import ast
 from collections.abc import Iterator, Sequence
 from itertools import permutations
+from typing import TypeAlias
+
+import numpy as np
+
+from gradparity.parity.diagnosis.rerun import Known
+
+Shape: TypeAlias = tuple[int, ...]
 
 FACTORS = ("{}", "(1 - {})", "(1 - {} ** 2)", "{} * (1 - {})", "({} > 0)", "1 / {}", "1 / len({})")
 SHARES = (
@@ -10,6 +17,7 @@ SHARES = (
     "{e} - ({e} * {n}).sum(axis={axis}, keepdims=True)",
     "{e} - {n} * ({e}).sum(axis={axis}, keepdims=True)",
     "{e} - {n} * ({e} * {n}).mean(axis={axis}, keepdims=True)",
+    "{e} - {n} * ({e} * {n}).sum(axis={axis}, keepdims=True)",
 )
 """What the backward pass of a normalisation or of a softmax takes away."""
 AXES = (0, 1, -1)
@@ -28,6 +36,8 @@ TURNED: dict[type, tuple[type, ...]] = {
     ast.Lt: (ast.GtE,),
     ast.LtE: (ast.Gt, ast.GtE),
 }
+BIASED = ("unbiased=False", "ddof=1", "correction=0")
+"""Of n and n - 1: what a library's var and std take."""
 
 
 def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
@@ -44,6 +54,7 @@ def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
         yield from _of_operator(node)
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         yield from _transposed(text)
+        yield f"{text} ** 2", f"lacks the factor {text}: {text} ** 2 belongs there"
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield from _of_number(node.value)
     if isinstance(node, ast.Call):
@@ -52,41 +63,115 @@ def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
         for other in TURNED.get(type(node.ops[0]), ()):
             turned = ast.Compare(node.left, [other()], node.comparators)
             yield ast.unparse(turned), "has a mask the wrong way round"
-    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant | ast.Tuple | ast.Slice):
-        for step in ("- 1", "+ 1"):
-            what = f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {step}]"
-            yield what, "is off by one step"
-    if isinstance(node, ast.BinOp | ast.Call):
-        yield f"-({text})", "has the wrong sign"
+    if isinstance(node, ast.Subscript):
+        yield from _of_entry(node)
 
 
-def others(node: ast.expr, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """One name for another."""
+def others(node: ast.expr, known: Known) -> Iterator[tuple[str, str]]:
+    """One name for another of the same shape; one more condition of a mask."""
     text = ast.unparse(node)
-    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and text in names:
-        for other in names:
-            if other != text:
+    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and text in known:
+        for other, value in known.items():
+            if other != text and np.shape(value) == np.shape(known[text]):
                 yield other, f"uses {text} where {other} belongs"
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        left = ast.unparse(node.left)
+        for other in known:
+            for operator in ("<", ">"):
+                condition = f"{left} {operator} {other}"
+                if other != left and condition != text:
+                    yield f"({text}) | ({condition})", f"has a mask that lacks {condition}"
+    before = _step_before(node)
+    if before:
+        for other in known:
+            yield f"({text} if {before} > 0 else {other})", f"lacks the first step: where {before} is 0 it is {other}"
 
 
-def forgotten(node: ast.expr, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Something that stood beside an expression."""
-    text = ast.unparse(node)
-    e = text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
-    for form in FACTORS:
-        for name in names:
-            factor = form.replace("{}", name)
-            if factor != text:
-                yield f"{e} * {factor}", f"lacks the factor {factor}"
-    for name in names:
-        yield f"{e} + {name}", f"lacks {name}"
-        yield f"{e} - {name}", f"lacks - {name}"
+def _step_before(node: ast.expr) -> str:
+    """Return t of ``h[t - 1]``."""
+    found = [
+        part.left.id
+        for part in ast.walk(node.slice if isinstance(node, ast.Subscript) else ast.Tuple([]))
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and isinstance(part.left, ast.Name)
+    ]
+    return found[0] if found else ""
+
+
+def forgotten_factors(form: str, node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+    """A factor of one form that stood beside an expression, which has this shape where that is known."""
+    for name in _beside(known, shape):
+        factor = form.replace("{}", name)
+        if factor != ast.unparse(node):
+            yield f"{_bracketed(node)} * {factor}", f"lacks the factor {factor}"
+
+
+def forgotten_names(node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+    """A minus, or something that should be added."""
+    e = _bracketed(node)
+    yield f"-{e}", "has the wrong sign"
+    for name in _beside(known, shape):
+        if name != ast.unparse(node):
+            yield f"{e} + {name}", f"lacks {name}"
+            yield f"{e} - {name}", f"lacks - {name}"
+
+
+def _beside(known: Known, shape: Shape | None) -> list[str]:
+    return [name for name, value in known.items() if not shape or _fits(np.shape(value), shape)]
+
+
+def forgotten_shares(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
+    """What the backward pass of a normalisation or of a softmax takes away."""
+    alike = [name for name, value in known.items() if np.shape(value) == shape]
     for form in SHARES:
         for axis in AXES:
-            for name in names if "{n}" in form else ("",):
-                new = form.format(e=e, n=name, axis=axis)
+            for name in alike if "{n}" in form else ("",):
                 through = "mean" if not name else f"share through {name}"
+                new = form.format(e=_bracketed(node), n=name, axis=axis)
                 yield new, f"lacks its {through}, summed over axis {axis}"
+
+
+def _bracketed(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+
+def forgotten_products(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
+    """A label or a product of two that should be added to an expression of this shape."""
+    for term in (*_one_hot(known, shape), *_products(known, shape)):
+        yield f"({ast.unparse(node)}) + {term}", f"lacks {term}"
+        yield f"({ast.unparse(node)}) - {term}", f"lacks - {term}"
+
+
+def _fits(shape: Shape, wide: Shape) -> bool:
+    """Whether an array of one shape can stand beside one of another, and leave that as it is."""
+    pairs = zip(reversed(shape), reversed(wide), strict=False)
+    return len(shape) <= len(wide) and all(size in (1, whole) for size, whole in pairs)
+
+
+def _one_hot(known: Known, shape: Shape) -> Iterator[str]:
+    """Labels, one-hot along the last axis."""
+    for name, value in known.items() if shape else ():
+        whole = isinstance(value, np.ndarray | np.integer | int) and np.asarray(value).dtype.kind in "iu"
+        if whole and np.shape(value) == shape[:-1] and np.all((np.asarray(value) >= 0) & (value < shape[-1])):
+            yield f"np.eye({shape[-1]})[{name}]"
+
+
+def _products(known: Known, shape: Shape) -> Iterator[str]:
+    """Products of two arrays, entry by entry and as matrices, of this shape."""
+    arrays = {name: np.shape(value) for name, value in known.items() if np.ndim(value)}
+    for a, left in arrays.items():
+        for b, right in arrays.items():
+            if left == right == shape and a <= b:
+                yield f"{a} * {b}"
+            if len(left) == len(right) == len(shape) == 2:
+                if (left[0], right[1]) == shape and left[1] == right[0]:
+                    yield f"{a} @ {b}"
+                if (left[0], right[0]) == shape and left[1] == right[1]:
+                    yield f"{a} @ {b}.T"
+                if (left[1], right[1]) == shape and left[0] == right[0]:
+                    yield f"{a}.T @ {b}"
+                if right == shape and shape[0] in left:
+                    yield f"{a}.sum({1 - left.index(shape[0])})[:, None] * {b}"
 
 
 LEFT_OUT = {
@@ -98,8 +183,27 @@ LEFT_OUT = {
 }
 
 
+def _of_entry(node: ast.Subscript) -> Iterator[tuple[str, str]]:
+    array, place = f"({ast.unparse(node.value)})", ast.unparse(node.slice)
+    if isinstance(node.slice, ast.Slice):
+        yield array, f"takes {ast.unparse(node)} alone where all of it belongs"
+    elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+        yield f"{array}.sum({place})", f"takes entry {place} where the sum over axis 0 belongs"
+    elif not isinstance(node.slice, ast.Constant | ast.Tuple | ast.Slice):
+        for step in ("- 1", "+ 1"):
+            yield f"{array}[{place} {step}]", "is off by one step"
+
+
 def _of_operator(node: ast.BinOp) -> Iterator[tuple[str, str]]:
     left, right = ast.unparse(node.left), ast.unparse(node.right)
+    if (
+        isinstance(node.op, ast.Mult | ast.Div)
+        and isinstance(node.left, ast.BinOp)
+        and isinstance(node.left.op, ast.Mult)
+    ):
+        first, second = ast.unparse(node.left.left), ast.unparse(node.left.right)
+        if isinstance(node.op, ast.Mult):
+            yield first, f"has the factor {second} * {right} once too often"
     for other in SWAPPED.get(type(node.op), ()):
         what = "sign in front of" if {type(node.op), other} == {ast.Add, ast.Sub} else "operator at"
         yield ast.unparse(ast.BinOp(node.left, other(), node.right)), f"has the wrong {what} {right}"
@@ -108,7 +212,8 @@ def _of_operator(node: ast.BinOp) -> Iterator[tuple[str, str]]:
         yield left, why.format(left=left, right=right)
         if isinstance(node.op, ast.Add | ast.Mult):
             yield right, why.format(left=right, right=left)
-    if isinstance(node.op, ast.Div | ast.Mult) and not isinstance(node.right, ast.BinOp):
+    counts = isinstance(node.right, ast.Name | ast.Call | ast.Attribute) or "shape" in right
+    if isinstance(node.op, ast.Div | ast.Mult) and counts:
         for new in (f"{right} ** 2", f"{right} ** 0.5", f"({right} - 1)", f"({right} + 1)"):
             op = "/" if isinstance(node.op, ast.Div) else "*"
             yield f"{left} {op} {new}", f"has the factor {right} where {new} belongs"
@@ -149,6 +254,16 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
             yield f"{ast.unparse(node.func)}({', '.join(order)})", "has its axes in another order"
     if name in SUMS:
         yield from _over_other_axes(node)
+        if isinstance(node.func, ast.Attribute) and not arguments:
+            yield ast.unparse(node.func.value), f"has .{name}() too much"
+    if name in ("var", "std"):
+        for keyword in BIASED:
+            if not any(each.arg == keyword.partition("=")[0] for each in node.keywords):
+                own = ast.keyword(*_keyword(keyword))
+                new_call = ast.Call(node.func, node.args, [*node.keywords, own])
+                yield ast.unparse(new_call), f"lacks {keyword}: n and n - 1 are mixed up"
+    if name == "reshape" and isinstance(node.func, ast.Attribute):
+        yield from _of_reshape(f"({ast.unparse(node.func.value)})", arguments)
     if len(arguments) == 1 and not node.keywords:
         yield arguments[0], f"has {name}(…) too much"
     if name in ("outer", "dot", "matmul") and len(arguments) == 2:
@@ -168,3 +283,23 @@ def _over_other_axes(node: ast.Call) -> Iterator[tuple[str, str]]:
             args = [new if argument is axis else argument for argument in node.args]
             keywords = [ast.keyword(k.arg, new) if k is by_name else k for k in node.keywords]
             yield ast.unparse(ast.Call(node.func, args, keywords)), f"goes over axis {was} where axis {other} belongs"
+
+
+def _keyword(text: str) -> tuple[str, ast.expr]:
+    name, _, value = text.partition("=")
+    return name, ast.parse(value, mode="eval").body
+
+
+def _of_reshape(array: str, sizes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A transpose that was left out: before a reshape that makes fewer axes, or after one that makes more."""
+    why = "is reshaped where it has to be transposed as well: its entries come in another order"
+    if 2 < len(sizes) < 5:
+        for axes in permutations(range(len(sizes))):
+            if list(axes) != sorted(axes):
+                turned = ", ".join(sizes[axis] for axis in axes)
+                back = tuple(axes.index(axis) for axis in range(len(axes)))
+                yield f"{array}.reshape({turned}).transpose{back}", why
+    for ndim in (3, 4):
+        for axes in permutations(range(ndim)):
+            if list(axes) != sorted(axes):
+                yield f"{array}.transpose{axes}.reshape({', '.join(sizes)})", why

@@ -1,9 +1,18 @@
 """Numbers and places as a sentence says them."""
 
+import re
+
 import numpy as np
 from jaxtyping import Float
 
 UNEXPLAINED = "no known cause fits"
+VAGUE = re.compile(rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value: ")
+"""Sentences that say where or how much, and not why: a fitted coefficient, rows, the one entry that there is."""
+
+
+def is_vague(sentence: str) -> bool:
+    """Whether a sentence leaves open why a line is wrong."""
+    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

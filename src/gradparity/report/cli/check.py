@@ -122,11 +122,13 @@ def check_command(
         spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
     else:
         spec = specs.spec_of(model, settings or [])
-    report = (
-        specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
-        if against is None
-        else traced.against(against, spec, n=n, seed=seed)
-    )
+    with progress() as doing:
+        doing.add_task(f"comparing {spec.name} with what machines derive, line by line")
+        report = (
+            specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
+            if against is None
+            else traced.against(against, spec, n=n, seed=seed)
+        )
     if not report.rows:
         raise UsageError("; ".join(["nothing was compared", *map(str, report.unchecked)]))
     training = None

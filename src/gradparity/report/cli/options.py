@@ -54,6 +54,18 @@ def backend_names(incomplete: str) -> list[str]:
     return [before + comma + name for name in names() if name.startswith(begun)]
 
 
+def _settings(incomplete: str) -> list[str]:
+    """Return how a shell may complete a setting of the model that is named already."""
+    from dataclasses import fields
+
+    from gradparity.models import names, require_model
+
+    # As each shell hands over the line, which is not parsed yet where it ends in an option.
+    words = (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()
+    model = next((word for word in words if word in names()), "softmax_regression")
+    return [f"{field.name}=" for field in fields(require_model(model)) if field.name.startswith(incomplete)]
+
+
 def _data_sets(incomplete: str) -> list[str]:
     from gradparity.data import DATASETS
 
@@ -78,7 +90,12 @@ Backends = Annotated[
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, as `gradparity models` lists them."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the model, as `gradparity models` lists them.",
+        autocompletion=_settings,
+    ),
 ]
 Data = Annotated[
     str | None,
