@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -28,8 +29,10 @@ from gradparity_gradbench.protocol import Message
 from gradparity_gradbench.referee import WAITED, share_waited
 
 ROUNDS = 7
-ONCE, TWICE = 2, 4
-"""Runs of two messages, whose difference shows what a run takes from outside."""
+ONCE = 2
+"""Runs of the first of two messages, whose difference shows what a run takes from outside."""
+SEEN = 0.3
+"""Seconds that the second one's further runs take at least, so that a message's own time does not count."""
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -66,12 +69,12 @@ def time_tools(
         for name, ask in asks.items():
             _answered(name, ask({"id": 0, "kind": "start"}))
             _answered(name, ask({"id": 1, "kind": "define", "module": message["module"]}))
-            _asked(name, ask, message, ONCE)
+        more = {n: ONCE + ceil(SEEN / min(_asked(n, a, message, ONCE).evaluate_seconds)) for n, a in asks.items()}
         seconds: dict[str, list[float]] = {name: [] for name in asks}
         shares: dict[str, list[float]] = {name: [] for name in asks}
         for _ in range(rounds):
             for name, ask in asks.items():
-                once, twice = (_asked(name, ask, message, runs) for runs in (ONCE, TWICE))
+                once, twice = (_asked(name, ask, message, runs) for runs in (ONCE, more[name]))
                 seconds[name].append(min(twice.evaluate_seconds))
                 shares[name].append(share_waited(once, twice))
     again = tuple(seconds.pop(AGAIN))
