@@ -83,7 +83,7 @@ def test_the_equations_of_softmax_regression_at_the_pinned_version() -> None:
     assert backward["logits"][-4:] == ["scatter-add", "broadcast_in_dim", "scatter-add", "add_any"]
     assert backward["loss"] == backward["cross_entropy"] == backward["penalty"] == []
     assert primitives(lines["logits"].forward) == ["dot_general", "broadcast_in_dim", "add"]
-    assert primitives(lines["penalty"].forward) == ["integer_pow", "reduce_sum", "mul"]
+    assert {"square", "reduce_sum", "mul"} <= set(primitives(lines["penalty"].forward))
     assert {"exp", "log", "reduce_max"} <= set(primitives(lines["cross_entropy"].forward))
 
 
