@@ -13,10 +13,6 @@ from gradparity.protocol import Dtype, Trace
 
 FLOAT64_LIMIT = 1e-10
 """The largest relative error of a right formula in float64."""
-FLOAT64_LOOSEST = 1e-7
-"""What that may become where the problem itself is so badly conditioned that float64 rounding shows."""
-FINER = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
-"""How much less float64 rounds than float32."""
 TOO_LOOSE = 0.5
 """A limit above this would let a gradient pass that is half of what it should be."""
 
@@ -105,16 +101,14 @@ class Judge:
         return self.truth.accuracy.get(name, 0.0) / size
 
     def _limit(self, kind: Kind, name: str, size: float, source: str, upstream: float) -> float:
+        if self.lane == "float64":
+            return FLOAT64_LIMIT
         # A derivation that is its own measure of rounding need not write every name that the witness has.
-        budgets = self.budgets.get("value" if kind == "value" else "gradient", {})
+        budgets = self.budgets["value" if kind == "value" else "gradient"]
         if size <= ZERO * upstream:
             # Nothing but the rounding of what it is made of is left.
-            explained = max(FACTOR * ULP, budgets.get(source, 0.0) / upstream) if upstream else FACTOR * ULP
-        else:
-            explained = budgets.get(name, 0.0) / size if size > 0.0 else 0.0
-        if self.lane == "float64":
-            return max(FLOAT64_LIMIT, min(explained * FINER, FLOAT64_LOOSEST))
-        return explained
+            return max(FACTOR * ULP, budgets.get(source, 0.0) / upstream) if upstream else FACTOR * ULP
+        return budgets.get(name, 0.0) / size if size > 0.0 else 0.0
 
 
 def _misfit(array: np.ndarray | None, expected: np.ndarray, lane: Dtype) -> str:
