@@ -158,7 +158,10 @@ def test_compare_exits_with_1_where_something_became_slower(gradparity: Run, mak
         (("--batch-size", "0"), "--batch-size must be at least 1"),
         (("--seed", "-1"), "--seed must be at least 0"),
         (("--report", "no/such/folder.html"), "does not exist"),
-        (("compare", "missing.json", "missing.json"), "cannot be read as a benchmark's result"),
+        (
+            ("compare", "missing.json", "missing.json"),
+            "a benchmark's result 'missing.json' cannot be read: No such file",
+        ),
         (("compare", "one.json"), "NEW.json"),
     ],
 )

@@ -129,7 +129,7 @@ def of_rule(
         return Found(own(here, dy).gradients, truth, partial(_is_smooth, f, here, dy, truth))
 
     entries = sum(a.size for a in given.real.values())
-    if report.agrees or (witness is None and entries > ENTRIES):
+    if not report.disagreements or (witness is None and entries > ENTRIES):
         return report
     if witness is not None:
         return with_smallest_cases(report, arrays, at, ASKS[witness])

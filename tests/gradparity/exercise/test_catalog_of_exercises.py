@@ -66,8 +66,8 @@ def test_start_writes_the_file_and_never_overwrites_one() -> None:
 
 
 def test_start_says_what_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match=r"unknown exercise 'softmax'.*did you mean 'softmax-regression'"):
-        start("softmax")
+    with pytest.raises(UsageError, match=r"unknown exercise 'softmax-regresion'.*did you mean 'softmax-regression'"):
+        start("softmax-regresion")
     Path("gone").mkdir()
     monkeypatch.chdir("gone")
     Path.cwd().rmdir()

@@ -40,7 +40,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Run commands in one process whose imports of any machine fail, and return what they print and their status."""
     blocking = tmp_path_factory.mktemp("blocking")
     (blocking / "sitecustomize.py").write_text(BLOCKED)
-    environment = {**os.environ, "PYTHONPATH": str(blocking), "XDG_CACHE_HOME": str(blocking), "COLUMNS": "200"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(blocking),
+        "XDG_CACHE_HOME": str(blocking / "cache"),
+        "COLUMNS": "200",
+    }
 
     def run(folder: Path, *commands: str) -> str:
         done = subprocess.run(
