@@ -80,6 +80,7 @@ RIGHT = [
     PlainPiece("one_neuron"),
     PlainPiece("poisson_glm"),
     PlainPiece("rbf_network"),
+    PlainPiece("tied_vae"),
     PlainPiece("triplet_loss"),
     PlainPiece("vae_module"),
 ]
@@ -236,6 +237,12 @@ MISTAKES: dict[str, list[PlainMistake]] = {
     "dataclass_net": [
         PlainMistake("d_pre = d_hid / (1 + np.exp(-cache.pre))", "d_pre = d_hid / (1 + np.exp(cache.pre))", "d_pre"),
         PlainMistake("/ residual.size", "/ len(x)", "d_out"),
+    ],
+    "tied_vae": [
+        PlainMistake("dz * eps * 0.5 * std", "dz * eps * std", "dlogvar"),
+        PlainMistake('out["dec"] = z.T @ r', 'out["dec"] = z.T @ r * n', "out['dec']", "n times too large"),
+        PlainMistake('out["enc_b"] = t.sum(0)', 'out["enc_b"] = t.mean(0)', "out['enc_b']", "n times too small"),
+        PlainMistake('out["logvar"] = h.T @ dlogvar', 'out["logvar"] = h.T @ dmu', "out['logvar']"),
     ],
     "triplet_loss": [
         PlainMistake("grad_negative = 2 * active * dn", "grad_negative = -2 * active * dn", "grad_negative"),

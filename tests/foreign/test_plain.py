@@ -17,7 +17,7 @@ QUICK = {
 UNTOLD = {
     "batchnorm_steps, dx = dx1 + dx2": "dx1 is blamed, which would be right with dx2 in it",
     "min_char_rnn, dhnext = np.dot(Whh.T, dhraw)": "dhnext is the gradient of one use of h, and dh is blamed",
-    "discriminator_step, grad_fake_out * f_out * (1 - f_out)": "the line before it is blamed as well",
+    "discriminator_step, grad_f_logit = grad_fake_out * f_out * (": "the line before it is blamed as well",
 }
 
 

@@ -1,10 +1,12 @@
 """The gradient lines of a recording: which writing completes each gradient, and of which variable it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradparity.subjects.plain.loss import LossOf
-from gradparity.subjects.plain.names import is_gradient_like, owners, says_gradient
+from gradparity.subjects.plain.names import PART, is_gradient_like, owners, says_gradient
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.variables import Variable, Written
@@ -30,7 +32,8 @@ class Line:
 
 
 def paired(recording: Recording) -> list[Line]:
-    """Return every line whose name says whose gradient it is."""
+    """Return every line whose name, or whose key in a dictionary, says whose gradient it is."""
+    _pair_by_key(recording)
     groups: dict[tuple[int, str], list[Line]] = {}
     for writing in recording.events:
         if writing.of is None:
@@ -45,6 +48,40 @@ def paired(recording: Recording) -> list[Line]:
         _one_version_each(recording, lines)
     found = sorted((line for lines in groups.values() for line in lines), key=lambda line: line.writings[0].order)
     return [line for line in found if not _makes_room(line, found)]
+
+
+def _pair_by_key(recording: Recording) -> None:
+    """Pair g['W'] with p['W'], whatever the dictionary is called, where nothing else is the gradient of p['W'].
+
+    After the loss, what has a parameter's key and shape is its gradient or, where all are near theirs, its next value.
+    """
+    losses = {key for key, _, _ in recording.losses}
+    starts = [w.order for w in recording.events if w.key in losses or (not losses and w.of is not None)]
+    paired_up = {w.of for w in recording.events}
+    ahead = {name for w in recording.events if w.order <= min(starts, default=0) for name in w.site.reads}
+    named = [(*split, v) for v in recording.variables if v.given and (split := _split(v.name))]
+    params = {key: (root, v) for root, key, v in named if root in ahead}
+    found: dict[str, list[tuple[Written, Variable]]] = {}
+    for writing in recording.events:
+        root, key = _split(writing.name) or ("", "")
+        of_root, of = params.get(key, ("", None))
+        free = writing.of is None and of is not None and of not in paired_up and root != of_root
+        if free and of is not None and writing.value.shape == of.value.shape and writing.order > min(starts, default=0):
+            found.setdefault(root, []).append((writing, of))
+    gradients = (pairs for pairs in found.values() if not _next_values(pairs))
+    for writing, of in next(gradients, []):
+        writing.of = of
+
+
+def _split(name: str) -> tuple[str, str] | None:
+    part = PART.match(name)
+    return (part["root"], part["key"]) if part else None
+
+
+def _next_values(pairs: Sequence[tuple[Written, Variable]]) -> bool:
+    """Whether what is written is the parameters after a step: the step is small beside them."""
+    step = sum(np.linalg.norm(writing.value - of.value) ** 2 for writing, of in pairs)
+    return bool(step < sum(np.linalg.norm(of.value) ** 2 for _, of in pairs) / 4)
 
 
 def _makes_room(line: Line, lines: Iterable[Line]) -> bool:

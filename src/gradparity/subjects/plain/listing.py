@@ -62,10 +62,11 @@ def listings(
 
 def not_run(checked: Checked) -> list[Site]:
     """Return where a gradient is written, too, that was checked: in a branch that these arguments do not take."""
-    ran = {w.key[0] for w in checked.recording.events} | {key[0] for key in checked.recording.aliases}
+    sites = checked.recording.source.sites
+    ran = {(sites[i].file, sites[i].line) for i in checked.recording.reached}
     judged = {(w.site.file, w.site.function, w.site.target) for one in checked.fed.judged for w in one.line.writings}
-    sites = enumerate(checked.recording.source.sites)
-    return [s for i, s in sites if i not in ran and s.how == "=" and (s.file, s.function, s.target) in judged]
+    written = (s for s in sites if s.how == "=" and (s.file, s.function, s.target) in judged)
+    return [s for s in written if (s.file, s.line) not in ran]
 
 
 def loose(checked: Checked) -> list[Writing]:

@@ -57,13 +57,14 @@ class Observed:
         self.until_loss = until_loss
         """Whether nothing after the loss is wanted."""
         self._on = on
-        self._reached: Counter[int] = Counter()
+        self.reached: Counter[int] = Counter()
+        """How often each site was."""
 
     def see(self, number: int, value: Any, frame: FrameType, index: str = "") -> Any:
         """Hand on what is written at a site: an array, a number, or what a container holds."""
         site = self._source.sites[number]
-        nth = self._reached[number]
-        self._reached[number] += 1
+        nth = self.reached[number]
+        self.reached[number] += 1
         if self._held is not None and isinstance(value, dict | list | tuple):
             self._held(value, frame)
         return self._walk((number, nth, ""), f"{site.target}{index}", value, site, frame)

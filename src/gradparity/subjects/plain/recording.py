@@ -32,6 +32,8 @@ class Recording:
     """Calls and names of local derivatives, which are no gradients of the loss."""
     aliases: dict[Key, int] = field(default_factory=dict)
     """Events that only give another name to a variable -> its number."""
+    reached: frozenset[int] = frozenset()
+    """Sites that the run came to."""
     finished: Finished | None = None
     before_gradients: tuple[Key, dict[str, Any]] | None = None
     """Where the first gradient is written, and every name there."""
@@ -51,7 +53,9 @@ class Recording:
             if is_real(value):
                 self._add(leaf, written(leaf), (unit.file, 0), value)
         before = dict(unit.roots)
-        self.finished = unit.run_on(roots, Observed(self.source, self._on, held=known.hold))
+        observed = Observed(self.source, self._on, held=known.hold)
+        self.finished = unit.run_on(roots, observed)
+        self.reached = frozenset(observed.reached)
         unit.keep_unchanged(before, roots)
         self._each_call_its_share()
         del self._known

@@ -34,6 +34,40 @@ def test_what_a_multiple_of_a_gradient_is_subtracted_from_owns_it_and_zero_weigh
     assert any("w: all entries were alike" in remark for remark in report.remarks)
 
 
+def by_key(x: np.ndarray, y: np.ndarray, p: dict[str, np.ndarray], twice: float) -> tuple[float, dict[str, np.ndarray]]:
+    r = x @ p["W"] + p["b"] - y
+    loss = 0.5 * np.sum(r**2)
+    q = {}
+    q["W"] = x.T @ r
+    q["b"] = twice * r.sum(0)
+    return loss, q
+
+
+@pytest.mark.parametrize("twice", [1.0, 2.0])
+def test_a_dictionary_with_the_parameters_keys_holds_gradients_whatever_it_is_called(twice: float) -> None:
+    rng = np.random.default_rng(0)
+    p = {"W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
+    report = check_code(by_key, rng.normal(size=(5, 4)), rng.normal(size=(5, 3)), p, twice)
+    assert {row.line: row.agrees for row in report.rows} == {"q['W']": True, "q['b']": twice == 1}
+    assert not [remark for remark in report.remarks if "not run" in remark]
+
+
+def after_a_step(x: np.ndarray, y: np.ndarray, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
+    r = x @ p["W"] + p["b"] - y
+    loss = 0.5 * np.sum(r**2)
+    new = {}
+    new["W"] = p["W"] - 0.01 * (x.T @ r)
+    new["b"] = p["b"] - 0.01 * r.sum(0)
+    return loss, new
+
+
+def test_parameters_after_a_step_are_not_taken_for_gradients() -> None:
+    rng = np.random.default_rng(0)
+    p = {"W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
+    with pytest.raises(UsageError, match="nothing that is written is the gradient"):
+        check_code(after_a_step, rng.normal(size=(5, 4)), rng.normal(size=(5, 3)), p)
+
+
 @pytest.mark.parametrize(
     ("short", "long", "does"),
     [
