@@ -32,10 +32,11 @@ def gradbench_command(
     All twelve evaluations, by hand or by machine, in float64. Timings named "evaluate" end when the result is there.
     """
     from gradparity_gradbench.protocol import only_json, serve
-    from gradparity_gradbench.tool import evaluations, problem
+    from gradparity_gradbench.tool import evaluations, keep_freed_memory, problem
 
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)
+    keep_freed_memory()
     evaluate = evaluations(backend, naive=naive)
     with only_json() as write:
         serve(sys.stdin, write, f"gradparity {backend}{' naive' if naive else ''}", problem, evaluate)
