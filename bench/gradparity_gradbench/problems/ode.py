@@ -47,16 +47,17 @@ def backward(p: Params, batch: Batch, c: Any, d: Any) -> None:
 
 def solve(x: Inexact[Array, " n"], sizes: Inexact[Array, " s"], c: Any) -> Inexact[Array, " n"]:
     """Return y after a step of each size."""
+    one = namespace(x).ones_like(x[:1])
 
     def step(y: Array, inputs: Sequence[Array], c: Any) -> Array:
         (h,) = inputs
-        c["k1"] = x * shift(y)
+        c["k1"] = x * shift(y, one)
         c["u2"] = y + 0.5 * h * c["k1"]
-        c["k2"] = x * shift(c["u2"])
+        c["k2"] = x * shift(c["u2"], one)
         c["u3"] = y + 0.5 * h * c["k2"]
-        c["k3"] = x * shift(c["u3"])
+        c["k3"] = x * shift(c["u3"], one)
         c["u4"] = y + h * c["k3"]
-        c["k4"] = x * shift(c["u4"])
+        c["k4"] = x * shift(c["u4"], one)
         c["y"] = y + h / 6 * (c["k1"] + 2 * c["k2"] + 2 * c["k3"] + c["k4"])
         return c["y"]
 
@@ -86,13 +87,13 @@ def solve_backward(
     y = loops.before(xp.zeros_like(x), loops.passes(c, "y", s))  # (s, n)
     stages = [y, *(loops.passes(c, name, s) for name in READ)]
     slopes = [loops.passes(d, name, s) for name in ("k1", "k2", "k3", "k4")]
-    return sum(xp.sum(of_k * shift(u), axis=0) for of_k, u in zip(slopes, stages, strict=True))
+    ones = xp.ones_like(y[..., :1])
+    return sum(xp.sum(of_k * shift(u, ones), axis=0) for of_k, u in zip(slopes, stages, strict=True))
 
 
-def shift(y: Inexact[Array, "*s n"]) -> Inexact[Array, "*s n"]:
+def shift(y: Inexact[Array, "*s n"], one: Inexact[Array, "*s 1"]) -> Inexact[Array, "*s n"]:
     """Move every entry by one, a 1 before the first: the slope is x times that."""
-    xp = namespace(y)
-    return xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
+    return namespace(y).concat([one, y[..., :-1]], axis=-1)
 
 
 def unshift(y: Float[Array, " n"]) -> Float[Array, " n"]:

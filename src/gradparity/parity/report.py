@@ -47,7 +47,7 @@ class Report:
 
     model: str
     n: int
-    """Examples in the batch."""
+    """Examples in the batch; 0 where there is none."""
     seed: int
     backends: tuple[str, ...]
     witnesses: tuple[str, ...]
@@ -109,14 +109,16 @@ class Report:
     @property
     def facts(self) -> dict[str, str]:
         """What was checked, as name -> value."""
-        return {"examples": str(self.n), "seed": str(self.seed), "witnesses": listing(self.witnesses)}
+        examples = {"examples": str(self.n)} if self.n else {}
+        return {**examples, "seed": str(self.seed), "witnesses": listing(self.witnesses)}
 
     @property
     def summary(self) -> str:
         """What was compared with what, in one sentence; nothing where nothing was."""
+        examples = f", on {self.n} examples" if self.n else ""
         return (
             f"{listing(self.backends)}: every named line of the model, its value and its gradient, "
-            f"against {listing(self.witnesses)}, on {self.n} examples."
+            f"against {listing(self.witnesses)}{examples}."
             if self.rows
             else ""
         )
