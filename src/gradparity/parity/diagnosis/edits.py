@@ -99,7 +99,7 @@ def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) ->
 
 
 Kind: TypeAlias = Callable[[Unit, Editable, Known], Iterator[Edit]]
-OF_FACTORS = tuple(partial(forgotten_factors, form) for form in FACTORS)
+OF_FACTORS: tuple[Beside, ...] = tuple(partial(forgotten_factors, form) for form in FACTORS)
 # Where rows sum to 1, say, a share fits that is only a name forgotten in a part: the name is tried first.
 ADDED: tuple[Kind, ...] = (
     *(partial(beside_a_value, factors) for factors in OF_FACTORS),
@@ -108,14 +108,12 @@ ADDED: tuple[Kind, ...] = (
     partial(beside_a_value, forgotten_shares),
     partial(beside_a_value, forgotten_products),
 )
-ADDED_WITHIN: tuple[Kind, ...] = tuple(
-    partial(beside_a_part, what) for what in (*OF_FACTORS, forgotten_shares, forgotten_products)
-)
+RARE_IN_PARTS: tuple[Beside, ...] = (*OF_FACTORS, forgotten_shares, forgotten_products)
 KINDS: tuple[tuple[float, Kind], ...] = (
     (0.0, replacements),
     (1.0, other_names),
     *((2 + 0.1 * i, kind) for i, kind in enumerate(ADDED)),
-    *((3 + 0.1 * i, kind) for i, kind in enumerate(ADDED_WITHIN)),
+    *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(RARE_IN_PARTS)),
 )
 """How unlikely each kind of edit is, and what yields those of one unit."""
 
