@@ -17,6 +17,7 @@ from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import Line, before, paired, without_owner
 from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
+from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
@@ -142,7 +143,8 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
-    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
+    missed = overlooked(fed, loss, recording)
+    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts, missed)
     truths.learn(could_be(checked), BRIEFLY)
     by_numbers = recognised(fed, truths, recording)
     if not fed.judged and by_numbers:

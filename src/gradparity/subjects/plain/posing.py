@@ -1,6 +1,6 @@
 """Plain code as a problem: the lines that write gradients, beside what its own loss says."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradparity.errors import UsageError
@@ -8,6 +8,7 @@ from gradparity.parity.problem import Problem, Subject, Written
 from gradparity.parity.rows import DIFFERENCES, Unchecked
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.plain.feeding import Fed, Judged
+from gradparity.subjects.plain.loose import complete
 from gradparity.subjects.plain.loss import LossAt
 from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
@@ -34,6 +35,8 @@ class Checked:
     """File -> as the user would type it."""
     sources: Mapping[str, str]
     """File -> its text."""
+    overlooked: Mapping[Key, Variable]
+    """What may be a gradient by where it goes, and of what, though its name does not say so."""
 
     def places_of(self, judged: Judged) -> tuple[str, ...]:
         """Where a gradient is written, share by share where it is a sum."""
@@ -147,17 +150,15 @@ def require_lines(checked: Checked) -> None:
     )
 
 
-def complete(fed: Fed, local: Collection[tuple[int, str]] = ()) -> list[Writing]:
-    """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
-    last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
-    judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
-    return [w for place, w in last.items() if w.value.any() and place not in judged and place not in local]
+def loose(checked: Checked) -> list[Writing]:
+    """Return what may be a gradient, by its name or by where it goes, and is paired with nothing."""
+    left = complete(checked.fed, checked.recording.local)
+    return [w for w in left if is_gradient_like(w.name) or w.key in checked.overlooked]
 
 
 def could_be(checked: Checked) -> list[Variable]:
-    """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
-    names = [writing for writing in complete(checked.fed, checked.recording.local) if is_gradient_like(writing.name)]
-    return [variable for writing in names for variable in alike(checked.recording, writing)]
+    """Return what these could be gradients of."""
+    return [variable for writing in loose(checked) for variable in alike(checked.recording, writing)]
 
 
 def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[Unchecked]:
@@ -170,5 +171,9 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
     for writing in sorted(complete(checked.fed, checked.recording.local), key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads or writing.key in recognised:
             reads |= set(writing.site.reads)
+        elif writing.key in checked.overlooked:
+            of = checked.overlooked[writing.key].name
+            reason = f"it may be the gradient of {of}, which has no other, or of something else: {HINT}"
+            yield Unchecked(writing.name, BY_HAND, reason)
         elif is_gradient_like(writing.name):
             yield Unchecked(writing.name, BY_HAND, f"nothing is called what it would be the gradient of: {HINT}")
