@@ -25,6 +25,7 @@ from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, 
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.stirring import stirred
+from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
 from gradparity.subjects.plain.variables import Variable
@@ -156,7 +157,8 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
-    rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
+    told = with_wrong_terms(feeding, checked, judged, [replace(row, called=row.line) for row in report.rows])
+    rows = conventions.with_another_loss(checked, told)
     # Which axis, if any, counts examples, plain code does not say.
     return replace(report, n=0, rows=rows, listings=listings(checked, judged, rows, by_numbers))
 

@@ -47,11 +47,20 @@ class Checked:
 
 
 def labelled(checked: Checked) -> dict[str, Judged]:
-    """Return one gradient for each place that writes one, by its name: of many passes the first that is wrong."""
+    """Return the gradients by name: of what one place writes in many passes the first that is wrong, else the last.
+
+    Each parameter of a list of them has its own, nabla_b[1] beside nabla_b[0].
+    """
     by_site: dict[tuple[int, str], list[Judged]] = {}
     for judged in checked.fed.judged:
         by_site.setdefault((judged.writing.key[0], judged.writing.key[2]), []).append(judged)
-    chosen = [next((j for j in passes if is_wrong(j, checked.truths)), passes[-1]) for passes in by_site.values()]
+    chosen = []
+    for passes in by_site.values():
+        first = next((j for j in passes if is_wrong(j, checked.truths)), passes[-1])
+        own = {judged.writing.name: judged for judged in passes if judged.of.is_input}
+        wrong = is_wrong(first, checked.truths)
+        others = [j for j in own.values() if j.writing.name != first.writing.name and not wrong]
+        chosen += [first, *others]
     chosen.sort(key=lambda judged: judged.writing.order)
     names = [judged.line.name for judged in chosen]
     return {
