@@ -123,6 +123,17 @@ def _one_version_each(recording: Recording, lines: list[Line]) -> None:
         line.target = versions[-1 - i] if i < len(versions) else None
 
 
+def targets(recording: Recording, lines: Iterable[Line]) -> list[Variable]:
+    """Return what lines are gradients of, and what each of these was made from step by step."""
+    found = [line.target for line in lines if line.target is not None]
+    for target in found[:]:
+        earlier = before(recording, target)
+        while earlier is not None:
+            found.append(earlier)
+            earlier = before(recording, earlier)
+    return found
+
+
 def before(recording: Recording, variable: Variable) -> Variable | None:
     """Return what a variable was made from in one step: its name's value before, or what a function was applied to."""
     versions = recording.versions(variable)

@@ -86,7 +86,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
     )
     params = {name: v.value for name, v in first.items() if v.given or name in large}
-    read = _names_read(checked)
+    read = names_read(checked)
     written_at = {(j.writing.site.file, j.writing.site.line) for j in lines.values()}
     others = {
         v.name: v.value
@@ -120,7 +120,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     )
 
 
-def _names_read(checked: Checked) -> set[str]:
+def names_read(checked: Checked) -> set[str]:
     """Return the names that are read in the functions that ran: what else the file holds is nobody's business here."""
     ran = {(w.site.file, w.site.function) for w in checked.recording.events}
     return {name for s in checked.recording.source.sites if (s.file, s.function) in ran for name in s.reads}
