@@ -70,7 +70,8 @@ def adamw(rule: AdamW) -> optax.GradientTransformation:
 
 def by_moments(rule: Adam | AdamW) -> optax.GradientTransformation:
     """optax.scale_by_adam; with ε̂, or without the correction, which optax does not have, on the same state."""
-    usual = optax.scale_by_adam(rule.beta1, rule.beta2, rule.eps)
+    outside, inside = (0.0, rule.eps) if rule.eps_inside else (rule.eps, 0.0)
+    usual = optax.scale_by_adam(rule.beta1, rule.beta2, outside, inside)
     if rule.bias_correction and not rule.eps_hat:
         return usual
 
@@ -82,7 +83,7 @@ def by_moments(rule: Adam | AdamW) -> optax.GradientTransformation:
         nu = optax.tree.update_moment(gradients, state.nu, rule.beta2, 2)
         t = jnp.asarray(count, float)
         rate = jnp.sqrt(1 - rule.beta2**t) / (1 - rule.beta1**t) if rule.bias_correction else 1.0
-        scaled = jax.tree.map(lambda m, v: jnp.asarray(rate, m.dtype) * m / (jnp.sqrt(v) + rule.eps), mu, nu)
+        scaled = jax.tree.map(lambda m, v: jnp.asarray(rate, m.dtype) * m / (jnp.sqrt(v + inside) + outside), mu, nu)
         return scaled, optax.ScaleByAdamState(count=count, mu=mu, nu=nu)
 
     return optax.GradientTransformation(usual.init, update)

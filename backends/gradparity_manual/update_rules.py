@@ -35,8 +35,8 @@ def adagrad(rule: Adagrad, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: flo
     g = with_penalty(rule, p, g)
     squares = memory["squares"]
     squares += g * g
-    root = np.sqrt(squares) + rule.eps
-    return np.asarray(np.divide(lr * g, root, out=np.zeros_like(g), where=root > 0))
+    size = np.sqrt(squares) + rule.eps
+    return np.asarray(np.divide(lr * g, size, out=np.zeros_like(g), where=size > 0))
 
 
 def rmsprop(rule: RMSprop, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:  # noqa: ARG001
@@ -45,7 +45,7 @@ def rmsprop(rule: RMSprop, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: flo
     v = memory["v"]
     v *= rule.decay
     v += (1 - rule.decay) * g * g
-    return np.asarray(lr * g / (np.sqrt(v + rule.eps) if rule.eps_inside else np.sqrt(v) + rule.eps))
+    return np.asarray(lr * g / root(rule, v))
 
 
 def adam(rule: Adam, p: np.ndarray, g: np.ndarray, memory: Arrays, lr: float, t: int) -> np.ndarray:
@@ -66,10 +66,15 @@ def by_moments(rule: Adam | AdamW, g: np.ndarray, memory: Arrays, t: int) -> np.
     v *= beta2
     v += (1 - beta2) * g * g
     if not rule.bias_correction:
-        return np.asarray(m / (np.sqrt(v) + rule.eps))
+        return np.asarray(m / root(rule, v))
     if rule.eps_hat:
-        return np.asarray(m / (1 - beta1**t) * np.sqrt(1 - beta2**t) / (np.sqrt(v) + rule.eps))
-    return np.asarray(m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + rule.eps))
+        return np.asarray(m / (1 - beta1**t) * np.sqrt(1 - beta2**t) / root(rule, v))
+    return np.asarray(m / (1 - beta1**t) / root(rule, v / (1 - beta2**t)))
+
+
+def root(rule: RMSprop | Adam | AdamW, v: np.ndarray) -> np.ndarray:
+    """√v + ε, or √(v + ε)."""
+    return np.asarray(np.sqrt(v + rule.eps) if rule.eps_inside else np.sqrt(v) + rule.eps)
 
 
 def with_penalty(rule: SGD | Adagrad | RMSprop | Adam, p: np.ndarray, g: np.ndarray) -> np.ndarray:

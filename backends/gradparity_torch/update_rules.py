@@ -39,11 +39,35 @@ def rmsprop(params: list[Tensor], rule: Any) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(params, lr=1.0, alpha=rule.decay, eps=rule.eps, weight_decay=rule.weight_decay)
 
 
+class AdamInside(torch.optim.Optimizer):
+    """Adam, or AdamW, with ε inside of the root; the state is that of ``torch.optim.Adam``."""
+
+    def __init__(self, params: list[Tensor], rule: Any) -> None:
+        decays = {"weight_decay": rule.weight_decay, "decoupled": rule.name == "adamw"}
+        super().__init__(params, {"lr": 1.0, "betas": (rule.beta1, rule.beta2), "eps": rule.eps, **decays})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """m and v as in Adam, p ← p − lr·m̂ / √(v̂ + ε)."""
+        for group in self.param_groups:
+            (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+            for p in group["params"]:
+                g = p.grad if group["decoupled"] else p.grad.add(p, alpha=decay)
+                state = self.state[p]
+                m, v = (state.setdefault(field, torch.zeros_like(p)) for field in ("exp_avg", "exp_avg_sq"))
+                t = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                m.lerp_(g, 1 - beta1)
+                v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+                if group["decoupled"]:
+                    p.mul_(1 - lr * decay)
+                root = torch.sqrt(v / (1 - beta2 ** t.item()) + group["eps"])
+                p.addcdiv_(m, root, value=-lr / (1 - beta1 ** t.item()))
+
+
 def by_moments(kind: Any, params: list[Tensor], rule: Any) -> torch.optim.Optimizer:
-    """PyTorch's Adam or AdamW, told to correct nothing where the rule does not: as after infinitely many steps."""
-    found: torch.optim.Optimizer = kind(
-        params, lr=1.0, betas=(rule.beta1, rule.beta2), eps=rule.eps, weight_decay=rule.weight_decay
-    )
+    """PyTorch's Adam or AdamW, or ours; where the rule corrects nothing, as after infinitely many steps."""
+    usual = {"betas": (rule.beta1, rule.beta2), "eps": rule.eps, "weight_decay": rule.weight_decay}
+    found: torch.optim.Optimizer = AdamInside(params, rule) if rule.eps_inside else kind(params, lr=1.0, **usual)
     if not rule.bias_correction:
         for p in params:
             moments = {field: torch.zeros_like(p) for field in FIELDS[rule.name].values()}

@@ -163,18 +163,27 @@ def _of_beta2(rule: "Adam | AdamW", step: Int[np.ndarray, "*shape"]) -> Float[np
     return np.asarray(step * rule.beta2 ** (step - 1) / (2 * (1 - rule.beta2**step)))
 
 
+def _require_one_place(rule: "Adam | AdamW") -> None:
+    if rule.eps_inside and rule.eps_hat:
+        raise UsageError(
+            f"optimizer '{rule.name}': eps stands in one place, got eps_inside and eps_hat: leave one of them out"
+        )
+
+
 @dataclass(frozen=True)
 class Adam:
     """Gradient descent by a mean of gradients over the root of a mean of their squares, each entry for itself.
 
     With ``eps_hat`` ε stands beside √v before that is corrected, m̂ √(1 − β₂ᵗ) / (√v + ε), as at the end of section 2 of
-    the paper, in TensorFlow and in Keras. Without ``bias_correction``, as in BERT, the step is m / (√v + ε).
+    the paper, in TensorFlow and in Keras; with ``eps_inside`` the root is √(v̂ + ε), optax's ``eps_root``. Both together
+    raise UsageError. Without ``bias_correction``, as in BERT, the step is m / (√v + ε).
     """
 
     lr: LearningRate
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    eps_inside: bool = False
     eps_hat: bool = False
     bias_correction: bool = True
     weight_decay: float = 0.0
@@ -190,6 +199,7 @@ class Adam:
 
     def __post_init__(self) -> None:
         _require_in_range(self)
+        _require_one_place(self)
 
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """That of β₂."""
@@ -204,6 +214,7 @@ class AdamW:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    eps_inside: bool = False
     eps_hat: bool = False
     bias_correction: bool = True
     weight_decay: float = 0.01
@@ -219,6 +230,7 @@ class AdamW:
 
     def __post_init__(self) -> None:
         _require_in_range(self)
+        _require_one_place(self)
 
     def magnification(self, step: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """That of β₂."""

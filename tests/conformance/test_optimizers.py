@@ -25,12 +25,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "rmsprop, eps inside": ("rmsprop", {"lr": COSINE, "eps": 1e-2, "eps_inside": True, "weight_decay": 0.03}),
     "adam": ("adam", {"lr": 0.1, "eps": 1e-3}),
     "adam, eps hat": ("adam", {"lr": COSINE, "eps": 1e-3, "eps_hat": True, "weight_decay": 0.03}),
+    "adam, eps inside": ("adam", {"lr": COSINE, "eps": 1e-3, "eps_inside": True, "weight_decay": 0.03}),
     "adam, uncorrected": ("adam", {"lr": COSINE, "eps": 1e-3, "bias_correction": False}),
     "adam, clipped": ("adam", {"lr": COSINE, "clip_norm": 0.01}),
     "sgd, clipped at times": ("sgd", {"lr": 0.1, "clip_norm": 0.3}),
     "sgd, entries clipped": ("sgd", {"lr": 0.1, "clip_value": 0.05, "clip_norm": 0.2}),
     "adamw": ("adamw", {"lr": COSINE, "weight_decay": 0.3}),
     "adamw, uncorrected": ("adamw", {"lr": 0.1, "weight_decay": 0.3, "bias_correction": False}),
+    "adamw, inside": ("adamw", {"lr": 0.1, "eps": 1e-3, "eps_inside": True, "bias_correction": False}),
 }
 BACKENDS = ("numpy", "jax", "torch")
 
@@ -84,6 +86,7 @@ PLAIN = {
     "adamw, uncorrected": "adamw",
     "adam, clipped": "adam",
     "adam, eps hat": "adam",
+    "adam, eps inside": "adam, eps hat",
     "adam, uncorrected": "adam",
     "adagrad from 0.1": "adagrad",
     "rmsprop, eps inside": "rmsprop",

@@ -32,6 +32,7 @@ def test_a_learning_rate_is_finite_and_above_zero(name: str, lr: float) -> None:
         ("momentum", {"momentum": 0.9}, "optimizer 'momentum' needs a learning rate, got none"),
         ("momentum", {"lr": 0.1, "momentum": 1.0}, "momentum must be finite and at least 0 and below 1, got 1.0"),
         ("adam", {"lr": 0.1, "beta1": -0.1}, "beta1 must be finite and at least 0 and below 1, got -0.1"),
+        ("adam", {"lr": 0.1, "eps_inside": True, "eps_hat": True}, "stands in one place, got eps_inside and eps_hat"),
         ("adam", {"lr": 0.1, "eps": -1e-8}, "eps must be finite and at least 0, got -1e-08"),
     ],
 )
