@@ -8,6 +8,7 @@ from time import process_time
 import numpy as np
 
 from gradparity.parity.report import Report
+from gradparity.parity.smallest import Arrays
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import paired, targets
 from gradparity.subjects.plain.loss import LossOf
@@ -16,7 +17,7 @@ from gradparity.subjects.plain.posing import Checked, labelled, names_read
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Leaf, Unit, arrays, at, written
-from gradparity.subjects.smallest_case import ENTRIES, SECONDS, Arrays, Found, with_smallest_cases
+from gradparity.subjects.smallest_case import ENTRIES, SECONDS, Found, with_smallest_cases
 
 
 def with_smallest(report: Report, feeding: Feeding, checked: Checked) -> Report:

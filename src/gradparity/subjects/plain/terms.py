@@ -69,8 +69,9 @@ def _value(node: ast.expr, scope: Mapping[str, object]) -> np.ndarray:
 def _terms(site: Site, source: Source) -> Iterator[tuple[float, ast.expr]]:
     """Yield the terms of what is assigned at a site, each with its sign; none where it may have another value now."""
     for node in ast.walk(source.trees[site.file]):
-        here = isinstance(node, ast.Assign) and node.lineno == site.line and not site.itself
-        if here and site.target in targets_of(node):
+        if not isinstance(node, ast.Assign) or node.lineno != site.line or site.itself:
+            continue
+        if site.target in targets_of(node):
             yield from _summands(node.value, 1.0)
 
 
