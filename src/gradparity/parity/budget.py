@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from gradparity.parity.norms import distance, norm
-from gradparity.protocol import Batch, Params, Trace
+from gradparity.protocol import Array, Batch, HandDerivation, Key, Params, Trace
+from gradparity.recording import Gradients, TappedCache, stacked
 
 FACTOR = 16
 """Rounding inside a line adds to rounding of its inputs; sums of many terms add most."""
@@ -49,6 +50,23 @@ def budgets_of(truth: Trace, nearby: Iterable[Trace]) -> Budgets:
     for trace in nearby:
         moved.see(trace)
     return moved.budgets()
+
+
+def budgets_of_lines(hand: HandDerivation, params: Params, batch: Batch, rng: np.random.Generator) -> Budgets:
+    """Return what rounding of a derivation's own named values explains, beside that of its inputs.
+
+    Terms that nearly cancel in the middle of a chain round as their own size does, however little the inputs move it.
+    """
+    nearby = (rewritten(hand, params, batch, lambda _, value: nudged(value, ULP, rng)) for _ in range(DRAWS))
+    return budgets_of(rewritten(hand, params, batch, lambda _, value: value), nearby)
+
+
+def rewritten(hand: HandDerivation, params: Params, batch: Batch, write: Callable[[Key, Array], Array]) -> Trace:
+    """Run a derivation by its own chain, where ``c`` holds what ``write`` makes of each value that it is given."""
+    c, d = TappedCache(lambda key, value: write(key, np.asarray(value))), Gradients(loss=np.ones(()))
+    hand.forward(params, batch, c)
+    hand.backward(params, batch, c, d)
+    return Trace(stacked(c), stacked(d))
 
 
 def rounding_budget(moved: float, size: float) -> float:

@@ -1,24 +1,24 @@
 """Disagreements of a backend's own chain that are only rounding: entries across a kink, and terms that cancel.
 
 In the line-by-line comparison every line is fed the witness's numbers, so its masks are the witness's. A backend's
-own chain has its own masks; where one differs, a right gradient is off by the whole share of that entry. And where a
-line in the middle nearly cancels, its rounding is large beside it, and goes on from there to the parameters.
+own chain has its own masks; where one differs, a right gradient is off by the whole share of that entry. And where
+terms in the middle nearly cancel, a chain rounds further than its inputs tell: by what its own lines round to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from gradparity.parity.budget import budgets_of_lines, rewritten
 from gradparity.parity.judge import Judge
 from gradparity.parity.kinks import Kink, Kinks, flips, masks
 from gradparity.parity.problem import Problem, Written
 from gradparity.parity.rows import Kind, Row
-from gradparity.parity.short_floats import MULTIPLE
 from gradparity.protocol import Array, Batch, HandDerivation, Key, Params, Trace
-from gradparity.recording import Gradients, TappedCache, name_of, part, stacked
+from gradparity.recording import name_of, part
 
 
 def own_rounding(problem: Problem, judge: Judge, chain: Trace, rows: list[Row], written: Written | None) -> list[Row]:
@@ -27,12 +27,17 @@ def own_rounding(problem: Problem, judge: Judge, chain: Trace, rows: list[Row], 
     ``written`` is what a hand derivation made line by line; without one all rows are of the chain.
     """
     own_chain: tuple[Kind, ...] = ("whole gradient",) if written else ("whole gradient", "gradient", "value")
-    if all(row.agrees for row in rows if row.kind in own_chain):
+    asked = [row for row in rows if row.kind in own_chain and not row.agrees]
+    if not asked:
         return rows
     names = across_kinks(judge, problem, chain) if problem.kinks else frozenset()
-    reads = written.gradient_reads if written else {}
+    room = _room_of_lines(problem, judge, chain, asked, written.gradient_reads if written else {})
     return [
-        _as_plain_code_errs(problem, judge, replace(row, pinned=row.kind != "value" and row.line in names), reads)
+        replace(
+            row,
+            pinned=row.kind != "value" and row.line in names,
+            limit=max(row.limit, room.get((row.kind, row.line), 0.0)),
+        )
         if row.kind in own_chain
         else row
         for row in rows
@@ -59,23 +64,27 @@ def across_kinks(judge: Judge, problem: Problem, trace: Trace) -> frozenset[str]
     return frozenset(new.line for old, new in zip(before, after, strict=True) if new.agrees and not old.agrees)
 
 
-def _as_plain_code_errs(problem: Problem, judge: Judge, row: Row, reads: Mapping[str, tuple[str, ...]]) -> Row:
-    """Give a float32 row of a chain, where it is wrong, the room that the other witnesses' own float32 code needs.
+def _room_of_lines(
+    problem: Problem, judge: Judge, chain: Trace, asked: Sequence[Row], reads: Mapping[str, tuple[str, ...]]
+) -> Mapping[tuple[Kind, str], float]:
+    """Return the limits in float32 of these rows of a chain, where its lines round as those of the derivation do.
 
-    That is ``MULTIPLE`` times the error of the best of them: an implementation need not be better than the plain code
-    of two libraries, and a subject's own error excuses nothing.
+    It must be right in float64 against this witness, everywhere: a wrong formula does not tell how a right one rounds.
     """
-    others = [name for name in problem.truths if name != judge.backend]
-    if row.agrees or row.lane != "float32" or problem.in_float32 is None or not others:
-        return row
-    errors = []
-    for name in others:
-        own, plain = problem.in_float32(name), replace(judge, backend=name, witness=name, truth=problem.truths[name])
-        arrays = own.values if row.kind == "value" else own.gradients
-        errors += [
-            found.error for found in plain.rows(row.kind, arrays, [row.line], reads if reads.get(row.line) else None)
-        ]
-    return replace(row, limit=max(row.limit, MULTIPLE * min(errors)))
+    if problem.hand is None or judge.lane != "float32" or not asked:
+        return {}
+    own = rewritten(problem.hand, problem.params, problem.batch, lambda _, value: value).gradients
+    exact, known = replace(judge, lane="float64", rtol=0.0), [x for x in problem.params if x in judge.truth.gradients]
+    if not all(row.agrees for row in exact.rows("whole gradient", own, known)):
+        return {}
+    budgets = budgets_of_lines(problem.hand, problem.params, problem.batch, np.random.default_rng(0))
+    by_lines = replace(judge, budgets=budgets)
+    found = {}
+    for row in asked:
+        arrays = chain.values if row.kind == "value" else chain.gradients
+        again = by_lines.rows(row.kind, arrays, [row.line], reads if reads.get(row.line) else None)
+        found[row.kind, row.line] = again[0].limit
+    return found
 
 
 def pinned(
@@ -93,7 +102,12 @@ def pinned(
     """
     sides = masks(kinks, values)
     pins = {line: partial(_pin, kink, sides[line]) for line, kink in kinks.items()}
-    own, moved = _gradients(hand, params, batch, {}), _gradients(hand, params, batch, pins)
+
+    def pin(key: Key, value: Array) -> Array:
+        return pins[name_of(key)](value, key) if name_of(key) in pins else value
+
+    own = rewritten(hand, params, batch, lambda _, value: value).gradients
+    moved = rewritten(hand, params, batch, pin).gradients
     gradients = {
         name: np.asarray(gradient + (moved[name] - own[name])) if name in own else gradient
         for name, gradient in truth.gradients.items()
@@ -103,16 +117,6 @@ def pinned(
 
 def _pin(kink: Kink, mask: Bool[np.ndarray, "..."], value: Array, key: Key) -> Array:
     return _PIN[kink](value, part(mask, key))
-
-
-def _gradients(
-    hand: HandDerivation, params: Params, batch: Batch, pins: Mapping[str, Callable[[Array, Key], Array]]
-) -> dict[str, Array]:
-    c = TappedCache(lambda key, value: pins[name_of(key)](value, key) if name_of(key) in pins else value)
-    d = Gradients(loss=1.0)
-    hand.forward(params, batch, c)
-    hand.backward(params, batch, c, d)
-    return stacked(d)
 
 
 def _pin_relu(z: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -117,8 +117,6 @@ class Problem:
     """What the user accepts: a relative error that is smaller agrees, whatever the limit is."""
     changed: Mapping[str, Changed] = field(default_factory=dict)
     """Witness -> what its truth is at other numbers."""
-    in_float32: Callable[[str], Trace] | None = None
-    """Witness -> what its own code makes of the same numbers in float32, where it can be asked."""
     code: tuple[Callable[..., Any], ...] = ()
     """The user's functions: first what is differentiated, then its rule."""
     values: Callable[[], Named] = dict

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, draw, given_in, of_params
 from gradparity.parity.report import Report
-from gradparity.parity.rows import DIFFERENCES, Unchecked
+from gradparity.parity.rows import Unchecked
 from gradparity.protocol import Backend, Batch, Dtype, HandDerivation, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.curvature import with_curvature
 from gradparity.subjects.gradient_lines import editable
@@ -136,9 +136,6 @@ def pose(
         unchecked=(*starmap(_not_run, failed.items()), *_without_hand(spec, chosen)),
         rtol=rtol,
         rule=partial(_rule, spec, hand, chosen, params, batch),
-        in_float32=cache(lambda name: models[name]("float32").trace(params, batch))
-        if DIFFERENCES not in seen.truths
-        else None,
     )
     if not isinstance(spec, UserModel):
         return problem

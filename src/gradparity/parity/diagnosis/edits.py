@@ -98,18 +98,22 @@ def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) ->
             yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
 
-BESIDE: tuple[Beside, ...] = (
-    *(partial(forgotten_factors, form) for form in FACTORS),
-    forgotten_names,
-    forgotten_shares,
-    forgotten_products,
-)
 Kind: TypeAlias = Callable[[Unit, Editable, Known], Iterator[Edit]]
+OF_FACTORS: tuple[Beside, ...] = tuple(partial(forgotten_factors, form) for form in FACTORS)
+# Where rows sum to 1, say, a share fits that is only a name forgotten in a part: the name is tried first.
+ADDED: tuple[Kind, ...] = (
+    *(partial(beside_a_value, factors) for factors in OF_FACTORS),
+    partial(beside_a_value, forgotten_names),
+    partial(beside_a_part, forgotten_names),
+    partial(beside_a_value, forgotten_shares),
+    partial(beside_a_value, forgotten_products),
+)
+RARE_IN_PARTS: tuple[Beside, ...] = (*OF_FACTORS, forgotten_shares, forgotten_products)
 KINDS: tuple[tuple[float, Kind], ...] = (
     (0.0, replacements),
     (1.0, other_names),
-    *((2 + 0.1 * i, partial(beside_a_value, what)) for i, what in enumerate(BESIDE)),
-    *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(BESIDE)),
+    *((2 + 0.1 * i, kind) for i, kind in enumerate(ADDED)),
+    *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(RARE_IN_PARTS)),
 )
 """How unlikely each kind of edit is, and what yields those of one unit."""
 

@@ -117,13 +117,15 @@ def check_command(
         raise typer.Exit(_shown(code, None, json, page))
     if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
-    if replay is not None:
-        draw = sweep.counter_example(replay)
-        spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
-    else:
-        spec = specs.spec_of(model, settings or [])
     with progress() as doing:
-        doing.add_task(f"comparing {spec.name} with what machines derive, line by line")
+        # A user's file may import what takes seconds.
+        task = doing.add_task(f"reading {replay or model}")
+        if replay is not None:
+            draw = sweep.counter_example(replay)
+            spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
+        else:
+            spec = specs.spec_of(model, settings or [])
+        doing.update(task, description=f"comparing {spec.name} with what machines derive, line by line")
         report = (
             specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
             if against is None

@@ -15,18 +15,20 @@ from gradparity.subjects.plain import loss as losses
 from gradparity.subjects.plain.around import renewed_names, unit_around
 from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
-from gradparity.subjects.plain.lines import Line, before, paired, without_owner
+from gradparity.subjects.plain.lines import paired, targets, without_owner
 from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
+from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.shrinking import with_smallest
 from gradparity.subjects.plain.stirring import stirred
+from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
-from gradparity.subjects.plain.variables import Variable
 
 BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
@@ -131,49 +133,49 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     except Exception as error:
         raise failed(program, error) from error
     moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
+    feeding, checked = _beside(unit, program, extra, expression, seed)
+    by_numbers = recognised(checked.fed, checked.truths, checked.recording)
+    if not checked.fed.judged and by_numbers:
+        checked = replace(checked, fed=feeding.run(checked.truths.arrays, by_numbers))
+    require_lines(checked)
     if moved:
-        recording = Recording(source, extra, _forwards(program)).run(unit)
+        alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
+    remarks = [f"the loss is {checked.loss.said}", *([alike] if moved else []), *conventions.remarks(checked)]
+    remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
+    report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
+    judged = labelled(checked)
+    told = with_wrong_terms(feeding, checked, judged, [replace(row, called=row.line) for row in report.rows])
+    # Which axis, if any, counts examples, plain code does not say.
+    report = replace(report, n=0, rows=conventions.with_another_loss(checked, told))
+    report = with_smallest(report, feeding, checked)
+    return replace(report, listings=listings(checked, judged, report.rows, by_numbers))
+
+
+def _beside(
+    unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int
+) -> tuple[Feeding, Checked]:
+    """Run a unit beside the witness, and pair what it writes. Raises UsageError, and what the code raises."""
+    source = program.source
+    recording = Recording(source, extra, _forwards(program)).run(unit)
     where = losses.find(recording, expression)
     loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
     lines = conventions.after_the_loss(loss, paired(recording))
     truths = Truths(loss, seed)
-    truths.learn(_targets(recording, lines))
+    truths.learn(targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
-    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts)
+    missed = overlooked(fed, loss, recording)
+    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts, missed)
     truths.learn(could_be(checked), BRIEFLY)
-    by_numbers = recognised(fed, truths, recording)
-    if not fed.judged and by_numbers:
-        checked = replace(checked, fed=feeding.run(truths.arrays, by_numbers))
-    require_lines(checked)
-    if moved:
-        alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
-    remarks = [f"the loss is {where.said}", *([alike] if moved else []), *conventions.remarks(checked)]
-    remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
-    report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
-    judged = labelled(checked)
-    rows = conventions.with_another_loss(checked, [replace(row, called=row.line) for row in report.rows])
-    # Which axis, if any, counts examples, plain code does not say.
-    return replace(report, n=0, rows=rows, listings=listings(checked, judged, rows, by_numbers))
+    return feeding, checked
 
 
 def _forwards(program: Program) -> dict[str, str]:
     """Return the forward function of each backward function, in all files."""
     trees = program.source.trees.values()
     return {back: ahead for tree in trees for ahead, back in all_pairs(regions.functions_of(tree))}
-
-
-def _targets(recording: Recording, lines: Sequence[Line]) -> list[Variable]:
-    targets = [line.target for line in lines if line.target is not None]
-    found = list(targets)
-    for target in targets:
-        earlier = before(recording, target)
-        while earlier is not None:
-            found.append(earlier)
-            earlier = before(recording, earlier)
-    return found
 
 
 def is_plain(argument: str) -> bool:

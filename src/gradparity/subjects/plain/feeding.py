@@ -1,6 +1,6 @@
 """A run in which each gradient is recorded as the code computes it, and goes on as the witness has it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class Fed:
     judged: list[Judged] = field(default_factory=list)
     loose: list[tuple[Written, np.ndarray]] = field(default_factory=list)
     """What is written complete and paired with nothing, as this run computed it."""
+    instead: Mapping[Key, Variable] = field(default_factory=dict)
+    """What was paired without a name that says so."""
 
 
 @dataclass(eq=False)
@@ -47,17 +49,23 @@ class Feeding:
     lines: list[Line]
     loose: list[Written]
 
-    def run(self, truth: Mapping[int, np.ndarray], instead: Mapping[Key, Variable]) -> Fed:
+    def run(
+        self,
+        truth: Mapping[int, np.ndarray],
+        instead: Mapping[Key, Variable],
+        watch: Callable[[Event], None] = lambda _: None,
+    ) -> Fed:
         """Run beside a witness, whose gradients are given by the number of their variable.
 
-        ``instead`` pairs what has no name of a gradient. Raises what the code raises.
+        ``instead`` pairs what has no name of a gradient; ``watch`` is told each event. Raises what the code raises.
         """
-        fed, targets = Fed(), {id(line): line.target for line in self.lines}
+        fed, targets = Fed(instead=instead), {id(line): line.target for line in self.lines}
         of_key = {writing.key: (line, i) for line in self.lines for i, writing in enumerate(line.writings)}
         loose = {writing.key: writing for writing in self.loose}
 
         def on(event: Event) -> Any:
             value = event.value
+            watch(event)
             if event.key in of_key:
                 line, i = of_key[event.key]
                 return self._line(fed, line, i, targets, value, truth, instead)

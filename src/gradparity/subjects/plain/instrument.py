@@ -212,13 +212,15 @@ class _Rewriter(ast.NodeTransformer):
     def _with_parts(self, value: ast.expr) -> ast.expr:
         """Record what functions are applied to, where that has no name: X @ W + b in np.tanh(X @ W + b).
 
-        So is what is scaled: q @ k.T in q @ k.T / sqrt(d).
+        So is what is scaled, q @ k.T in q @ k.T / sqrt(d), and what has a minus, 1 / (1 + np.exp(-(X @ W + b))).
         """
         for node in list(ast.walk(value)):
             if isinstance(node, ast.Call):
                 node.args = [self._part(argument) for argument in node.args]
             elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
                 node.left, node.right = self._part(node.left), self._part(node.right)
+            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+                node.operand = self._part(node.operand)
         return value
 
     def _part(self, value: ast.expr) -> ast.expr:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradparity.subjects.plain.loss import LossOf
-from gradparity.subjects.plain.names import PART, is_gradient_like, owners, says_gradient
+from gradparity.subjects.plain.names import in_common, is_gradient_like, owners, says_gradient, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.variables import Variable, Written
@@ -51,7 +51,7 @@ def paired(recording: Recording) -> list[Line]:
 
 
 def _pair_by_key(recording: Recording) -> None:
-    """Pair g['W'] with p['W'], whatever the dictionary is called, where nothing else is the gradient of p['W'].
+    """Pair g['W'] with p['W'] and out.W with self.W, whatever holds it, where nothing else is the gradient of that.
 
     After the loss, what has a parameter's key and shape is its gradient or, where all are near theirs, its next value.
     """
@@ -59,26 +59,39 @@ def _pair_by_key(recording: Recording) -> None:
     starts = [w.order for w in recording.events if w.key in losses or (not losses and w.of is not None)]
     paired_up = {w.of for w in recording.events}
     ahead = {name for w in recording.events if w.order <= min(starts, default=0) for name in w.site.reads}
-    named = [(*split, v) for v in recording.variables if v.given and (split := _split(v.name))]
-    params = {key: (root, v) for root, key, v in named if root in ahead}
-    found: dict[str, list[tuple[Written, Variable]]] = {}
+    params = [v for v in recording.variables if v.given and ahead & _ways_to(recording, v)]
+    found: dict[tuple[str, ...], list[tuple[Written, Variable]]] = {}
     for writing in recording.events:
-        root, key = _split(writing.name) or ("", "")
-        of_root, of = params.get(key, ("", None))
-        free = writing.of is None and of is not None and of not in paired_up and root != of_root
-        if free and of is not None and writing.value.shape == of.value.shape and writing.order > min(starts, default=0):
-            found.setdefault(root, []).append((writing, of))
-    gradients = (pairs for pairs in found.values() if not _next_values(pairs))
+        if writing.of is not None or writing.order <= min(starts, default=0):
+            continue
+        held = _same_key(writing, [v for v in params if v not in paired_up])
+        if held is not None:
+            found.setdefault(held[0], []).append((writing, held[1]))
+    gradients = (pairs for pairs in found.values() if not next_values(pairs))
     for writing, of in next(gradients, []):
         writing.of = of
 
 
-def _split(name: str) -> tuple[str, str] | None:
-    part = PART.match(name)
-    return (part["root"], part["key"]) if part else None
+def _ways_to(recording: Recording, variable: Variable) -> set[str]:
+    """Return every name that a variable has, and what holds it under one."""
+    aliases = (key for key, number in recording.aliases.items() if number == variable.number)
+    names = {variable.name, *(recording.source.sites[number].target + path for number, _, path in aliases)}
+    return names | {name.rpartition("[")[0] for name in names}
 
 
-def _next_values(pairs: Sequence[tuple[Written, Variable]]) -> bool:
+def _same_key(writing: Written, params: Sequence[Variable]) -> tuple[tuple[str, ...], Variable] | None:
+    """Return what holds a value, and the one parameter of its shape that another container holds in the same way."""
+    steps = steps_of(writing.name)
+    fitting = [v for v in params if v.value.shape == writing.value.shape]
+    shared = {v: in_common(steps, steps_of(v.name)) for v in fitting if v.name != writing.name}
+    most = max(shared.values(), default=0)
+    best = [v for v, n in shared.items() if n == most]
+    if not most or len(best) > 1 or steps[-1].lstrip("-").isdigit():
+        return None
+    return steps[:-most], best[0]
+
+
+def next_values(pairs: Sequence[tuple[Written, Variable]]) -> bool:
     """Whether what is written is the parameters after a step: the step is small beside them."""
     step = sum(np.linalg.norm(writing.value - of.value) ** 2 for writing, of in pairs)
     return bool(step < sum(np.linalg.norm(of.value) ** 2 for _, of in pairs) / 4)
@@ -110,6 +123,17 @@ def _one_version_each(recording: Recording, lines: list[Line]) -> None:
         line.target = versions[-1 - i] if i < len(versions) else None
 
 
+def targets(recording: Recording, lines: Iterable[Line]) -> list[Variable]:
+    """Return what lines are gradients of, and what each of these was made from step by step."""
+    found = [line.target for line in lines if line.target is not None]
+    for target in found[:]:
+        earlier = before(recording, target)
+        while earlier is not None:
+            found.append(earlier)
+            earlier = before(recording, earlier)
+    return found
+
+
 def before(recording: Recording, variable: Variable) -> Variable | None:
     """Return what a variable was made from in one step: its name's value before, or what a function was applied to."""
     versions = recording.versions(variable)
@@ -139,7 +163,11 @@ def without_owner(recording: Recording, lines: Iterable[Line], loss: LossOf) -> 
     start = min([*starts, *([orders[loss.at.key]] if loss.at.key in orders else [])], default=len(orders))
 
     def may_be(writing: Written) -> bool:
-        if writing.of is not None or not writing.value.ndim or writing.site.how == "return":
+        if (
+            writing.of is not None
+            or not writing.value.ndim
+            or (writing.site.how == "return" and not recording.returns(writing))
+        ):
             return False
         sure = says_gradient(writing.name) or writing.order > start
         return sure or (is_gradient_like(writing.name) and not loss.is_moved_by({writing.key}))

@@ -10,8 +10,7 @@ from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
 from gradparity.subjects.plain.instrument import Site
 from gradparity.subjects.plain.lines import is_part
-from gradparity.subjects.plain.names import is_gradient_like
-from gradparity.subjects.plain.posing import Checked, complete
+from gradparity.subjects.plain.posing import Checked, loose
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.variables import Variable
 from gradparity.subjects.plain.variables import Written as Writing
@@ -49,11 +48,12 @@ def listings(
             mark(judged.writing, "–", f"{what}, not checked: {not_checked(checked, judged.of)}")
         else:
             mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what)
-    for writing in loose(checked):
+    # Once for each place that writes it.
+    for writing in {(w.key[0], w.key[2]): w for w in loose(checked)}.values():
         if writing.key in recognised:
             mark(writing, "✓", f"{owner(checked, recognised[writing.key])}, by its numbers")
         else:
-            mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(writing)}")
+            mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(checked, writing)}")
     for site in not_run(checked):
         marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", "–", f"{site.target}: {NOT_RUN}"))
     files = dict.fromkeys(file for file, _ in marks)
@@ -69,17 +69,12 @@ def not_run(checked: Checked) -> list[Site]:
     return [s for s in written if (s.file, s.line) not in ran]
 
 
-def loose(checked: Checked) -> list[Writing]:
-    """Return what has the name of a gradient and is paired with nothing, once for each place that writes it."""
-    named = [writing for writing in complete(checked.fed, checked.recording.local) if is_gradient_like(writing.name)]
-    return list({(writing.key[0], writing.key[2]): writing for writing in named}.values())
-
-
-def why_loose(writing: Writing) -> str:
+def why_loose(checked: Checked, writing: Writing) -> str:
     """Say why a gradient has no owner."""
     if writing.of is not None:
         return f"it is written again after it was complete, and {writing.of.name} was not"
-    return f"if it is the gradient of z, --names {writing.site.target}=z"
+    of = checked.overlooked[writing.key].name if writing.key in checked.overlooked else "z"
+    return f"if it is the gradient of {of}, --names {writing.name}={of}"
 
 
 def not_checked(checked: Checked, variable: Variable) -> str:

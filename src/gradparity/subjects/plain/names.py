@@ -4,7 +4,7 @@ A name is only taken for a gradient where what it would be the gradient of is th
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 PREFIXES = re.compile(
     r"^(?:d(?:L|loss|J|E|C|cost)_?(?:_?d_?|_by_d_?)|delta_|grad_|grad(?=[A-Z])|gradient_|nabla_|grads_|del_|d_|d|g)(?P<of>.+)$"
@@ -26,6 +26,7 @@ DERIVATIVE = re.compile(r"(?i)^d_?[a-z]|deriv|prime|grad(?:ient)?$|^grad")
 SHORT = {"w": "weight", "b": "bias"}
 UPDATE = re.compile(r"^(?:[dg]_?\w{1,2}|[dg][A-Za-z]+\d+)$")
 PART = re.compile(r"""^(?P<root>[\w.]+)\[(?P<q>['"])(?P<key>\w+)(?P=q)\]$""")
+STEP = re.compile(r"""\.(?P<attribute>\w+)|\[(?P<index>-?\d+|'\w+'|"\w+")\]""")
 ELEMENT = re.compile(r"^(?P<root>.+)\[(?P<index>-?\d+)\]$")
 
 
@@ -61,6 +62,19 @@ def owners(name: str, extra: Mapping[str, str]) -> Iterator[str]:
             shorter = re.match(r"^(?:L_?d_?|loss_?d_?|_)(?P<of>.+)$", found["of"])
             if shorter:
                 yield shorter["of"]
+
+
+def steps_of(name: str) -> tuple[str, ...]:
+    """Return how a name leads to something, an attribute and a key alike: self.p['W'] as self, p, W."""
+    first = re.match(r"\w*", name)
+    steps = (step["attribute"] or step["index"].strip("'\"") for step in STEP.finditer(name))
+    return (first[0] if first else "", *steps)
+
+
+def in_common(a: Sequence[str], b: Sequence[str]) -> int:
+    """Return how many last steps two names share, a container of their own left to each."""
+    most = min(len(a), len(b)) - 1
+    return next((n for n in range(most) if a[-1 - n] != b[-1 - n]), most)
 
 
 def is_gradient_like(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Plain code as a problem: the lines that write gradients, beside what its own loss says."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradparity.errors import UsageError
@@ -8,6 +8,7 @@ from gradparity.parity.problem import Problem, Subject, Written
 from gradparity.parity.rows import DIFFERENCES, Unchecked
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.plain.feeding import Fed, Judged
+from gradparity.subjects.plain.loose import complete
 from gradparity.subjects.plain.loss import LossAt
 from gradparity.subjects.plain.names import is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
@@ -34,6 +35,8 @@ class Checked:
     """File -> as the user would type it."""
     sources: Mapping[str, str]
     """File -> its text."""
+    overlooked: Mapping[Key, Variable]
+    """What may be a gradient by where it goes, and of what, though its name does not say so."""
 
     def places_of(self, judged: Judged) -> tuple[str, ...]:
         """Where a gradient is written, share by share where it is a sum."""
@@ -44,11 +47,20 @@ class Checked:
 
 
 def labelled(checked: Checked) -> dict[str, Judged]:
-    """Return one gradient for each place that writes one, by its name: of many passes the first that is wrong."""
+    """Return the gradients by name: of what one place writes in many passes the first that is wrong, else the last.
+
+    Each parameter of a list of them has its own, nabla_b[1] beside nabla_b[0].
+    """
     by_site: dict[tuple[int, str], list[Judged]] = {}
     for judged in checked.fed.judged:
         by_site.setdefault((judged.writing.key[0], judged.writing.key[2]), []).append(judged)
-    chosen = [next((j for j in passes if is_wrong(j, checked.truths)), passes[-1]) for passes in by_site.values()]
+    chosen = []
+    for passes in by_site.values():
+        first = next((j for j in passes if is_wrong(j, checked.truths)), passes[-1])
+        own = {judged.writing.name: judged for judged in passes if judged.of.is_input}
+        wrong = is_wrong(first, checked.truths)
+        others = [j for j in own.values() if j.writing.name != first.writing.name and not wrong]
+        chosen += [first, *others]
     chosen.sort(key=lambda judged: judged.writing.order)
     names = [judged.line.name for judged in chosen]
     return {
@@ -74,7 +86,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
     )
     params = {name: v.value for name, v in first.items() if v.given or name in large}
-    read = _names_read(checked)
+    read = names_read(checked)
     written_at = {(j.writing.site.file, j.writing.site.line) for j in lines.values()}
     others = {
         v.name: v.value
@@ -108,7 +120,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     )
 
 
-def _names_read(checked: Checked) -> set[str]:
+def names_read(checked: Checked) -> set[str]:
     """Return the names that are read in the functions that ran: what else the file holds is nobody's business here."""
     ran = {(w.site.file, w.site.function) for w in checked.recording.events}
     return {name for s in checked.recording.source.sites if (s.file, s.function) in ran for name in s.reads}
@@ -147,17 +159,15 @@ def require_lines(checked: Checked) -> None:
     )
 
 
-def complete(fed: Fed, local: Collection[tuple[int, str]] = ()) -> list[Writing]:
-    """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
-    last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
-    judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
-    return [w for place, w in last.items() if w.value.any() and place not in judged and place not in local]
+def loose(checked: Checked) -> list[Writing]:
+    """Return what may be a gradient, by its name or by where it goes, and is paired with nothing."""
+    left = complete(checked.fed, checked.recording.local)
+    return [w for w in left if is_gradient_like(w.name) or w.key in checked.overlooked]
 
 
 def could_be(checked: Checked) -> list[Variable]:
-    """Return what the arrays could be gradients of that have the name of a gradient, and no owner."""
-    names = [writing for writing in complete(checked.fed, checked.recording.local) if is_gradient_like(writing.name)]
-    return [variable for writing in names for variable in alike(checked.recording, writing)]
+    """Return what these could be gradients of."""
+    return [variable for writing in loose(checked) for variable in alike(checked.recording, writing)]
 
 
 def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[Unchecked]:
@@ -170,5 +180,9 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
     for writing in sorted(complete(checked.fed, checked.recording.local), key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads or writing.key in recognised:
             reads |= set(writing.site.reads)
+        elif writing.key in checked.overlooked:
+            of = checked.overlooked[writing.key].name
+            reason = f"it may be the gradient of {of}, which has no other, or of something else: {HINT}"
+            yield Unchecked(writing.name, BY_HAND, reason)
         elif is_gradient_like(writing.name):
             yield Unchecked(writing.name, BY_HAND, f"nothing is called what it would be the gradient of: {HINT}")

@@ -78,6 +78,11 @@ class Recording:
         lists = (known for (_, name), known in self._history.items() if name in called and variable in known)
         return next(lists, [variable])
 
+    def returns(self, writing: Written) -> bool:
+        """Whether the unit hands back what was written."""
+        returned = self.finished.returned if self.finished is not None else None
+        return any(np.array_equal(value, writing.value) for _, value in arrays({"": returned}))
+
     def _on(self, event: Event) -> Any:
         value = event.value
         if np.iscomplexobj(value):

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradparity.subjects.plain.names import is_gradient_like, is_loss, owners
+from gradparity.subjects.plain.names import in_common, is_gradient_like, is_loss, owners, steps_of
+from gradparity.subjects.plain.syntax import repeatable
 
 Scope = ast.Module | ast.FunctionDef | ast.For | ast.While
 
@@ -48,6 +49,14 @@ class Region:
     def gradients(self) -> set[str]:
         """The gradients that it writes of something that is there."""
         return {target for target in self.targets if any(_last(of) in self._names for of in owners(target, self.extra))}
+
+    @cached_property
+    def keyed(self) -> set[str]:
+        """What it writes under a key, or as an attribute, under which something else is read: g['W'] beside p['W']."""
+        read = {name for s in self.statements for node in _without_bodies(s) for name in _held(node)}
+        made = [f"_[{key!r}]" for s in self.statements for node in _without_bodies(s) for key in _keys_of(node)]
+        held = {target: steps_of(target) for target in [*self.targets, *made] if len(steps_of(target)) > 1}
+        return {target for target, steps in held.items() if any(in_common(steps, other) for other in read - {steps})}
 
     @cached_property
     def forward(self) -> set[str]:
@@ -110,7 +119,7 @@ def regions_of(tree: ast.Module, extra: Mapping[str, str]) -> list[Region]:
             found.append(Region(scope, name, functions, extra))
         found += [Region(s, name, functions, extra) for s in _own(scope) if isinstance(s, ast.For | ast.While)]
     fitting = [region for region in found if region.gradients] or [
-        region for region in found if any(is_gradient_like(target) for target in region.targets)
+        region for region in found if region.keyed or any(is_gradient_like(target) for target in region.targets)
     ]
     return sorted(fitting, key=lambda r: (-len(r.gradients) - len(r.forward), len(r.statements)))
 
@@ -133,6 +142,20 @@ def targets_of(statement: ast.stmt) -> Iterator[str]:
             yield ast.unparse(target.value)
         else:
             yield ast.unparse(target)
+
+
+def _held(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    """Yield how an attribute or what has a key is reached, where it is read."""
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load) and repeatable(node):
+        yield steps_of(ast.unparse(node))
+
+
+def _keys_of(node: ast.AST) -> Iterator[str]:
+    """Yield the keys that a dictionary is made with: {"W": …}, dict(W=…)."""
+    if isinstance(node, ast.Dict):
+        yield from (k.value for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str))
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("dict", "update"):
+        yield from (keyword.arg for keyword in node.keywords if keyword.arg)
 
 
 def _is_key(index: ast.expr) -> bool:

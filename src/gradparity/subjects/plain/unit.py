@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from types import FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 from unittest.mock import patch
 
@@ -111,7 +111,8 @@ def arrays(roots: Any) -> Iterator[tuple[Leaf, Any]]:
 
 def is_object(value: Any) -> bool:
     """Whether a value is an instance of a class of the user's own."""
-    return hasattr(value, "__dict__") and not callable(value) and is_users_module(type(value).__module__)
+    own = is_users_module(type(value).__module__) or isinstance(value, SimpleNamespace)
+    return hasattr(value, "__dict__") and not callable(value) and own
 
 
 @cache

@@ -187,10 +187,29 @@ def test_bad_input_is_one_line_on_standard_error_and_status_2(arguments: list[st
 
 @needs_machine
 def test_a_terminal_shows_what_is_going_on() -> None:
-    arguments = [sys.executable, "-m", "gradparity", "compare", "--backends", "numpy", "--epochs", "1"]
+    assert b"checking gradients" in _shown_on_a_terminal("compare", "--backends", "numpy", "--epochs", "1")
+
+
+@needs_machine
+def test_a_terminal_shows_that_a_file_is_read_before_it_runs(tmp_path: Path) -> None:
+    file = tmp_path / "my_model.py"
+    file.write_text(
+        "import sys\nsys.stderr.write('the file runs\\n')\nparam_shapes, input_shape, target_shape = {'w': 2}, 2, ()\n"
+        "def forward(p, batch, c):\n    c['loss'] = ((batch.x @ p['w'] - batch.y) ** 2).sum()\n"
+        "def backward(p, batch, c, d):\n    d['w'] = 2 * batch.x.T @ (batch.x @ p['w'] - batch.y)\n",
+        encoding="utf-8",
+    )
+    shown = _shown_on_a_terminal("check", str(file), "--backends", "numpy")
+    assert 0 <= shown.index(b"reading") < shown.index(b"the file runs") < shown.index(b"comparing")
+
+
+def _shown_on_a_terminal(*arguments: str) -> bytes:
     controller, terminal = pty.openpty()
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=terminal, env={**os.environ, "TERM": "xterm"}
+        [sys.executable, "-m", "gradparity", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm"},
     ) as process:
         os.close(terminal)
         shown = b""
@@ -199,7 +218,7 @@ def test_a_terminal_shows_what_is_going_on() -> None:
         process.communicate()
     os.close(controller)
     assert process.returncode == 0
-    assert b"checking gradients" in shown
+    return shown
 
 
 def _read(controller: int) -> bytes:
