@@ -7,6 +7,8 @@ on a triangle, at coordinates u in it, or on a vertex.
 
 The 26 numbers of a pose are a rotation vector, a translation, and of each finger two angles of its first bone that
 moves and one of each of the next two. A rotation of less than 1e-4 counts as none, and has no derivative.
+
+Shortcut: of the hand's vertices only those are posed that measured points lie on.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array, Batch, Params
-from gradparity_gradbench.problem import BACKENDS, HAND, NOTHING, Function, Problem, by
+from gradparity_gradbench.problem import BACKENDS, HAND, NOTHING, Function, Problem, Way, by
 from gradparity_gradbench.rotations import rotation, rotation_derivatives
 from gradparity_manual.operations import namespace
 
@@ -66,6 +68,21 @@ def jacobian(p: Params, batch: Batch) -> Array:
     places = xp.reshape(corners, (shape[0], 3, 3, -1))[:, :, :, 0]  # (points, corners, 3)
     of_us = xp.stack([places[:, 2] - places[:, 0], places[:, 2] - places[:, 1]], axis=2)  # (points, 3, 2)
     return xp.concat([of_us, of_pose], axis=2)
+
+
+def measured(way: Way) -> Way:
+    """Return the same way with only the vertices that measured points lie on, where these are fewer than all."""
+
+    def way_of_measured(p: Params, batch: Batch) -> Array:
+        xp, extras = namespace(p["theta"]), batch.extras
+        at = xp.reshape(extras["corners"], (-1,))
+        if at.shape[0] >= extras["places"].shape[0]:
+            return way(p, batch)
+        own = {name: xp.take(extras[name], at, axis=0) for name in ("places", "weights")}
+        own["corners"] = xp.reshape(xp.arange(at.shape[0], dtype=at.dtype), extras["corners"].shape)
+        return way(p, batch._replace(extras={**extras, **own}))
+
+    return way_of_measured
 
 
 def _on_triangles(corners: Inexact[Array, "points corners k"], us: Inexact[Array, "own 2"]) -> Array:
@@ -209,13 +226,20 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
     return p, Batch(np.asarray(data["points"], dtype=np.float64), NOTHING, extras)
 
 
+JACOBIANS = by(HAND, jacobian) | {"jax": jacobian_by_jax, "torch": jacobian_by_torch}
 PROBLEM = Problem(
     read,
     {
-        "objective": Function(by(BACKENDS, objective), lambda found: found.reshape(-1).tolist()),
+        "objective": Function(
+            by(BACKENDS, measured(objective)),
+            lambda found: found.reshape(-1).tolist(),
+            by(BACKENDS, objective),
+        ),
         "jacobian": Function(
-            by(HAND, jacobian) | {"jax": jacobian_by_jax, "torch": jacobian_by_torch},
+            {name: measured(way) for name, way in JACOBIANS.items()},
             lambda found: found.reshape(-1, found.shape[2]).tolist(),
+            JACOBIANS,
         ),
     },
+    shortcut="only vertices that measured points lie on are posed",
 )
