@@ -19,7 +19,7 @@ from gradparity.errors import UsageError
 from gradparity.parity.budget import nudged
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
-from gradparity.runtime import UpdateRule
+from gradparity.runtime import Resumes, UpdateRule
 
 UNITS = 8
 """How far off a nearby run starts, in units in the last place: further than rounding goes."""
@@ -54,7 +54,7 @@ def start(backend: Backend, step: TrainStep, params: Params, lanes: Sequence[Dty
 
 
 def _require_within(lanes: Sequence[Dtype], backend: Backend, step: TrainStep, state: Any) -> None:
-    if not lanes:
+    if not lanes or not isinstance(step, Resumes):
         return
     try:
         remembered = step.remembered(state).values()
