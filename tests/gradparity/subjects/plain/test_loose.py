@@ -21,7 +21,7 @@ loss, *_ = step(x, y, p)
 UNTOLD = {
     "u": "dW = x.T @ r; u = {twice} * r.sum(0); return loss, dW, u",
     "g['bias']": "g = {{}}; g['W'] = x.T @ r; g['bias'] = {twice} * r.sum(0); return loss, g",
-    "g['bias'] beside": "g = {{}}; g['W'] = x.T @ r; g['bias'] = {twice} * r.sum(0); g['W'] = 1 * g['W']; return loss, g",
+    "g['bias'] too": "g = {{}}; g['W'] = x.T @ r; g['bias'] = {twice} * r.sum(0); g['W'] = 1 * g['W']; return loss, g",
     "return[1][1]": "dW = x.T @ r; return loss, (dW, {twice} * r.sum(0))",
     "u used": "dW = x.T @ r; u = {twice} * r.sum(0); b = b - 0.1 * u; return loss, dW",
 }
