@@ -98,7 +98,8 @@ def _namer(
     read = {atom for atom in atoms if isinstance(atom, FlatVariable)}
     letter = letters(taken=set(names.values()))
     for equation in program.equations:
-        for variable in equation.outputs:
+        constants = (atom for atom in equation.inputs if isinstance(atom, FlatVariable))  # what no equation makes
+        for variable in (*constants, *equation.outputs):
             if variable not in names:
                 names[variable] = next(letter) if variable in read else "_"
     return names.__getitem__

@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Float, Int
 
@@ -13,9 +14,10 @@ from gradparity.operations import positions
 from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_jax.norms import inverse_size
 
-GELU: dict[str, Callable[[Array], Array]] = {
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
     "gelu_tanh": partial(jax.nn.gelu, approximate=True),
+    "relu": jax.nn.relu,
 }
 
 
@@ -24,7 +26,10 @@ def predict(
 ) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
     tokens = tap("tokens.out", params["tokens.table"][x])
-    places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    if spec.encoding == "learned":
+        places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    else:
+        places = jnp.asarray(sinusoids(x.shape[1], spec.width), tokens.dtype)
     stream = tap("embedded", tokens + places)
     for at in spec.places:
         with jax.named_scope(at):
@@ -33,13 +38,20 @@ def predict(
     return tap("logits", normed @ (params["tokens.table"].T if spec.tied else params["W"]))
 
 
+def sinusoids(length: int, width: int) -> Float[np.ndarray, "length width"]:
+    """Return a wave for each pair of columns, its sine and its cosine beside each other."""
+    wavelengths = 2 * np.pi * 10_000.0 ** (np.arange(0, width, 2) / width)
+    phases = np.outer(np.arange(length), 2 * np.pi / wavelengths)
+    return np.stack([np.sin(phases), np.cos(phases)], axis=-1).reshape(length, -1)[:, :width]
+
+
 def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return the stream after a block."""
     normed = norm(spec, params, f"{at}.norm1", x, tap)
     x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
     normed = norm(spec, params, f"{at}.norm2", x, tap)
     up = tap(f"{at}.up", normed @ params[f"{at}.W_up"] + params[f"{at}.b_up"])
-    active = tap(f"{at}.active", GELU[spec.activation](up))
+    active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
     down = tap(f"{at}.down", active @ params[f"{at}.W_down"] + params[f"{at}.b_down"])
     return tap(f"{at}.out", x + down)
 

@@ -6,6 +6,7 @@ Attention Is All You Need (2017), arXiv:1706.03762, section 3.
 
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float, Inexact, Int
 
 from gradparity.models import Transformer
@@ -34,8 +35,11 @@ DOWN = {"W": "W_down", "b": "b_down", "out": "down"}
 def predict(spec: Transformer, p: Params, x: Int[Array, "n length"], c: Any) -> Inexact[Array, "n length vocabulary"]:
     """Write the embeddings, every block, the last norm and the logits; return the logits."""
     embedding.forward(View(p, "tokens"), x, View(c, "tokens"))
-    embedding.forward(View(p, "positions"), places(p, x), View(c, "positions"))
-    c["embedded"] = c["tokens.out"] + c["positions.out"]  # (n, length, width)
+    if spec.encoding == "learned":
+        embedding.forward(View(p, "positions"), places(p, x), View(c, "positions"))
+        c["embedded"] = c["tokens.out"] + c["positions.out"]  # (n, length, width)
+    else:
+        c["embedded"] = c["tokens.out"] + sinusoids(x.shape[1], like=c["tokens.out"])  # (n, length, width)
     below = "embedded"
     for block in spec.places:
         block_forward(spec, View(p, block), c, below, View(c, block))
@@ -78,8 +82,9 @@ def backward(spec: Transformer, p: Params, batch: Batch, c: Any, d: Any) -> None
 
     d["tokens.out"] = d["embedded"]
     embedding.backward(View(p, "tokens"), batch.x, View(d, "tokens"))
-    d["positions.out"] = d["embedded"].sum(axis=0)  # (length, width)
-    embedding.backward(View(p, "positions"), places(p, batch.x), View(d, "positions"))
+    if spec.encoding == "learned":
+        d["positions.out"] = d["embedded"].sum(axis=0)  # (length, width)
+        embedding.backward(View(p, "positions"), places(p, batch.x), View(d, "positions"))
 
 
 def block_backward(spec: Transformer, p: Any, c: Any, d: Any, below: str, block: str) -> None:
@@ -119,6 +124,14 @@ def norm_backward(
 def places(p: Params, x: Int[Array, "n length"]) -> Int[Array, " length"]:
     """0, 1, 2, …: the row of each position."""
     return namespace(p["positions.table"]).arange(x.shape[1])
+
+
+def sinusoids(length: int, like: Inexact[Array, "n length width"]) -> Inexact[Array, "length width"]:
+    """Entry (t, 2i) is sin(t / 10000^(2i/width)) and (t, 2i + 1) the cosine of the same: nothing that is learned."""
+    columns = np.arange(like.shape[-1])
+    angles = np.arange(length)[:, None] / 10000 ** (columns // 2 * 2 / like.shape[-1])  # (length, width)
+    # In float64 and rounded once, so that float32's error is not that of an angle.
+    return namespace(like).asarray(np.where(columns % 2, np.cos(angles), np.sin(angles)), dtype=like.dtype)
 
 
 def head(spec: Transformer, p: Params) -> Inexact[Array, "width vocabulary"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import log
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +14,10 @@ from gradparity.operations import positions
 from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_torch.norms import inverse_size
 
-GELU: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
 }
 
 
@@ -24,12 +26,26 @@ def predict(
 ) -> Float[Array, "n length vocabulary"]:
     """Return the logits of each next token."""
     tokens = tap("tokens.out", F.embedding(x, params["tokens.table"]))
-    places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    if spec.encoding == "learned":
+        places = tap("positions.out", params["positions.table"][: x.shape[1]])
+    else:
+        places = sinusoids(x.shape[1], like=tokens)
     stream = tap("embedded", tokens + places)
     for at in spec.places:
         stream = block(spec, params, at, stream, tap)
     normed = norm(spec, params, "norm", stream, tap)
     return tap("logits", F.linear(normed, params["tokens.table"] if spec.tied else params["W"].T))
+
+
+def sinusoids(length: int, like: Tensor) -> Float[Tensor, "length width"]:
+    """Return the encoding of the positions, filled in column by column as PyTorch's tutorial has it."""
+    width = like.shape[-1]
+    position = torch.arange(length, dtype=torch.float64, device=like.device).unsqueeze(1)
+    frequency = torch.exp(torch.arange(0, width, 2, dtype=torch.float64, device=like.device) * (-log(10_000) / width))
+    encoding = position.new_empty(length, width)
+    encoding[:, 0::2] = torch.sin(position * frequency)
+    encoding[:, 1::2] = torch.cos(position * frequency[: width // 2])
+    return encoding.to(like.dtype)
 
 
 def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
@@ -38,7 +54,7 @@ def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length 
     x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
     normed = norm(spec, params, f"{at}.norm2", x, tap)
     up = tap(f"{at}.up", F.linear(normed, params[f"{at}.W_up"].T, params[f"{at}.b_up"]))
-    active = tap(f"{at}.active", GELU[spec.activation](up))
+    active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
     down = tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params[f"{at}.b_down"]))
     return tap(f"{at}.out", x + down)
 

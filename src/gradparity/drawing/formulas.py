@@ -83,6 +83,9 @@ def _piece(element: Element) -> Piece:
         return Piece(text, "name" if text.isalpha() and len(text) > 1 else "operator" if text in BINARY else "letter")
     if element.tag == "mfrac":
         return Piece("/".join(_factor(_one(part)) for part in parts), "composed")
+    if element.tag == "msqrt":
+        radicand = _row(element)
+        return Piece(f"√{radicand}" if len(radicand) == 1 else f"√({radicand})", "composed")
     if element.tag in SCRIPTS or element.tag in BOTH:
         tables = (LOWER, UPPER) if element.tag in BOTH else SCRIPTS[element.tag]
         scripts = "".join(_script(_one(part), table) for part, table in zip(parts[1:], tables, strict=True))

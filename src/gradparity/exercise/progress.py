@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
@@ -23,6 +23,13 @@ class Progress:
     right: dict[str, Count] = field(default_factory=dict)
     """Exercise -> how many of its lines have been right."""
     format: Literal["gradparity-progress/1"] = "gradparity-progress/1"
+
+
+class BeforeFormats(TypedDict, total=False):
+    """What the file held before it named its format: the same under other names, a part only once it was needed."""
+
+    hints: dict[str, tuple[str, Count]]
+    right: dict[str, Count]
 
 
 def climb(path: Path, line: str, top: int) -> int:
@@ -70,7 +77,12 @@ def _file() -> Path:
 def _read() -> Progress:
     if not _file().exists():
         return Progress()
-    return formats.read(_file(), Progress, "the state of exercises", "delete the file, and exercises begin anew")
+    what, fix = "the state of exercises", "delete the file, and exercises begin anew"
+    try:
+        before = formats.read(_file(), BeforeFormats, what, fix)
+    except UsageError:
+        return formats.read(_file(), Progress, what, fix)
+    return Progress(before.get("hints", {}), before.get("right", {}))
 
 
 def _write(known: Progress) -> None:

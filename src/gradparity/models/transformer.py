@@ -1,4 +1,4 @@
-"""The decoder-only transformer that predicts each next character: pre-norm blocks of causal attention and a GELU layer.
+"""The decoder-only transformer that predicts each next character: pre-norm blocks of causal attention and a layer φ.
 
 Sources: A. Radford et al., Language Models are Unsupervised Multitask Learners (2019), section 2.3; A. Vaswani et al.,
 Attention Is All You Need (2017), arXiv:1706.03762.
@@ -28,7 +28,8 @@ from gradparity.operations.positions import require as require_reduction
 from gradparity.protocol import Batch, Line
 
 Norm = Literal["layer", "rms"]
-Activation = Literal["gelu", "gelu_tanh"]
+Activation = Literal["gelu", "gelu_tanh", "relu"]
+Encoding = Literal["learned", "sinusoidal"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ class Transformer:
 
     Conventions: pre-norm; ``norm`` is "layer" or "rms"; its scale is 1/√(σ² + ε), or 1/(σ + ε) where
     ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1 where ``unbiased``. φ is the exact
-    GELU, or its approximation by tanh, as in GPT-2. Every map has a bias but the last, W, which is Eᵀ where ``tied``.
-    Positions are learned. The reduction over positions and sequences is "positions" (the mean over both), "sequences"
-    (the sum over positions, the mean over sequences) or "sum".
+    GELU, its approximation by tanh, as in GPT-2, or ReLU, as in Vaswani et al. Every map has a bias but the last, W,
+    which is Eᵀ where ``tied``. P is learned, or where ``encoding`` is "sinusoidal" that of Vaswani et al., section 3.5:
+    sines in the even columns and cosines in the odd ones, columns and positions counted from 0. The reduction over
+    positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions, the mean over
+    sequences) or "sum".
     """
 
     vocabulary: int = 7
@@ -56,6 +59,7 @@ class Transformer:
     epsilon_outside: bool = False
     unbiased: bool = False
     activation: Activation = "gelu"
+    encoding: Encoding = "learned"
     tied: bool = False
     scaled: bool = True
     """Whether scores are divided by √(width / heads), as in Vaswani et al. and GPT-2, and not in T5."""
@@ -69,7 +73,7 @@ class Transformer:
         require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
         recurrent.require_vocabulary("transformer", self.vocabulary)
         require_reduction("transformer", self.reduction)
-        for field, choices in (("norm", Norm), ("activation", Activation)):
+        for field, choices in (("norm", Norm), ("activation", Activation), ("encoding", Encoding)):
             if getattr(self, field) not in get_args(choices):
                 raise unknown(f"transformer {field}", str(getattr(self, field)), get_args(choices))
         if self.width % self.heads:
@@ -122,7 +126,7 @@ class Transformer:
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Tables of tokens and positions, each block's parameters, the last norm's; W of the head unless tied."""
+        """Tables of tokens and, where learned, positions; each block's, the last norm's; W of the head unless tied."""
         norm = (layer_norm if self.norm == "layer" else rms_norm).shapes(self.width)
         maps = {"up": affine.shapes(self.width, self.inner), "down": affine.shapes(self.inner, self.width)}
         block = {
@@ -133,7 +137,7 @@ class Transformer:
         }
         return {
             "tokens.table": (self.vocabulary, self.width),
-            "positions.table": (self.positions, self.width),
+            **({"positions.table": (self.positions, self.width)} if self.encoding == "learned" else {}),
             **{f"{place}.{name}": shape for place in self.places for name, shape in block.items()},
             **{f"norm.{name}": shape for name, shape in norm.items()},
             **({} if self.tied else {"W": (self.width, self.vocabulary)}),
@@ -168,6 +172,7 @@ class Transformer:
             "epsilon_outside": bool(rng.random() < 0.5),
             "unbiased": layer and bool(rng.random() < 0.5),
             "activation": str(rng.choice(get_args(Activation))),
+            "encoding": str(rng.choice(get_args(Encoding))),
             "tied": bool(rng.random() < 0.5),
             "scaled": bool(rng.random() < 0.8),
             "reduction": str(rng.choice(get_args(Reduction))),
@@ -177,7 +182,13 @@ class Transformer:
     @classmethod
     def variants(cls) -> dict[str, "Transformer"]:
         """Return the settings that between them have every line, by what they are called."""
-        return {"": cls(), "rms": cls(norm="rms", tied=True, activation="gelu_tanh", reduction="sequences")}
+        rms = cls(norm="rms", tied=True, activation="gelu_tanh", reduction="sequences")
+        return {"": cls(), "rms": rms, "sinusoidal": cls(encoding="sinusoidal", activation="relu")}
+
+    @property
+    def kinks(self) -> dict[str, Literal["relu"]]:
+        """ReLU's, in every block."""
+        return entrywise.kinks({f"{place}.up": self.activation for place in self.places})
 
     def flops(self, n: int) -> int:
         """Every block's maps, attention, norms and activation; embeddings, head and cross-entropy."""
@@ -190,12 +201,13 @@ class Transformer:
             + 2 * norm
         )
         head = affine.flops(rows, self.width, self.vocabulary, of_input=True)
-        ends = 2 * embedding.flops(rows, self.width) + norm + head + cross_entropy.flops(rows, self.vocabulary)
+        tables = 2 if self.encoding == "learned" else 1
+        ends = tables * embedding.flops(rows, self.width) + norm + head + cross_entropy.flops(rows, self.vocabulary)
         return self.blocks * block + ends
 
     @property
     def derivation(self) -> tuple[Line, ...]:
-        """Embeddings; of every block norm, attention, norm and GELU layer; the last norm, logits and loss."""
+        """Embeddings; of every block norm, attention, norm and entrywise layer; the last norm, logits and loss."""
         norm = transformer_block.layer_lines if self.norm == "layer" else transformer_block.rms_lines
         return transformer_block.lines(
             self.blocks,
@@ -203,5 +215,6 @@ class Transformer:
             self.activation,
             self.reduction,
             tied=self.tied,
+            learned=self.encoding == "learned",
             scaled=self.scaled,
         )

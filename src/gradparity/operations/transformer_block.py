@@ -52,9 +52,16 @@ def rms_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[Grad
 
 
 def lines(
-    blocks: int, norm: NormLines, activation: str, reduction: positions.Reduction, *, tied: bool, scaled: bool
+    blocks: int,
+    norm: NormLines,
+    activation: str,
+    reduction: positions.Reduction,
+    *,
+    tied: bool,
+    scaled: bool,
+    learned: bool,
 ) -> tuple[Line, ...]:
-    """Embeddings; of every block norm, attention, norm and GELU layer; the last norm, logits and loss."""
+    """Embeddings; of every block norm, attention, norm and entrywise layer; the last norm, logits and loss."""
     logits = r"\hat Y"
     last = Symbols(f"X_{blocks}", "C", "s", "N", r"\gamma", r"\beta")
     of_normed = affine.of_input("W", logits)
@@ -66,7 +73,7 @@ def lines(
         of_stream, block = _block(k, norm, activation, of_stream, scaled=scaled)
         inner = (*block, *inner)
     return (
-        *_embeddings(of_stream, logits, tied=tied),
+        *_embeddings(of_stream, logits, tied=tied, learned=learned),
         *inner,
         *_at("norm", last_norm),
         *(() if tied else (line("W", "W", affine.of_weights("N", logits)),)),
@@ -75,20 +82,28 @@ def lines(
     )
 
 
-def _embeddings(of_stream: GradientRule, logits: str, *, tied: bool) -> tuple[Line, ...]:
+def _embeddings(of_stream: GradientRule, logits: str, *, tied: bool, learned: bool) -> tuple[Line, ...]:
     of_tokens = embedding.of_table("x", "T")
     of_head = GradientRule(rf"{d(logits)}^\top N", "The head reads the same table, transposed, and adds its share.")
     of_sum = GradientRule(d("X_0"), "Tokens and positions are added, so each receives the gradient unchanged.")
     of_positions = GradientRule(
         rf"\textstyle\sum_i ({d('X_0')})_i", "Every example has the same positions, so their shares are summed."
     )
-    return (
+    tokens = (
         line("tokens.table", "E", both(of_tokens, of_head) if tied else of_tokens),
         line("tokens.out", "T", of_sum, embedding.value("E", "x")),
+    )
+    if not learned:
+        return (*tokens, line("embedded", "X_0", of_stream, f"T + R, \\quad {_SINUSOIDS}"))
+    return (
+        *tokens,
         line("positions.table", "P", GradientRule(d("R"), "A row of the table is the position's own.")),
         line("positions.out", "R", of_positions, r"(P_1, \ldots, P_T)"),
         line("embedded", "X_0", of_stream, "T + R"),
     )
+
+
+_SINUSOIDS = r"R_{t, 2i} = \sin(t / 10000^{2i/\mathrm{width}}), \quad R_{t, 2i+1} = \cos(t / 10000^{2i/\mathrm{width}})"
 
 
 def _block(

@@ -10,7 +10,7 @@ the sign of a tiny gradient that Adam makes large, one run of a pair goes over a
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from gradparity.errors import UsageError
 from gradparity.parity.budget import nudged
 from gradparity.parity.norms import ZERO, distance, norm
 from gradparity.protocol import Backend, Batch, Dtype, Params, TrainStep
-from gradparity.runtime import UpdateRule
+from gradparity.runtime import Resumes, UpdateRule
 
 UNITS = 8
 """How far off a nearby run starts, in units in the last place: further than rounding goes."""
@@ -34,8 +34,12 @@ Distances: TypeAlias = Float[np.ndarray, "steps params"]
 Key = TypeVar("Key", bound=Hashable)
 
 
-def start(backend: Backend, step: TrainStep, params: Params) -> Run:
-    """Return a run that starts from ``params``."""
+def start(backend: Backend, step: TrainStep, params: Params, lanes: Sequence[Dtype] = ()) -> Run:
+    """Return a run that starts from ``params``.
+
+    Taking a step raises UsageError where the optimiser remembers what is beyond one of ``lanes``: there its updates
+    would silently become zero, in each library at another size, and that is the lane's range and not a mistake.
+    """
     state = step.start(params)
 
     def take(batch: Batch) -> dict[str, np.ndarray]:
@@ -43,9 +47,27 @@ def start(backend: Backend, step: TrainStep, params: Params) -> Run:
         # A diverging run overflows: its distance says so, at which step, and a warning beside it would say less.
         with np.errstate(over="ignore", invalid="ignore"):
             state, _ = step(state, batch)
+        _require_within(lanes, backend, step, state)
         return {name: backend.to_numpy(p).astype(np.float64) for name, p in step.params(state).items()}
 
     return take
+
+
+def _require_within(lanes: Sequence[Dtype], backend: Backend, step: TrainStep, state: Any) -> None:
+    if not lanes or not isinstance(step, Resumes):
+        return
+    try:
+        remembered = step.remembered(state).values()
+    except UsageError:  # a third party's optimiser, which does not tell
+        return
+    largest = max((float(np.abs(backend.to_numpy(memory)).max(initial=0.0)) for memory in remembered), default=0.0)
+    for lane in lanes:
+        # A square is made before the small share of it that is remembered: it may be 1/ε as large.
+        if largest > float(np.finfo(lane).max) * float(np.finfo(lane).eps):
+            raise UsageError(
+                f"training leaves the range of {lane}: the optimiser remembers {largest:.0e} in float64, whose parts "
+                "overflow there: lower --lr"
+            )
 
 
 def start_nearby(backend: Backend, step: TrainStep, params: Params, lane: Dtype, seed: int) -> list[Run]:

@@ -56,7 +56,8 @@ def training_parity(
 
     ``optimizer`` may name hyperparameters: "adamw,weight_decay=0.1"; ``lr`` may be a schedule.
 
-    Raises UsageError for settings out of range, where the truth diverges, and without two backends that can train.
+    Raises UsageError for settings out of range, where the truth diverges or leaves a lane's range, and without two
+    backends that can train.
     """
     _require_in_range(steps, n, lr)
     rule, hyperparameters = optimizers.worded(optimizer)
@@ -89,7 +90,8 @@ def training_parity(
         runs |= {(name, lane, i): run for i, run in enumerate(begin_nearby(name, lane), 1)}
     # On arrays as small as a check's, threads that wait for each other cost ten times the step.
     with threadpool_limits(1):
-        course, apart = follow(params, begin(truth, "float64"), runs, chain([first], taken))
+        true = start(every[truth], step_of(truth, "float64"), params, lanes)
+        course, apart = follow(params, true, runs, chain([first], taken))
 
     def budget_by(name: str, lane: Dtype) -> Distances:
         spread = [distances for (by, of, i), distances in apart.items() if (by, of) == (name, lane) and i > 0]

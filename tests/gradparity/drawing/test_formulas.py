@@ -49,6 +49,8 @@ def test_a_formula_that_cannot_be_converted_is_shown_as_it_was_written() -> None
         (r"\left( \log \sum_k e^{Z_{ik}} - Z_{i y_i} \right)", "(log ∑ₖ e^(Zᵢₖ) − Z_(iyᵢ))"),
         (r"\frac{1}{2} \sum_i \lVert (A_2)_i - Y_i \rVert^2", "1/2 ∑ᵢ‖(A₂)ᵢ − Yᵢ‖²"),
         (r"W_{10}^{a}", "W₁₀^a"),
+        (r"\frac{1}{\sqrt{v + \epsilon}}", "1/(√(v + ϵ))"),
+        (r"\sqrt{v} g", "√v g"),
     ],
 )
 def test_a_formula_reads_as_one_writes_it_by_hand(latex: str, line: str) -> None:

@@ -1,5 +1,6 @@
 """The ladder, one rung at a time for one line of one file; and what has been right once stays so."""
 
+import json
 from pathlib import Path
 
 import pooch
@@ -56,3 +57,16 @@ def test_what_was_right_once_stays_and_hints_are_kept_beside_it() -> None:
     assert progress.reached_in("two-layers") == 2
     assert progress.rung_of(ONE, "W") == 1
     assert progress.rung_of(ONE, "b") == 0
+
+
+def test_what_was_kept_before_the_file_named_its_format_is_taken_over() -> None:
+    kept = Path(pooch.os_cache("gradparity")) / "exercises.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    before = {"hints": {str(ONE.resolve()): ["W", 2]}, "right": {"two-layers": 3}}
+    for parts in (("hints",), ("right",), ("hints", "right")):
+        kept.write_text(json.dumps({part: before[part] for part in parts}), encoding="utf-8")
+        assert progress.rung_of(ONE, "W") == (2 if "hints" in parts else 0)
+        assert progress.reached_in("two-layers") == (3 if "right" in parts else 0)
+    assert progress.climb(ONE, "W", 3) == 3
+    assert progress.reached_in("two-layers") == 3
+    assert json.loads(kept.read_text(encoding="utf-8"))["format"] == "gradparity-progress/1"

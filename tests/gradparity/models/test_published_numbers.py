@@ -16,6 +16,7 @@ from gradparity.optimizers import named
 from gradparity.protocol import Batch, ModelSpec
 from gradparity_manual import update_rules
 from gradparity_manual.operations import batch_norm, conv2d, lstm, pooling
+from gradparity_manual.transformer import sinusoids
 
 NUMPY = registry.backend("numpy")
 
@@ -151,6 +152,16 @@ def test_a_small_gpt_starts_at_the_logarithm_of_its_vocabulary() -> None:
     rng = np.random.default_rng(0)
     loss, _ = loss_and_grad(spec, spec.init(rng), spec.example_batch(rng, 4))
     assert loss == pytest.approx(4.174, abs=0.05)
+
+
+def test_positions_are_those_that_pages_on_the_first_transformer_print() -> None:
+    """Rows 0 to 2 of a width of 4, as tutorials on Vaswani et al. (2017), section 3.5, print them."""
+    printed = [
+        [0.0, 1.0, 0.0, 1.0],
+        [0.84147098, 0.54030231, 0.00999983, 0.99995],
+        [0.90929743, -0.41614684, 0.01999867, 0.99980001],
+    ]
+    np.testing.assert_allclose(sinusoids(3, np.zeros((1, 3, 4))), printed, atol=5e-9)
 
 
 def of_torch(**arrays: np.ndarray) -> dict[str, Any]:

@@ -255,6 +255,10 @@ def test_a_backend_that_cannot_train_says_why_and_the_others_are_compared() -> N
             {"lr": 1e300, "lanes": ["float64"]},
             r"training diverges: parameters are NaN or infinite in float64 at step \d+: lower --lr",
         ),
+        (
+            {"lr": 1e18, "optimizer": "adam"},
+            r"training leaves the range of float32: the optimiser remembers \S+ in float64, .*: lower --lr",
+        ),
         ({"backends": ["torch"]}, "training parity needs two backends, .*, got torch: add one"),
         ({"optimizer": "sdg"}, "unknown optimizer 'sdg'"),
     ],
