@@ -10,7 +10,7 @@ from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.plain.feeding import Fed, Judged
 from gradparity.subjects.plain.loose import complete
 from gradparity.subjects.plain.loss import LossAt
-from gradparity.subjects.plain.names import is_gradient_like
+from gradparity.subjects.plain.names import PART, is_gradient_like
 from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
@@ -178,7 +178,9 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
             yield Unchecked(one.line.name, BY_HAND, "the loss has no derivative at these numbers: choose others")
     reads = {name for one in judged for writing in one.line.writings for name in writing.site.reads}
     for writing in sorted(complete(checked.fed, checked.recording.local), key=lambda w: -w.order):
-        if writing.name in reads or writing.site.target in reads or writing.key in recognised:
+        # hs[t] is read where hs is, whatever t is; of a dictionary only what stands under this key.
+        whole = writing.site.target in reads and not PART.match(writing.name)
+        if writing.name in reads or whole or writing.key in recognised:
             reads |= set(writing.site.reads)
         elif writing.key in checked.overlooked:
             of = checked.overlooked[writing.key].name

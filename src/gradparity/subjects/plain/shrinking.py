@@ -25,7 +25,7 @@ def with_smallest(report: Report, feeding: Feeding, checked: Checked) -> Report:
     unit = feeding.unit
     named = {written(leaf): (leaf, a) for leaf, a in _shrinkable(unit, checked).items()}
     # In the code's own unit, n times too large, nothing stays right when n changes.
-    whole = checked.truths.scale == 1 and sum(a.size for _, a in named.values()) <= ENTRIES
+    whole = checked.truths.scale == 1 and 0 < sum(a.size for _, a in named.values()) <= ENTRIES
     if not report.disagreements or not whole:
         return report
 
@@ -61,8 +61,9 @@ def _again(unit: Unit, feeding: Feeding, checked: Checked) -> Found:
 def _shrinkable(unit: Unit, checked: Checked) -> dict[Leaf, np.ndarray]:
     """Return the arrays of numbers that the code reads, labels too."""
     read = names_read(checked)
-    found = ((leaf, a) for leaf, a in arrays(unit.roots) if isinstance(a, np.ndarray) and a.ndim and a.size)
-    return {leaf: a for leaf, a in found if a.dtype.kind in "fiu" and written((leaf[0],)) in read}
+    roots = {name: root for name, root in unit.roots.items() if written((name,)) in read}
+    found = ((leaf, a) for leaf, a in arrays(roots) if isinstance(a, np.ndarray) and a.ndim and a.size)
+    return {leaf: a for leaf, a in found if a.dtype.kind in "fiu"}
 
 
 def _with(unit: Unit, changed: Mapping[Leaf, np.ndarray]) -> Unit:
