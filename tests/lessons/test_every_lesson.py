@@ -75,7 +75,7 @@ def test_an_answer_is_folded_or_at_the_end(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", FOLDERS[1:], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [each for each in FOLDERS if each.name[:2] != "01"], ids=lambda folder: folder.name)
 def test_it_runs_from_top_to_bottom_and_its_page_has_formulas_and_no_latex(folder: Path) -> None:
     ran = _export().run(folder / "lesson.ipynb")
     outputs = [out for cell in ran.cells if cell.cell_type == "code" for out in cell.outputs]

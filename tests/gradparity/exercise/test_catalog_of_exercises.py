@@ -15,7 +15,7 @@ Solved = Callable[..., Path]
 def test_exercises_come_in_the_order_of_the_lessons() -> None:
     orders = [each.order for each in exercises().values()]
     assert orders == sorted(orders)
-    assert list(exercises())[:2] == ["softmax-regression", "bug-hunt-1"]
+    assert list(exercises())[:4] == ["gated-neuron", "slope-hunt", "softmax-regression", "bug-hunt-1"]
 
 
 def test_a_folder_of_a_registered_package_is_an_exercise_and_a_package_that_is_gone_is_left_out(
