@@ -1,7 +1,7 @@
 """``python lessons/export.py [FOLDER]``: run every lesson's notebook and write it as one HTML page.
 
 The folder is ``build/lessons`` unless it is named. A page needs no network: formulas become MathML, images are part
-of it, and its only script is what copies a cell.
+of it, and its scripts copy a cell and step through the graph where there is one.
 """
 
 import os
