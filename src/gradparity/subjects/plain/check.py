@@ -19,8 +19,9 @@ from gradparity.subjects.plain.lines import paired, targets, without_owner
 from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
+from gradparity.subjects.plain.machine import machine_of
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
-from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
+from gradparity.subjects.plain.pairs import BACKWARD, all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording
@@ -99,7 +100,8 @@ def _likeliest(
     best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
     pairs = all_pairs(functions)
     paired_up = {name for pair in pairs for name in pair}
-    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up)]
+    backwards = {name for name in functions if BACKWARD.search(name.rpartition(".")[2])}
+    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up | backwards)]
     if pairs and not with_loss:
         if len(pairs) > 1:
             there = ", ".join(f"{program.shown()}:{backward}" for _, backward in pairs)
@@ -130,6 +132,8 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     source = program.source
     try:
         recording = Recording(source, extra, _forwards(program)).run(unit)
+    except UsageError:
+        raise
     except Exception as error:
         raise failed(program, error) from error
     moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
@@ -157,18 +161,22 @@ def _beside(
     """Run a unit beside the witness, and pair what it writes. Raises UsageError, and what the code raises."""
     source = program.source
     recording = Recording(source, extra, _forwards(program)).run(unit)
-    where = losses.find(recording, expression)
-    loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
+    labels = {label(v): v for v in recording.variables}
+    loss = LossOf(unit, source, losses.find(recording, expression), recording, labels)
+    if recording.early_losses and not expression and loss.is_moved_by(conventions.keys_of(paired(recording))):
+        # After an update it is computed once more, with the next weights.
+        loss = replace(loss, at=losses.find(recording, "", early=True))
     lines = conventions.after_the_loss(loss, paired(recording))
-    truths = Truths(loss, seed)
+    truths = Truths(loss, seed, machine_of(loss))
     truths.learn(targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     missed = overlooked(fed, loss, recording)
-    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts, missed)
+    checked = Checked(f"{program.shown()}, {unit.name}", recording, loss.at, truths, fed, places, program.texts, missed)
     truths.learn(could_be(checked), BRIEFLY)
+    truths.confirm(one.of for one in fed.judged)
     return feeding, checked
 
 

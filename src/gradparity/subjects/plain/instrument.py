@@ -14,6 +14,10 @@ from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, na
 
 HOOKS = "__gradparity__"
 """The one name that is added to a module."""
+MAKING = frozenset(
+    {"zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like", "array", "asarray"}
+)
+"""NumPy's functions that make arrays into which others may be written."""
 
 Node = TypeVar("Node", bound=ast.AST)
 
@@ -73,7 +77,7 @@ class Source:
         self.updates.update({(file, name): of for each in statements for name, of in updates(each)})
         if nodes is not None:
             tree.body = list(nodes)
-        made = _Rewriter(self, file).visit(_Reals().visit(tree))
+        made = _Answered().visit(_Rewriter(self, file).visit(tree))
         return ast.fix_missing_locations(made)  # type: ignore[no-any-return]
 
 
@@ -241,13 +245,16 @@ class _Rewriter(ast.NodeTransformer):
         return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
 
 
-class _Reals(ast.NodeTransformer):
-    """``float(cost)`` would end a complex step: it goes through a hook that lets one pass."""
+class _Answered(ast.NodeTransformer):
+    """``float(cost)`` would end a complex step, and ``np.zeros`` holds no numbers of JAX: a hook answers for them."""
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "float" and len(node.args) == 1 and not node.keywords:
-            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), node.func)
+        called = node.func
+        if isinstance(called, ast.Name) and called.id == "float" and len(node.args) == 1 and not node.keywords:
+            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), called)
+        elif isinstance(called, ast.Attribute) and called.attr in MAKING:
+            node.func = ast.copy_location(_call("making", called), called)
         return node
 
 

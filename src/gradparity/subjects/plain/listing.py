@@ -37,7 +37,7 @@ def listings(
         site = writing.site
         marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", sign, about, finding))
 
-    wrong = {row.line: row for row in rows if not row.agrees}
+    wrong = {row.line: row for row in sorted(rows, key=lambda row: bool(row.diagnosis)) if not row.agrees}
     compared = {row.line for row in rows}
     for name, judged in lines.items():
         factor = checked.truths.factor(judged.of)
