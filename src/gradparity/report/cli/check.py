@@ -114,7 +114,7 @@ def check_command(
         with progress() as doing:
             doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
             code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
-        raise typer.Exit(_shown(code, None, json, page))
+        raise typer.Exit(shown(code, None, json, page))
     if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     with progress() as doing:
@@ -146,10 +146,10 @@ def check_command(
             lanes=lanes,
         )
 
-    raise typer.Exit(_shown(report, training, json, page))
+    raise typer.Exit(shown(report, training, json, page))
 
 
-def _shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+def shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
     """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
     from gradparity.output import write_json, write_text

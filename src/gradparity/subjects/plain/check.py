@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
@@ -20,6 +20,7 @@ from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.machine import machine_of
+from gradparity.subjects.plain.operations import operations_of
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import BACKWARD, all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
@@ -31,21 +32,25 @@ from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Unit
 
+Explain: TypeAlias = Literal["few", "all"] | None
 BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
 
 
-def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0) -> Report:
+def check_file(
+    argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0, explain: Explain = None
+) -> Report:
     """Check the gradients in ``train.py``, ``train.py:step``, ``lesson.ipynb`` or ``lesson.ipynb:step``.
 
     The file is run until it calls the function, or enters the loop, that computes the gradients; there it is stopped.
     ``names`` say whose gradient a name is, ``grad_of_z=z`` each; ``loss`` is an expression in the code's own names.
+    ``explain`` puts the machines' own operations below each line, a "few" of many or "all".
     Raises UsageError, in one line, for what cannot be checked.
     """
     path, name = split(argument)
     program = program_of(path)
     with as_a_script(program):
-        return _checked(program, name, names, loss, seed)
+        return _checked(program, name, names, loss, seed, explain)
 
 
 def check_cell(
@@ -60,7 +65,9 @@ def check_cell(
     return _checked(program, name, names, loss, seed)
 
 
-def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed: int) -> Report:
+def _checked(
+    program: Program, name: str, names: Sequence[str], loss: str, seed: int, explain: Explain = None
+) -> Report:
     extra = paired_names(names)
     functions = regions.functions_of(program.source.trees[program.file])
     if name:
@@ -69,7 +76,7 @@ def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed:
         unit = _of_pair(program, pair, seed) if pair else capture.function_unit(program, function)
     else:
         unit = _likeliest(program, functions, extra, loss, seed)
-    return check_unit(unit, program, extra, loss, seed)
+    return check_unit(unit, program, extra, loss, seed, explain)
 
 
 def split(argument: str) -> tuple[Path, str]:
@@ -127,7 +134,9 @@ def _unit_of(program: Program, region: regions.Region) -> Unit:
     return capture.block_unit(program, line) if line else capture.module_unit(program)
 
 
-def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int) -> Report:
+def check_unit(
+    unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int, explain: Explain = None
+) -> Report:
     """Check one unit."""
     source = program.source
     try:
@@ -152,7 +161,8 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     # Which axis, if any, counts examples, plain code does not say.
     report = replace(report, n=0, rows=conventions.with_another_loss(checked, told))
     report = with_smallest(report, feeding, checked)
-    return replace(report, listings=listings(checked, judged, report.rows, by_numbers))
+    below = {} if explain is None else operations_of(checked, by_numbers, every=explain == "all")
+    return replace(report, listings=listings(checked, judged, report.rows, by_numbers, below))
 
 
 def _beside(

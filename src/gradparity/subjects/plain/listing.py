@@ -28,9 +28,13 @@ NOT_RUN = "not run with these arguments, so not checked"
 
 
 def listings(
-    checked: Checked, lines: Mapping[str, Judged], rows: Sequence[Row], recognised: Mapping[Key, Variable]
+    checked: Checked,
+    lines: Mapping[str, Judged],
+    rows: Sequence[Row],
+    recognised: Mapping[Key, Variable],
+    below: Mapping[tuple[str, int], tuple[str, ...]],
 ) -> tuple[Listing, ...]:
-    """Return each file that has a line with a sign."""
+    """Return each file that has a line with a sign, or something to be read ``below`` it."""
     marks: dict[tuple[str, int], list[ListedLine]] = {}
 
     def mark(writing: Writing, sign: Sign, about: str, finding: str = "") -> None:
@@ -56,6 +60,9 @@ def listings(
             mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(checked, writing)}")
     for site in not_run(checked):
         marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", "–", f"{site.target}: {NOT_RUN}"))
+    for (file, number), sentences in below.items():
+        if file in checked.sources:
+            marks.setdefault((file, number), []).append(ListedLine(number, "", below=sentences))
     files = dict.fromkeys(file for file, _ in marks)
     return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
 
@@ -116,6 +123,8 @@ def _listing(checked: Checked, file: str, marks: Mapping[int, Sequence[ListedLin
 
 def _together(number: int, text: str, marks: Sequence[ListedLine]) -> ListedLine:
     sign = max((mark.sign for mark in marks), key=WORST.index)
-    about = "; ".join(dict.fromkeys(mark.about for mark in marks))
+    about = "; ".join(dict.fromkeys(mark.about for mark in marks if mark.about))
     finding = " ".join(dict.fromkeys(mark.finding for mark in marks if mark.finding))
-    return ListedLine(number, text, sign, about, finding)
+    below = tuple(sentence for mark in marks for sentence in mark.below)
+    pictures = tuple(picture for mark in marks for picture in mark.pictures)
+    return ListedLine(number, text, sign, about, finding, below, pictures)

@@ -50,18 +50,19 @@ def machine_of(loss: LossOf) -> Machine | None:
 def as_model(loss: LossOf, called: Mapping[int, str] | None = None) -> UserModel:
     """Pose the code as a model: its parameters are the real arrays that it starts from, its lines its variables.
 
-    ``called`` gives variables other names than their numbers.
+    ``called`` gives variables other names than their numbers; those that it leaves out are not named at all.
     """
-    variables = {(called or {}).get(v.number, str(v.number)): v for v in loss.recording.variables}
-    given = {name: v for name, v in variables.items() if _enters(v)}
-    names = {v.number: name for name, v in variables.items()}
+    names = {v.number: str(v.number) for v in loss.recording.variables} if called is None else called
+    given = {names[v.number]: v for v in loss.recording.variables if _enters(v) and v.number in names}
 
     def forward(params: Mapping[str, Any], batch: Batch, c: Any) -> None:
         def tapped(variable: Variable, value: Any) -> Any:
             own = stand_in_for(value, batch.x) if isinstance(value, np.ndarray) and value.ndim else value
             if not isinstance(own, StandIn):
                 return value
-            name = names[variable.number]
+            name = names.get(variable.number)
+            if name is None:
+                return value
             # One use of a value is a value of its own.
             c[name] = own.native if variable.original is None else (own * 1.0).native
             return StandIn(c[name])
@@ -83,16 +84,16 @@ def as_model(loss: LossOf, called: Mapping[int, str] | None = None) -> UserModel
     )
 
 
-def params_of(model: UserModel, loss: LossOf, called: Mapping[int, str] | None = None) -> dict[str, np.ndarray]:
+def params_of(loss: LossOf, called: Mapping[int, str] | None = None) -> dict[str, np.ndarray]:
     """Return the numbers that the code starts from."""
-    values = {(called or {}).get(v.number, str(v.number)): v.value for v in loss.recording.variables}
-    return {name: values[name] for name in model.param_shapes}
+    entering = (v for v in loss.recording.variables if _enters(v))
+    return {str(v.number) if called is None else called[v.number]: v.value for v in entering}
 
 
 def _asked(name: str, model: Model, loss: LossOf) -> Machine | None:
     """Ask a machine for every gradient; None where it computes something else than NumPy does, or derives it wrong."""
     variables = {str(v.number): v for v in loss.recording.variables}
-    trace = model.trace({label: v.value for label, v in variables.items() if _enters(v)}, DUMMY)
+    trace = model.trace(params_of(loss), DUMMY)
     own = {"loss": np.asarray(loss({})), **{label: v.value for label, v in variables.items()}}
     if not all(_same(value, own[label]) for label, value in trace.values.items()):
         return None
@@ -117,7 +118,8 @@ def _as_the_loss_says(loss: LossOf, gradients: Mapping[str, np.ndarray]) -> bool
     """Whether the loss changes as predicted where everything changes at once; nothing is said at a kink."""
     rng = np.random.default_rng(0)
     v = {
-        label: rng.normal(size=g.shape) * typical_size(loss.labels[label].value) for label, g in sorted(gradients.items())
+        label: rng.normal(size=g.shape) * typical_size(loss.labels[label].value)
+        for label, g in sorted(gradients.items())
     }
 
     def along(t: float) -> float:

@@ -15,7 +15,6 @@ from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real
 from gradparity.subjects.plain.unit import Finished, Unit, arrays, scope_of, written
 from gradparity.subjects.plain.variables import Variable, Where, Written
 
-
 MANY = 30_000
 """Values from which on a run is no step, but a whole training."""
 
@@ -146,8 +145,8 @@ class Recording:
     ) -> Variable:
         if len(self.variables) == MANY:
             raise UsageError(
-                f"{self._known.function} computes more than {MANY:,} values: check the function or the loop of one step "
-                "in it, or give it fewer examples"
+                f"{self._known.function} computes more than {MANY:,} values: check the function or loop of one step "
+                "in it; or give it fewer examples"
             )
         own = np.array(value, dtype=np.float64) if copied is None else copied
         variable = Variable(len(self.variables), where, name, place, own)

@@ -44,7 +44,12 @@ def _in_scope(names: Mapping[str, Any], of: str, exact: bool = False) -> Iterato
     # dh in a loop over t, beside h[t] or hs[t]: what the loop counts has got its name last.
     for each in (of, f"{of}s"):
         if isinstance(names.get(each), dict | list | tuple):
-            yield from (v for step in reversed(list(names.values())) if isinstance(step, int) for v in _element(names[each], step))
+            yield from (
+                v
+                for step in reversed(list(names.values()))
+                if isinstance(step, int)
+                for v in _element(names[each], step)
+            )
 
 
 def _held(holder: Any, of: str, depth: int = 0) -> Iterator[Any]:

@@ -6,6 +6,7 @@ unnoticed: what would lose the way to the loss raises, and then the library is n
 """
 
 import functools
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from array_api_compat import array_namespace, is_torch_array
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from gradparity.protocol import Array
+
 
 class StandIn(NDArrayOperatorsMixin):
     """Behaves as a NumPy array of real numbers. What is written to a part of it makes a new array of the library."""
@@ -29,7 +31,8 @@ class StandIn(NDArrayOperatorsMixin):
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's dtype."""
-        return np.dtype(getattr(self._array.dtype, "name", self._array.dtype))
+        dtype: np.dtype[Any] = np.dtype(getattr(self._array.dtype, "name", self._array.dtype))
+        return dtype
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple[Any, ...] = (), **options: Any
@@ -112,18 +115,16 @@ def _numpys(array: Array) -> Any:
     """Return PyTorch's NumPy array of a tensor; others behave like NumPy's as they are."""
     if not is_torch_array(array):
         return array
-    from torch import _numpy
-
-    return _numpy.ndarray(array)
+    return _torchs_numpy().ndarray(array)
 
 
 def _space_of(array: Any) -> Any:
     """Return the library's own NumPy."""
-    if hasattr(array, "tensor"):
-        from torch import _numpy
+    return _torchs_numpy() if hasattr(array, "tensor") else array_namespace(array)
 
-        return _numpy
-    return array_namespace(array)
+
+def _torchs_numpy() -> Any:
+    return importlib.import_module("torch._numpy")
 
 
 def _unwrapped(value: Any) -> Any:
@@ -191,4 +192,6 @@ def _holds_stand_ins(value: Any) -> bool:
 
 def _assembled(value: Any) -> Any:
     """Make one array of nested lists, as ``np.array`` does."""
-    return np.stack([_assembled(each) for each in value]) if isinstance(value, list | tuple) else np.asarray(value) * 1.0
+    return (
+        np.stack([_assembled(each) for each in value]) if isinstance(value, list | tuple) else np.asarray(value) * 1.0
+    )
