@@ -30,6 +30,7 @@ from gradparity.subjects.plain.shrinking import with_smallest
 from gradparity.subjects.plain.stirring import stirred
 from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
+from gradparity.subjects.plain.unguarded import without_guards
 from gradparity.subjects.plain.unit import Unit
 
 Explain: TypeAlias = Literal["few", "all"] | None
@@ -160,7 +161,7 @@ def check_unit(
     told = with_wrong_terms(feeding, checked, judged, [replace(row, called=row.line) for row in report.rows])
     # Which axis, if any, counts examples, plain code does not say.
     report = replace(report, n=0, rows=conventions.with_another_loss(checked, told))
-    report = with_smallest(report, feeding, checked)
+    report = with_smallest(without_guards(report, feeding, checked), feeding, checked)
     below = {} if explain is None else operations_of(checked, by_numbers, every=explain == "all")
     return replace(report, listings=listings(checked, judged, report.rows, by_numbers, below))
 

@@ -1,10 +1,11 @@
 """The user's own source with a margin: ✓ right, ✗ wrong, ↳ wrong because another line is, – not checked, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gradparity.drawing import ListedLine, Listing, Sign
+from gradparity.drawing.heatmap import heatmap
 from gradparity.parity.norms import relative_error
 from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
@@ -37,9 +38,11 @@ def listings(
     """Return each file that has a line with a sign, or something to be read ``below`` it."""
     marks: dict[tuple[str, int], list[ListedLine]] = {}
 
-    def mark(writing: Writing, sign: Sign, about: str, finding: str = "") -> None:
+    def mark(writing: Writing, sign: Sign, about: str, finding: str = "", judged: Judged | None = None) -> None:
         site = writing.site
-        marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", sign, about, finding))
+        pictures = () if judged is None else tuple(_pictures(checked, judged))
+        made = ListedLine(site.line, "", sign, about, finding, pictures=pictures)
+        marks.setdefault((site.file, site.line), []).append(made)
 
     wrong = {row.line: row for row in sorted(rows, key=lambda row: bool(row.diagnosis)) if not row.agrees}
     compared = {row.line for row in rows}
@@ -47,11 +50,11 @@ def listings(
         factor = checked.truths.factor(judged.of)
         what = f"{'' if factor == 1 else f'{factor:g} '}{owner(checked, judged.of)}"
         if name in wrong:
-            mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note)
+            mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note, judged)
         elif name not in compared:
             mark(judged.writing, "–", f"{what}, not checked: {not_checked(checked, judged.of)}")
         else:
-            mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what)
+            mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what, "", judged)
     # Once for each place that writes it.
     for writing in {(w.key[0], w.key[2]): w for w in loose(checked)}.values():
         if writing.key in recognised:
@@ -65,6 +68,20 @@ def listings(
             marks.setdefault((file, number), []).append(ListedLine(number, "", below=sentences))
     files = dict.fromkeys(file for file, _ in marks)
     return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
+
+
+def _pictures(checked: Checked, judged: Judged) -> Iterator[tuple[str, str]]:
+    """Draw an array as the line has it, as the witness has it, and their difference."""
+    right = checked.truths.gradients[judged.of.number].gradient
+    if not right.ndim or judged.value.shape != right.shape:
+        return
+    witness = checked.truths.machine.name if checked.truths.machine is not None else "by differences"
+    shared = float(np.max(np.abs(right), initial=0.0))
+    for said, array in (("by hand", judged.value), (witness, right)):
+        yield f"{said}, ±{shared:.2g}", heatmap(array, shared)
+    difference = judged.value - right
+    own = float(np.max(np.abs(difference), initial=0.0))
+    yield f"difference, ±{own:.2g}", heatmap(difference, own)
 
 
 def not_run(checked: Checked) -> list[Site]:

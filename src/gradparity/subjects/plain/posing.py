@@ -73,7 +73,9 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     """Make a problem of the lines. Each is named as its author names it, and stands for what it is the gradient of."""
     lines = labelled(checked)
     exact = {name: j for name, j in lines.items() if j.of.number in checked.truths.gradients}
-    large = {name: j for name, j in lines.items() if j.of.number in checked.truths.too_large}
+    # In another unit than the loss's own, the loss says nothing along a direction.
+    own = {name: j for name, j in lines.items() if checked.truths.factor(j.of) == 1}
+    large = {name: j for name, j in own.items() if j.of.number in checked.truths.too_large}
     owners: dict[int, str] = {}
     for name, judged in lines.items():
         owners.setdefault(judged.of.number, name)
@@ -86,7 +88,11 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         witness: Trace(
             {name: v.value for name, v in first.items() if not v.given and name not in large},
             {name: told[j.of.number].gradient for name, j in backwards.items() if j.of.number in told},
-            {name: float(told[j.of.number].accuracy) for name, j in backwards.items() if j.of.number in told},
+            {
+                name: float(measured.get(j.of.number, told[j.of.number]).accuracy)
+                for name, j in backwards.items()
+                if j.of.number in told
+            },
         )
         for witness, told in (*by_machine, (DIFFERENCES, measured))
     }

@@ -123,6 +123,10 @@ class Hooks:
         """Is told what each function returns."""
         self.library: Array | None = None
         """An array of the library that answers for NumPy, if one does."""
+        self.guards: set[tuple[str, int, float]] = set()
+        """File, line and value of each small number that was added to something."""
+        self.guards_times = 1.0
+        """What they are multiplied by: they may be made so small that they are lost."""
 
     def entered(self, site: int) -> None:
         """A function begins."""
@@ -180,6 +184,11 @@ class Hooks:
         """Return what makes arrays in the place of a function of NumPy's."""
         its = getattr(np, getattr(function, "__name__", ""), None) is function
         return function if self.library is None or not its else made_by(function, self.library)
+
+    def guard(self, file: str, line: int, value: float) -> float:
+        """Return what is added to keep something from zero."""
+        self.guards.add((file, line, value))
+        return value * self.guards_times
 
     def stop(self) -> None:
         """A block returns from the function that it was in."""
