@@ -7,12 +7,13 @@ import numpy as np
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
 from gradparity.subjects.plain.lines import Line, is_part
+from gradparity.subjects.plain.names import owners
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.variables import Variable, Written
 
-TRIED = 60
+TRIED = 400
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
 EACH = 0.1
 """Seconds of work to measure what is tried, where no machine tells it."""
@@ -90,7 +91,11 @@ def _better(
         if writing.key in instead:
             continue
         # What has no name in the same function comes first: of large arrays there is time for few.
-        candidates = sorted(alike(feeding.recording, writing), key=lambda v: _far_off(feeding.recording, v, writing))
+        named = set(owners(writing.name, feeding.recording.extra))  # it may be in a call that is over
+        candidates = sorted(
+            alike(feeding.recording, writing),
+            key=lambda v: (v.name not in named, *_far_off(feeding.recording, v, writing)),
+        )
         for variable in candidates:
             if tries == TRIED:
                 return best

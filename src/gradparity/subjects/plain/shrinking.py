@@ -19,8 +19,9 @@ from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import Leaf, Unit, arrays, at, written
 from gradparity.subjects.smallest_case import ENTRIES, Found, with_smallest_cases
 
-ASKS = 4.0
-"""How often each line is judged at the size of the code's own arrays, and at smaller ones as much more often."""
+ASKS, ENTRIES_ASKED = 4.0, 600.0
+"""How often each line is judged at the size of the code's own arrays: some times, and until so many entries were
+measured; at smaller ones as much more often."""
 SMALL = 100
 """Entries up to which it costs less to measure the loss than to ask a machine."""
 
@@ -29,16 +30,17 @@ def with_smallest(report: Report, feeding: Feeding, checked: Checked) -> Report:
     """Add to the first wrong lines the smallest case of each."""
     unit = feeding.unit
     named = {written(leaf): (leaf, a) for leaf, a in _shrinkable(unit, checked).items()}
+    entries = sum(a.size for _, a in named.values())
     # In the code's own unit, n times too large, nothing stays right when n changes.
-    whole = checked.truths.scale == 1 and 0 < sum(a.size for _, a in named.values()) <= ENTRIES
-    if not report.disagreements or not whole:
+    if not report.disagreements or checked.truths.scale != 1 or not 0 < entries <= ENTRIES:
         return report
+    asks = ASKS + ENTRIES_ASKED / entries
 
     def found(smaller: Arrays) -> Found:
         cut = _with(unit, {named[name][0]: a for name, a in smaller.items()})
         return judged_again(cut, feeding, checked, by_machine=sum(a.size for a in smaller.values()) > SMALL)
 
-    return with_smallest_cases(report, {name: a for name, (_, a) in named.items()}, found, ASKS)
+    return with_smallest_cases(report, {name: a for name, (_, a) in named.items()}, found, asks)
 
 
 def judged_again(unit: Unit, feeding: Feeding, checked: Checked, *, by_machine: bool = False) -> Found:

@@ -15,7 +15,7 @@ from gradparity.subjects.plain.variables import Variable
 
 PATIENCE = 3.0
 """Seconds that it may take to measure gradients entry by entry, before random directions have to do."""
-BESIDE = 0.5
+BESIDE = 0.1
 """The same, where a machine has told them already."""
 
 
