@@ -70,15 +70,16 @@ class View:
         else:
             self._prefix, self._renamed = "", at
 
+    # In training a call of Python's counts: what is renamed is found without one.
     def __getitem__(self, name: Key) -> Array:
-        return self._outer[self._full(name)]
+        return self._outer[self._renamed.get(name) or self._full(name)]
 
     def __setitem__(self, name: Key, value: Array) -> None:
-        self._outer[self._full(name)] = value
+        self._outer[self._renamed.get(name) or self._full(name)] = value
 
     def add(self, name: Key, value: Array) -> None:
         """Add one use's share, as ``d.add`` does."""
-        self._outer.add(self._full(name), value)
+        self._outer.add(self._renamed.get(name) or self._full(name), value)
 
     def _full(self, key: Any) -> Any:
         if isinstance(key, tuple):

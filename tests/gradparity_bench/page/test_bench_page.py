@@ -12,7 +12,7 @@ ALL = {name: 1e-3 * (i + 1) for i, name in enumerate(registry.names())}
 
 
 def _page(*measurements: Measurement) -> str:
-    return bench_page(Result({"CPU": "a <b>CPU</b>"}, 0, measurements))
+    return bench_page(Result({"CPU": "a <b>CPU</b>"}, 0, measurements, choice=("Choose numpy.",)))
 
 
 def _sections(page: str) -> list[str]:
@@ -22,6 +22,7 @@ def _sections(page: str) -> list[str]:
 def test_a_point_has_every_section_and_the_verdicts_come_first(make_measurement: Make) -> None:
     page = _page(make_measurement(ALL))
     assert _sections(page) == ["grid", "ratios", "roofline", "once", "memory", "numbers"]
+    assert page.index("Choose numpy.") < page.index("torch-compile costs 0.86× its own hand derivation")
     assert page.index("torch-compile costs 0.86× its own hand derivation") < page.index("<nav")
     assert all(f'href="#{section}"' in page for section in _sections(page))
 
