@@ -11,6 +11,7 @@ from itertools import chain, starmap
 import numpy as np
 
 from gradparity.drawing.words import listing
+from gradparity.inputs import independent
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
@@ -38,7 +39,7 @@ def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Repo
     """
     posed = list(problems)
     if not posed:
-        return Report(name, 1, seed, (), (), ())
+        return Report(name, 0, seed, (), (), ())
     judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
     rows = [*told_by_way([explained(problem, each.rows, rows_of) for problem, each in zip(posed, judged, strict=True)])]
     single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}
@@ -137,7 +138,7 @@ def evidence_on(problem: Problem, judge: Judge, written: Written, row: Row) -> E
         truth=replace(judge.truth, gradients=told),
         params=problem.params,
         given=problem.given,
-        n=problem.n,
+        n=problem.n or 1,
         reads=reads.get(row.line, ()),
         written=arrays,
         limit=row.limit,
@@ -287,4 +288,4 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
             )
     if problem.hand is not None and (measured or DIFFERENCES in problem.truths) and ALL not in measured:
         wrong = {row.line for row in rows if not row.agrees}
-        yield from no_rules(problem, np.random.default_rng(seed), wrong)
+        yield from no_rules(problem, independent(seed, "rules"), wrong)

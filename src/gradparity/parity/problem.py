@@ -84,7 +84,7 @@ class Problem:
     given: Named
     """What else enters, as a derivation calls it: ``batch.x``, ``batch.y``."""
     n: int
-    """Examples in the batch; 1 where nothing counts examples."""
+    """Examples in the batch; 0 where nothing counts examples."""
     truths: Mapping[str, Trace]
     """Witness -> every value and gradient in float64."""
     budgets: Budgets
