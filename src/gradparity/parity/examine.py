@@ -152,7 +152,7 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
         return row
     why = diagnose(evidence_on(problem, judge, written, replace(row, limit=_limit(row, written))))
     own = (problem.places[row.line],) if row.line in problem.places else ()
-    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", own)
+    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}[{row.line!r}]", own)
     place = ", ".join(dict.fromkeys(places))
     shares = written.shares.get(row.line, ()) if row.kind == "gradient" and row.lane == "float64" else ()
     lost = wrong_share(problem, row.line, shares) if problem.truths else None
@@ -236,7 +236,7 @@ def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
         for name in _asked(problem):
             own = [row for row in rows if row.backend == subject.name and row.line in (name, ALL)]
             if not any(row.limit < TOO_LOOSE or not row.agrees for row in own) and not _raised_in(rows, subject):
-                yield Unchecked(f"d['{name}']", subject.name, _why_unchecked(problem, name, own))
+                yield Unchecked(f"d[{name!r}]", subject.name, _why_unchecked(problem, name, own))
 
 
 def _asked(problem: Problem) -> list[str]:
@@ -269,7 +269,7 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
     by_hand = {subject.name for subject in problem.subjects if subject.beside}
     told = {row.line for row in rows if row.kind == "gradient" and row.backend in by_hand}
-    left_out = [f"d['{name}']" for name in problem.optional - told if rows and name in problem.first.gradients]
+    left_out = [f"d[{name!r}]" for name in problem.optional - told if rows and name in problem.first.gradients]
     if left_out:
         yield f"backward never writes {listing(sorted(left_out))}: the lines that go on from there are compared"
     if any(m.single for m in measured.values()):

@@ -12,11 +12,11 @@ from gradparity.parity.rows import (
     Row,
     Unchecked,
     consequences,
-    describe,
     disagreements,
     findings,
     sign,
     smallest_visible_bugs,
+    told,
 )
 
 TITLES: dict[Kind, str] = {
@@ -78,7 +78,7 @@ def report_table(
         caption=_caption(lanes, witnesses, bugs, {row.kind for row in rows}),
         legend=(_how_to_read(witnesses, bool(bugs)), SIGNS),
         remarks=tuple(remarks),
-        findings=(*map(describe, findings(rows)), *map(str, unchecked)),
+        findings=(*told(findings(rows)), *map(str, unchecked)),
         headline=_headline(rows, backends, unchecked),
         agrees=bool(rows) and not disagreements(rows) and not unchecked,
         listings=tuple(listings),

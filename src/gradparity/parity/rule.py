@@ -55,7 +55,7 @@ def no_rules(problem: Problem, rng: np.random.Generator, wrong: Collection[str] 
             continue
         if not along.fits(line.gradient, {name: other[name] for name in into}):
             yield (
-                f"d['{line.name}'] is right here, but not the rule: with another gradient of "
+                f"d[{line.name!r}] is right here, but not the rule: with another gradient of "
                 f"{' and '.join(sorted(into))} it would be wrong"
             )
 

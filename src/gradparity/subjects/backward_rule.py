@@ -159,7 +159,7 @@ def _widened(arrays: Arrays) -> Arrays:
 
 def _spellings(given: Arguments, upstream: Arrays) -> Iterator[tuple[str, str]]:
     for argument in given.real:
-        yield f"p['{argument}']", argument
+        yield f"p[{argument!r}]", argument
     for output in upstream:
-        yield f"d['{output}']", f"dy{output.removeprefix('output')}"
-        yield f"c['{output}']", f"y{output.removeprefix('output')}"
+        yield f"d[{output!r}]", f"dy{output.removeprefix('output')}"
+        yield f"c[{output!r}]", f"y{output.removeprefix('output')}"

@@ -92,7 +92,7 @@ def of_model_file(report: Report, problem: Problem) -> Report:
 
     def at(arrays: Arrays) -> Found:
         params = {name: arrays[name] for name in problem.params}
-        extras = {name: arrays[f"batch.extras['{name}']"] for name in problem.batch.extras}
+        extras = {name: arrays[f"batch.extras[{name!r}]"] for name in problem.batch.extras}
         batch = Batch(arrays["batch.x"], arrays["batch.y"], extras)
         truth = witness(forward, params, batch, rng(0), problem.kinks).trace
         return Found(run_beside(hand, backend, "float64", params, batch, truth).gradients, truth.gradients)

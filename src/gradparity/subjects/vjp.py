@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
 from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
@@ -248,19 +249,28 @@ def _witnesses(
     f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, notes: list[str]
 ) -> Iterator[tuple[str, Trace]]:
     """Yield the machines that can judge; of the others a note says why not."""
+    refused: dict[str, Exception] = {}
     for witness, differentiate in WITNESSES.items():
         if find_spec(witness) is None:
             continue
         try:
             truth = differentiate(f, given, upstream)
         except Exception as error:  # f need not be written for every library
-            notes.append(f"{witness} is no witness, for f does not run on its arrays: {reason(error)}")
+            refused[witness] = error
             continue
         problem = _not_the_same(values, truth)
         if problem:
             notes.append(f"{witness} is no witness: {problem}")
         else:
             yield witness, truth
+    if refused and given.library == "numpy":
+        why = " and ".join(dict.fromkeys(type(error).__name__ for error in refused.values()))
+        notes.append(
+            f"f does not run on the arrays of {listing(list(refused))}, no witness then ({why}): written for "
+            "array_api_compat.array_namespace(x) in place of numpy it would"
+        )
+    elif refused:
+        notes += [f"{w} is no witness, for f does not run on its arrays: {reason(e)}" for w, e in refused.items()]
 
 
 def _not_the_same(values: Arrays, truth: Trace) -> str:

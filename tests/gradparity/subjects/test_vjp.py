@@ -85,7 +85,7 @@ def with_one_wrong_entry(dz: Any) -> Any:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_user_who_draws_with_the_same_seed_cannot_draw_the_upstream_gradient(seed: int) -> None:
     x = np.random.default_rng(seed).normal(size=(4, 5))
-    report = check_vjp(np.square, lambda x, dy: 2 * x * x, x, seed=seed)
+    report = check_vjp(np.square, lambda x, _dy: 2 * x * x, x, seed=seed)
     assert {row.witness for row in report.disagreements} == set(report.witnesses)
 
 
@@ -108,7 +108,7 @@ def test_a_function_that_returns_float32_is_judged_by_what_that_explains(factor:
 
 
 def test_where_nothing_is_compared_the_report_says_what_is_not_checked() -> None:
-    report = check_vjp(lambda x: np.maximum(x, 0), lambda x, dy: dy * 5, np.array([0.0, 1.0, -1.0]))
+    report = check_vjp(lambda x: np.maximum(x, 0), lambda _x, dy: dy * 5, np.array([0.0, 1.0, -1.0]))
     assert not report.agrees
     assert report.table.headline == "Nothing was compared: not checked: d['x']."
 
@@ -153,7 +153,7 @@ def test_without_any_autodiff_differences_find_a_small_mistake(seed: int) -> Non
     assert check_vjp(f, lambda x, dy: np.cosh(x) * dy, LOGITS, seed=seed).agrees
     report = check_vjp(f, lambda x, dy: np.cosh(x) * dy * (1 + 1e-6), LOGITS, seed=seed)
     assert [row.witness for row in report.disagreements] == ["differences"]
-    assert all("is no witness, for f does not run on its arrays: raises" in note for note in report.remarks[:2])
+    assert report.remarks[0].startswith("f does not run on the arrays of jax and torch, no witness then (")
 
 
 @pytest.mark.usefixtures("one_witness")

@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 UNEXPLAINED = "no known cause fits"
-VAGUE = re.compile(rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value: ")
+VAGUE = re.compile(
+    rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value(: | everywhere)"
+)
 """Sentences that say where or how much, and not why: a fitted coefficient, rows, the one entry that there is."""
 
 
