@@ -204,7 +204,8 @@ def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, 
     rng = np.random.default_rng(0)
     params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
     batch, given = spec.example_batch(rng, 3), of_torch(**params)
-    own = torch.nn.TransformerEncoderLayer(6, 2, 8, 0.0, activation, norm_first=norm_first, batch_first=True).double()
+    own: Any = torch.nn.TransformerEncoderLayer(6, 2, 8, 0.0, activation, norm_first=norm_first, batch_first=True)
+    own.double()
     with torch.no_grad():
         own.self_attn.in_proj_weight.copy_(torch.cat([given[f"block1.W_{name}"].T for name in "qkv"]))
         own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
