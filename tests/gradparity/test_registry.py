@@ -38,6 +38,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(register) 
         registry.backend("mine")
 
 
+@pytest.mark.fault(kind="backend")
 def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register) -> None:  # type: ignore[no-untyped-def]
     register("mine", "gradparity_manual:no_such_name")
     found = registry.availability("mine")
@@ -47,6 +48,7 @@ def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register)
         registry.backend("mine")
 
 
+@pytest.mark.fault(kind="backend")
 def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "ends_the_process.py").write_text("raise SystemExit(0)")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -54,6 +56,7 @@ def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, 
     assert "raised SystemExit: 0" in registry.availability("mine").problem
 
 
+@pytest.mark.fault(kind="backend")
 def test_two_packages_that_register_one_name_are_refused_under_it_and_the_others_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

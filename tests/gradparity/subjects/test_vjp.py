@@ -205,6 +205,7 @@ def of_square(x: Any, dy: Any) -> Any:
     return 2 * x * dy
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.usefixtures("one_witness")
 @pytest.mark.parametrize(
     ("arguments", "f", "rule", "says"),

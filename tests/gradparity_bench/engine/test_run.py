@@ -97,6 +97,7 @@ def workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken", "unlimited")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
@@ -121,6 +122,7 @@ def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken")
 def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
     arrays = tmp_path / "drawn.npz"
@@ -182,6 +184,7 @@ def interrupt_at(moment: str) -> Callable[[str], None]:
     return progress
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     before = workers()
@@ -194,6 +197,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
     before = workers()
@@ -202,6 +206,7 @@ def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> N
     assert workers() == before
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = tmp_path / "sweep.jsonl"
@@ -243,6 +248,7 @@ def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     assert log.read_text().split() == [*processes, str(os.getpid())]
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("backends", "rounds", "said"),
     [(["nunpy"], 3, "did you mean 'numpy'"), ([], 3, "at least one backend"), (["numpy"], 2, "at least 3")],

@@ -72,6 +72,7 @@ def test_without_steps_nothing_is_trained(gradparity, tmp_path: Path) -> None:  
     assert 'id="drift"' not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

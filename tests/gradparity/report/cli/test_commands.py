@@ -126,6 +126,7 @@ def test_backends_names_the_command_that_installs_what_is_missing(gradparity, mo
     assert "to install what is missing:  pip install 'gradparity[jax]'" in out
 
 
+@pytest.mark.fault(kind="unruly")
 @pytest.mark.parametrize("command", ["check", "explain"])
 @pytest.mark.parametrize("place", ["forward(p, batch, c):", "backward(p, batch, c, d):"])
 def test_a_users_code_cannot_end_a_command_as_if_all_were_well(  # type: ignore[no-untyped-def]
@@ -176,6 +177,7 @@ BAD = [
 ]
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(("arguments", "says"), BAD, ids=lambda a: " ".join(a) if isinstance(a, list) else "")
 def test_bad_input_is_one_line_on_standard_error_and_status_2(arguments: list[str], says: str) -> None:
     done = subprocess.run([sys.executable, "-m", "gradparity", *arguments], capture_output=True, text=True, check=False)
@@ -228,6 +230,7 @@ def _read(controller: int) -> bytes:
         return b""
 
 
+@pytest.mark.fault(kind="machine")
 def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -236,6 +239,7 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.parametrize("raised", [ValueError("a bug"), OSError(28, "No space left on device", "out.json")])
 def test_what_is_not_the_users_mistake_has_a_status_of_its_own(gradparity, monkeypatch, raised: Exception) -> None:  # type: ignore[no-untyped-def]
     def fails(*_: object, **__: object) -> None:
@@ -255,6 +259,7 @@ def _shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(["bash", "-c", run], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
@@ -287,6 +292,7 @@ def test_quiet_leaves_the_exit_status(gradparity) -> None:  # type: ignore[no-un
     assert gradparity("train", "--epochs", 0, "-q")[::2] == (2, "gradparity: --epochs must be at least 1, got 0\n")
 
 
+@pytest.mark.fault(kind="unruly")
 def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
@@ -297,6 +303,7 @@ def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.fault(kind="output")
 def test_an_output_that_is_the_checked_file_is_refused(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "mine.py"
     file.write_text("mine")

@@ -71,6 +71,7 @@ def test_the_page_and_the_data_are_written_and_the_status_stays_the_verdict(
     assert json.loads(data.read_text())["agrees"] is False
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     "arguments",
     [
