@@ -56,8 +56,10 @@ def example(i: int, n: int) -> str:
 
 def times(coefficient: float, term: str, n: int, precision: float) -> str:
     """Write coefficient * term; 1 is left out, and n, 1/n and 2/n are called so."""
-    counted = ((1 / n, f"(1/n) * {term}"), (2 / n, f"(2/n) * {term}"), (n, f"n * {term}")) if n > 1 else ()
-    for value, text in ((1.0, term), *counted):
+    known = {term: 1.0}
+    if n > 1:
+        known |= {f"(1/n) * {term}": 1 / n, f"(2/n) * {term}": 2 / n, f"n * {term}": n}
+    for text, value in known.items():
         if abs(coefficient / value - 1) <= precision:
             return text
     return f"{coefficient:.4g} * {term}"
