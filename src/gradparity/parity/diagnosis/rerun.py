@@ -6,6 +6,7 @@ import gc
 import io
 import linecache
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -109,7 +110,7 @@ class Editable(NamedTuple):
             return {}
         self.function.__code__ = code
         try:
-            with np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
+            with warnings.catch_warnings(action="ignore"), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
                 return run()
         except Exception:  # whatever an edit breaks
             return {}
