@@ -83,7 +83,7 @@ def with_jacobian(
             if UNKNOWN in rows[i].diagnosis or _few(yours[x], right[x]):
                 rows[i] = replace(rows[i], diagnosis=f"{rows[i].diagnosis}; {sentence}")
         if not known:
-            why = f"d['{x}'] is right for all outputs together and wrong for one alone: {sentence}"
+            why = f"d[{x!r}] is right for all outputs together and wrong for one alone: {sentence}"
             error = _error(yours[x], right[x])
             rows.append(Row(x, "gradient", backend, witness, "float64", error, limits[x], diagnosis=why))
     agree = f"Jacobian: {len(where)} rows, one for each output alone, agree with those of {witness}"
