@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,14 @@ def require_finite(model: str, **coefficients: float) -> None:
                 f"{model}: {name} must be 0 or at least {SMALLEST_COEFFICIENT:g}, got {value!r}: "
                 "what it multiplies is lost in float32"
             )
+
+
+def require_switches(spec: Any) -> None:
+    """Raise UsageError unless every field of a spec whose default is true or false is one of the two."""
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if isinstance(field.default, bool) and not isinstance(value, bool):
+            raise UsageError(f"{spec.name}: {field.name} must be True or False, got {quoted(value)}")
 
 
 def require_among(spec: Any, **choices: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gradparity.errors import UsageError, unknown
-from gradparity.inputs import require_finite, require_positive, token_inputs
+from gradparity.inputs import require_finite, require_positive, require_switches, token_inputs
 from gradparity.operations import (
     affine,
     cross_entropy,
@@ -75,6 +75,7 @@ class Transformer:
         sizes = {name: getattr(self, name) for name in ("vocabulary", "width", "heads", "inner", "blocks")}
         require_positive("transformer", **sizes, positions=self.positions, length=self.length)
         require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
+        require_switches(self)
         recurrent.require_vocabulary("transformer", self.vocabulary)
         require_reduction("transformer", self.reduction)
         for field, choices in (("norm", Norm), ("activation", Activation), ("encoding", Encoding)):
