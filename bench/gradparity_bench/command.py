@@ -10,18 +10,25 @@ from typer.core import TyperGroup
 
 from gradparity.errors import UsageError, require_package
 from gradparity.report.cli.options import (
+    CHOSEN,
+    SWEPT,
     BatchSize,
     Data,
     DataDir,
     DtypeName,
     JsonFile,
     ModelOrFile,
+    Open,
     Quiet,
     Seed,
     Set,
+    Verbose,
+    backend_names,
     dtype_of,
     names_of,
     output,
+    require_page,
+    tell_page,
 )
 from gradparity_bench import PROCESSES, ROUNDS
 
@@ -53,6 +60,8 @@ def bench_command(
             "--backends",
             help="Names that `gradparity backends` lists, with commas; the first is what the others are compared "
             "with. Without it numpy, jax and torch, as far as installed.",
+            autocompletion=backend_names,
+            rich_help_panel=CHOSEN,
         ),
     ] = None,
     settings: Set = None,
@@ -60,13 +69,24 @@ def bench_command(
     data_dir: DataDir = None,
     batch_size: BatchSize = 64,
     dtype: DtypeName = "float32",
-    threads: Annotated[str, typer.Option("--threads", help="Threads of each backend; 1,2 measures both.")] = "1",
+    threads: Annotated[
+        str, typer.Option("--threads", help="Threads of each backend; 1,2 measures both.", rich_help_panel=CHOSEN)
+    ] = "1",
     seed: Seed = 42,
-    rounds: Annotated[int, typer.Option("--rounds", help="How often every backend has its turn.")] = ROUNDS,
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="How often every backend has its turn.", rich_help_panel=CHOSEN)
+    ] = ROUNDS,
     processes: Annotated[
-        int, typer.Option("--processes", help="Processes of every backend, one after another, that share its turns.")
+        int,
+        typer.Option(
+            "--processes",
+            help="Processes of every backend, one after another, that share its turns.",
+            rich_help_panel=CHOSEN,
+        ),
     ] = PROCESSES,
-    grid: Annotated[bool, typer.Option("--grid", help="All backends, as a grid of library and method.")] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="All backends, as a grid of library and method.", rich_help_panel=CHOSEN)
+    ] = False,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,12 +94,15 @@ def bench_command(
             metavar="NAME=V1,V2",
             help="Measure at each value of batch_size, dtype, threads, width, depth or a setting of the model; "
             "may be repeated.",
+            rich_help_panel=SWEPT,
         ),
     ] = None,
     json: JsonFile = None,
     report: Annotated[Path | None, output("--report", "Write one HTML page with plots.")] = None,
     resume: Annotated[Path | None, output("--resume", "Where a sweep keeps its finished points.")] = None,
+    opened: Open = False,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Time the training step of every backend whose gradients agree, in turns, each in a process of its own.
 
@@ -91,6 +114,7 @@ def bench_command(
     from gradparity_bench.points import points
     from gradparity_bench.terminal import print_result
 
+    require_page(report, opened)
     require_package("scipy", "bench", "gradparity bench")
     if report is not None:
         require_package("matplotlib", "plots", "--report")
@@ -119,8 +143,8 @@ def bench_command(
         if resume is None and keep is not None and result.complete:
             journal.discard(keep, len(where))
     print_result(result, as_grid=grid)
-    if result.measurements and report is not None:
-        print(f"The page with the plots is {report}")
+    if result.measurements:
+        tell_page(report, opened)
     raise typer.Exit(_status(result))
 
 

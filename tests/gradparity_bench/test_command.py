@@ -92,6 +92,7 @@ def test_a_sweep_measures_every_combination_and_deletes_its_file_at_the_end(
     assert not keep.exists()
 
 
+@pytest.mark.fault(kind="journal")
 def test_the_file_of_resume_and_of_an_interrupt_stays(
     gradparity: Run, measured: Callable[..., list[Asked]], make_measurement: Make
 ) -> None:
@@ -142,6 +143,7 @@ def test_compare_exits_with_1_where_something_became_slower(gradparity: Run, mak
     assert gradparity("bench", "compare", "new.json", "old.json")[0] == 0
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -73,6 +73,7 @@ def test_the_targets_are_those_that_are_promised() -> None:
     }
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -37,7 +37,7 @@ def run_beside(
     def note(symbol: str) -> Callable[[str, Array], None]:
         def inspect(name: str, _: Array) -> None:
             if locate is not None:
-                places.setdefault(f"{symbol}['{name}']", []).append(locate(symbol))
+                places.setdefault(f"{symbol}[{name!r}]", []).append(locate(symbol))
 
         return inspect
 

@@ -99,6 +99,7 @@ def workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken", "unlimited")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
@@ -123,6 +124,7 @@ def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken")
 def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
     arrays = tmp_path / "drawn.npz"
@@ -201,6 +203,7 @@ def interrupt_at(moment: str) -> Callable[[str], None]:
     return progress
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     before = workers()
@@ -213,6 +216,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
     before = workers()
@@ -221,6 +225,7 @@ def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> N
     assert workers() == before
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = tmp_path / "sweep.jsonl"
@@ -264,6 +269,7 @@ def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     assert log.read_text().split() == [*processes, str(os.getpid())]
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("rounds", "processes", "each"), [(60, 6, [10] * 6), (10, 4, [3, 3, 2, 2]), (3, 6, [1, 1, 1]), (3, 1, [3])]
 )
