@@ -65,6 +65,7 @@ class View:
 
     def __init__(self, outer: Any, at: str | Mapping[str, str]) -> None:
         self._outer = outer
+        self._renamed: Mapping[Any, str]
         if isinstance(at, str):
             self._prefix, self._renamed = f"{at}.", _UNCHANGED
         else:
@@ -92,7 +93,7 @@ class View:
         return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
 
 
-_UNCHANGED: Mapping[str, str] = {}
+_UNCHANGED: Mapping[Any, str] = {}
 
 
 # A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.

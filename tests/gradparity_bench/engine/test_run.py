@@ -15,8 +15,9 @@ from gradparity_bench.drawn import draw
 from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
 from gradparity_bench.engine.guard import GradientGuard
-from gradparity_bench.engine.measure import Bench, measure_point
+from gradparity_bench.engine.measure import measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
+from gradparity_bench.engine.sitting import Bench
 from gradparity_bench.points import points, spec_at
 from gradparity_bench.results import Measurement, Result
 from gradparity_bench.standings import Point
