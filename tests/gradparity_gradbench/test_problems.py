@@ -11,6 +11,7 @@ from tests.gradparity_gradbench.golden import GOLDEN, golden, hand
 import gradparity
 from gradparity_gradbench.problem import BACKENDS
 from gradparity_gradbench.problems import particle
+from gradparity_gradbench.problems.saddle import Gradient
 from gradparity_gradbench.referee import wrong
 from gradparity_gradbench.rotations import rotation, rotation_derivatives
 from gradparity_gradbench.tool import EVALUATIONS, evaluations, problem
@@ -93,3 +94,20 @@ def test_the_particles_end_changes_with_w_as_autodiff_says() -> None:
         return particle.end(w, particle.push)
 
     gradparity.check_vjp(end, lambda w, dy: dy * particle.end_along(w), np.array([0.3])).assert_ok()
+
+
+@pytest.mark.parametrize("inner", [particle.inner_reverse_by_torch, particle.inner_forward_by_torch])
+@pytest.mark.parametrize("outer", [particle.outer_reverse_by_torch, particle.outer_forward_by_torch])
+def test_a_traced_push_is_the_one_by_hand_and_is_differentiated_once_more(
+    inner: Gradient, outer: Gradient
+) -> None:
+    torch = pytest.importorskip("torch")
+    x, y, w = (torch.tensor(number, dtype=torch.float64) for number in (0.5, 7.0, 0.3))
+    push = particle.traced_by_torch(
+        lambda position, w: tuple(-g for g in inner(lambda x, y: particle.potential(x, y, w), position))
+    )
+    assert [float(a) for a in push((x, y), w)] == pytest.approx([float(a) for a in particle.push((x, y), w)])
+    zero = 0 * w
+    for i, by_hand in enumerate(particle.push_along((x, y), w, (zero, zero))):
+        (found,) = outer(lambda own, i=i: push((x, y), own)[i], (w,))
+        assert float(found) == pytest.approx(float(by_hand))
