@@ -13,7 +13,7 @@ from gradparity_gradbench.problem import BACKENDS
 from gradparity_gradbench.problems import particle
 from gradparity_gradbench.problems.saddle import Gradient
 from gradparity_gradbench.referee import wrong
-from gradparity_gradbench.rotations import rotation, rotation_derivatives
+from gradparity_gradbench.rotations import cross_matrix, rotation, rotation_derivatives, turning
 from gradparity_gradbench.tool import EVALUATIONS, evaluations, problem
 
 MODEL_FILES = {"hello": 11, "llsq": 11, "lse": 11, "gmm": 5, "kmeans": 11, "det": 3, "ode": 3, "lstm": 3}
@@ -87,6 +87,9 @@ def test_a_rotation_changes_with_its_vector_as_autodiff_says(v: list[float]) -> 
         return (rotation_derivatives(v) * dy).sum((1, 2))
 
     gradparity.check_vjp(rotation, rule, np.array(v)).assert_ok()
+    # δR = [J δv]× R, column by column of J.
+    turned = [cross_matrix(column) @ rotation(np.array(v)) for column in turning(np.array(v)).T]
+    np.testing.assert_allclose(turned, rotation_derivatives(np.array(v)), rtol=1e-13, atol=1e-13)
 
 
 def test_the_particles_end_changes_with_w_as_autodiff_says() -> None:
@@ -98,9 +101,7 @@ def test_the_particles_end_changes_with_w_as_autodiff_says() -> None:
 
 @pytest.mark.parametrize("inner", [particle.inner_reverse_by_torch, particle.inner_forward_by_torch])
 @pytest.mark.parametrize("outer", [particle.outer_reverse_by_torch, particle.outer_forward_by_torch])
-def test_a_traced_push_is_the_one_by_hand_and_is_differentiated_once_more(
-    inner: Gradient, outer: Gradient
-) -> None:
+def test_a_traced_push_is_the_one_by_hand_and_is_differentiated_once_more(inner: Gradient, outer: Gradient) -> None:
     torch = pytest.importorskip("torch")
     x, y, w = (torch.tensor(number, dtype=torch.float64) for number in (0.5, 7.0, 0.3))
     push = particle.traced_by_torch(
