@@ -77,6 +77,7 @@ def test_recorder_knows_what_each_line_read() -> None:
     assert d.written()["W"] == 5.0
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize(
     ("write", "says"),
     [

@@ -12,7 +12,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.inputs import normal_inputs, require_among, require_finite, require_positive, unbalanced_labels
+from gradparity.inputs import (
+    normal_inputs,
+    require_among,
+    require_finite,
+    require_positive,
+    require_switches,
+    unbalanced_labels,
+)
 from gradparity.operations import affine, batch_norm, conv2d, convolutional, cross_entropy, entrywise, pooling
 from gradparity.operations.layer_norm import Convention
 from gradparity.operations.windows import Pair, Windows
@@ -81,6 +88,7 @@ class ConvNet:
             require_positive("convnet", **{f"{field}[{i}]": size for i, size in enumerate(sizes)})
         require_positive("convnet", classes=self.classes)
         require_finite("convnet", epsilon=self.epsilon, momentum=self.momentum)
+        require_switches(self)
         require_among(self, pooling=get_args(Pooling), activation=get_args(entrywise.Name), reduction=("mean", "sum"))
         assert self.blocks  # raises where a window does not fit
 

@@ -37,7 +37,7 @@ def run_beside(
     def note(symbol: str) -> Callable[[Key, Array], None]:
         def inspect(key: Key, _: Array) -> None:
             if locate is not None:
-                places.setdefault(f"{symbol}['{name_of(key)}']", []).append(locate(symbol))
+                places.setdefault(f"{symbol}[{name_of(key)!r}]", []).append(locate(symbol))
 
         return inspect
 

@@ -1,10 +1,11 @@
 """Comparisons as data, one named line of one backend against one witness each, and what they come to together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal, TypedDict
 
 from gradparity.drawing import Sign
+from gradparity.drawing.words import listing
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
@@ -13,10 +14,10 @@ Lane = Dtype | Short
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
 NAMED: dict[Kind, str] = {
-    "value": "c['{}']",
-    "gradient": "d['{}']",
+    "value": "c[{!r}]",
+    "gradient": "d[{!r}]",
     "whole gradient": "∂L/∂{}",
-    "Hessian-vector product": "(Hv)['{}']",
+    "Hessian-vector product": "(Hv)[{!r}]",
 }
 """How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain, and how
 that changes when all parameters move along a direction v."""
@@ -126,11 +127,22 @@ class Unchecked:
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
-    line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    line = row.called or f"{symbol}[{row.line!r}]" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     said = f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
     return f"{said}; smallest case: {row.example}" if row.example else said
+
+
+def told(rows: Iterable[Row]) -> Iterator[str]:
+    """Describe findings, of which several lines may have one sentence: one edit of a rule mends them all."""
+    alike: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        said = row.diagnosis.removeprefix(row.name)
+        alike.setdefault((row.backend, said if "in place of" in said else describe(row)), []).append(row)
+    for first, *others in alike.values():
+        also = f"; the same edit mends {listing([row.name for row in others])}" if others else ""
+        yield f"{describe(first)}{also}"
 
 
 def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
-from gradparity.inputs import require_batch, require_whole
+from gradparity.inputs import independent, require_batch, require_whole
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine
@@ -118,7 +118,7 @@ def pose(
     by_hand, kinks = model_by_hand(chosen, models), kinks_of(spec)
     hand = None if by_hand is None else by_hand.derivation
     machines = {b.name: models[b.name]("float64") for b in witnesses}
-    seen = what_is_known(spec, machines, by_hand, params, batch, kinks, np.random.default_rng(seed), differences)
+    seen = what_is_known(spec, machines, by_hand, params, batch, kinks, independent(seed, "directions"), differences)
     problem = Problem(
         name=spec.name,
         params=params,

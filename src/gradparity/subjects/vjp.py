@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
+from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.judge import FLOAT64_LIMIT
@@ -93,7 +95,7 @@ def check_vjp(
     require_callable("vjp", vjp, arguments, "dy")
     given = read(f, arguments, constant)
     values, changes = evaluate_twice(f, given)
-    upstream = draw_upstream(values, np.random.default_rng(seed))
+    upstream = draw_upstream(values, independent(seed, "upstream"))
     rule = by_hand(f, vjp, given, upstream)
     given, notes = asked_for(given, rule, name_of(vjp))
     notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
@@ -114,7 +116,7 @@ def check_vjp(
         wrong = {row.line for row in report.disagreements}
         right = partial(UNCOMPILED[witness], f) if witness else partial(_measured_right, f, seed, wrong)
         report = of_rule(report, f, _own(f, vjp), right, given, upstream, witness)
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "short lanes")
     if short:
         own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
         report = in_short_lanes(
@@ -144,7 +146,8 @@ def _posed(
         {witness: partial(WITNESSES[witness], f) for witness in truths},
         truths=truths,
         own_forward=False,
-        measured=_measured(f, given, upstream, np.random.default_rng(seed)),
+        in_float32=any(value.dtype == np.float32 for value in values.values()),
+        measured=_measured(f, given, upstream, independent(seed, "directions")),
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=remarks,
         rtol=rtol,
@@ -173,7 +176,7 @@ def _in_float32(
     if witness is None:
         raise UsageError(f"lanes: float32 needs JAX or PyTorch as a witness: {'; '.join(notes) or 'none is installed'}")
     by = (witness, partial(WITNESSES[witness], f))
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "roundings")
     yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
 
 
@@ -246,19 +249,28 @@ def _witnesses(
     f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, notes: list[str]
 ) -> Iterator[tuple[str, Trace]]:
     """Yield the machines that can judge; of the others a note says why not."""
+    refused: dict[str, Exception] = {}
     for witness, differentiate in WITNESSES.items():
         if find_spec(witness) is None:
             continue
         try:
             truth = differentiate(f, given, upstream)
         except Exception as error:  # f need not be written for every library
-            notes.append(f"{witness} is no witness, for f does not run on its arrays: {reason(error)}")
+            refused[witness] = error
             continue
         problem = _not_the_same(values, truth)
         if problem:
             notes.append(f"{witness} is no witness: {problem}")
         else:
             yield witness, truth
+    if refused and given.library == "numpy":
+        why = " and ".join(dict.fromkeys(type(error).__name__ for error in refused.values()))
+        notes.append(
+            f"f does not run on the arrays of {listing(list(refused))}, no witness then ({why}): written for "
+            "array_api_compat.array_namespace(x) in place of numpy it would"
+        )
+    elif refused:
+        notes += [f"{w} is no witness, for f does not run on its arrays: {reason(e)}" for w, e in refused.items()]
 
 
 def _not_the_same(values: Arrays, truth: Trace) -> str:
@@ -290,7 +302,7 @@ def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: A
         y = evaluate(f, given, {name: x + change[name] if name in change else x for name, x in given.real.items()})
         return sum(np.sum(g * y[name]) for name, g in upstream.items())
 
-    found = probed(loss, given.real, np.random.default_rng(seed)).gradients
+    found = probed(loss, given.real, independent(seed, "probes")).gradients
     gradients = {name: each.gradient for name, each in found.items()}
     accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
     return Probes(Trace(values, {**upstream, **gradients}), accuracy)

@@ -103,6 +103,7 @@ def test_a_number_in_place_of_n_is_wrong_whatever_number_it_is(solved: Solved, j
         assert outcome.wrong.symptom == "all of it is off by one and the same factor"
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize("value", ["None", '"right"', "[1, 2]", 'c["logits"] + 0j'])
 def test_what_is_not_an_array_of_real_numbers_is_a_wrong_line(value: str, solved: Solved, judged: Judged) -> None:
     outcome = judged(solved({"logits": f'd["logits"] = {value}'}))
@@ -138,6 +139,7 @@ REFUSED: list[tuple[dict[str, str], list[tuple[str, str]], str]] = [
 ]
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize(("lines", "edits", "says"), REFUSED)
 def test_what_cannot_be_judged_is_refused_with_its_line(
     lines: dict[str, str], edits: list[tuple[str, str]], says: str, solved: Solved, judged: Judged
@@ -189,6 +191,7 @@ def test_in_a_loop_the_first_wrong_pass_is_named(
     assert outcome.shapes["m"] == "(n, 4)"
 
 
+@pytest.mark.fault(kind="exercise")
 def test_a_sum_over_a_loop_that_broke_off_is_not_blamed(judged: Judged) -> None:
     with pytest.raises(UsageError, match=r"^my_answer\.py:\d+: d\['b'\] is written twice: .* through d\.add"):
         judged(_looping('d.add("b", d["z", t].sum(axis=0))', 'd["b"] = d["z", t].sum(axis=0)'), "leaky-memory")

@@ -98,6 +98,7 @@ def test_finished_draws_are_not_repeated(tmp_path: Path, checked: list[int]) -> 
     assert checked == [12, 13]
 
 
+@pytest.mark.fault(kind="silence")
 def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_count(
     buggy: str, tmp_path: Path, checked: list[int]
 ) -> None:
@@ -116,6 +117,7 @@ def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_coun
     assert checked == [0, 1, 2] * 2
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path, checked: list[int]) -> None:
     path = tmp_path / "sweep.jsonl"
     sweep("mlp", 3, backends=QUICK, journal=path)
@@ -127,6 +129,7 @@ def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path,
     assert checked == [1]
 
 
+@pytest.mark.fault(kind="journal")
 def test_a_smaller_sweep_leaves_the_journal_of_a_larger_one(
     tmp_path: Path, checked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,12 +179,14 @@ def test_a_sweep_without_counter_example_says_how_much_of_the_limit_was_used(
     assert len(kept.read_text().splitlines()) == 4
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(("count", "jobs"), [(0, 1), (5, 0), (5, -2)])
 def test_unusable_counts_are_refused(count: int, jobs: int) -> None:
     with pytest.raises(UsageError, match="must be at least 1"):
         cli.run("mlp", count, seed=0, backends=QUICK, lanes=["float64"], jobs=jobs, resume=None, json=None)
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"backends": [], "lanes": []}'])
 def test_a_file_without_counter_example_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "counter.json"

@@ -28,7 +28,7 @@ def known_factor(error: Discrepancy) -> str | None:
         return "is zero up to rounding" if error.array.any() else "is all zero"
     if error.agree(error.array, -error.expected):
         return "has the wrong sign"
-    for factors in (_counts(e), _roots(e)):
+    for factors in (_counts(e), _roots(e), _scalars(e)):
         for sign, start in ((1, "is"), (-1, "has the wrong sign and is")):
             matches = [f for f in factors if error.agree(error.array, sign * f.value * error.expected)]
             if matches:
@@ -85,6 +85,22 @@ def _roots(e: Evidence) -> list[Factor]:
             found += [
                 Factor(size / (size - 1), f"{larger} {right}", f"as if divided by {name} − 1 where {name} belongs"),
                 Factor((size - 1) / size, f"{smaller} {right}", f"as if divided by {name} where {name} − 1 belongs"),
+            ]
+    return found
+
+
+def _scalars(e: Evidence) -> list[Factor]:
+    """The single numbers among the named arrays, such as a temperature, each as a factor and as a divisor."""
+    numbers = {name: float(a.item()) for name, a in e.terms.items() if a.size == 1 and a.dtype.kind == "f"}
+    found = []
+    for name, value in numbers.items():
+        if value in (0.0, 1.0, -1.0) or not np.isfinite(value):
+            continue
+        for power, raised in ((1, name), (2, f"{name}²")):
+            k = abs(value**power)
+            found += [
+                Factor(k, f"{raised} times the right value", "divide by it, or leave out a factor"),
+                Factor(1 / k, f"1/{raised} times the right value", "multiply by it, or leave out a division"),
             ]
     return found
 

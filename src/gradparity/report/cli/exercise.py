@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from gradparity.exercise import Grade, Outcome
 
 app = typer.Typer(
-    help="Write or repair a backward pass; be told which line is wrong, not the answer.", no_args_is_help=True
+    help="Write or repair a backward pass; be told which line is wrong, not the answer.",
+    epilog="Example:  gradparity exercise start softmax-regression",
+    no_args_is_help=True,
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that `gradparity exercise start` wrote.")]

@@ -115,6 +115,7 @@ MISTAKES: dict[str, tuple[str, tuple[str, str], str, str]] = {
 }
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_librarys_error_is_one_line_with_the_remedy(mistake: str, check: Callable[..., Any]) -> None:
     library, edit, part, says = MISTAKES[mistake]
