@@ -87,8 +87,9 @@ class Judge:
         limit = max(limit, self.rtol)
         misfit = _misfit(array, expected, self.lane)
         row = Row(name, kind, self.backend, self.witness, self.lane, error, limit, misfit)
-        alike = array is not None and array.shape == expected.shape
-        return replace(row, arrays=(array, expected)) if alike and not row.agrees else row
+        if row.agrees or array is None or array.shape != expected.shape:
+            return row
+        return replace(row, arrays=(array, expected))
 
     def _measured(self, name: str, size: float) -> float:
         """Return how far off a measured gradient may be, of its size: also where a line is fed it."""

@@ -23,8 +23,11 @@ from gradparity.report.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+    from gradparity.protocol import Line
 
 UNSWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")

@@ -80,8 +80,10 @@ def test_a_wrong_line_is_shown_with_its_source_its_formula_and_three_pictures(
     file = tmp_path / "mine.py"
     file.write_text('\n    d["W"] = batch.x @ d["logits"]\n')
     comparison = make_comparison(images, wrong=[("numpy", "W")])
-    seen = {"place": f"{file}:2", "arrays": (np.ones((3, 200)), np.zeros((3, 200)))}
-    rows = tuple(row if row.agrees else replace(row, **seen) for row in comparison.report.rows)
+    arrays = np.ones((3, 200)), np.zeros((3, 200))
+    rows = tuple(
+        row if row.agrees else replace(row, place=f"{file}:2", arrays=arrays) for row in comparison.report.rows
+    )
     html = check_page(replace(comparison.report, rows=rows), derivation=comparison.spec.derivation)
     assert f"{file}:2</span><br><code>d[&#34;W&#34;] = batch.x @ d[&#34;logits&#34;]</code>" in html
     assert re.findall(r"<figcaption>(\w+)<br>±(\S+)</figcaption>", html) == [
