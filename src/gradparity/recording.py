@@ -65,20 +65,22 @@ class View:
 
     def __init__(self, outer: Any, at: str | Mapping[str, str]) -> None:
         self._outer = outer
+        self._renamed: Mapping[Any, str]
         if isinstance(at, str):
             self._prefix, self._renamed = f"{at}.", _UNCHANGED
         else:
             self._prefix, self._renamed = "", at
 
+    # In training a call of Python's counts: what is renamed is found without one.
     def __getitem__(self, name: Key) -> Array:
-        return self._outer[self._full(name)]
+        return self._outer[self._renamed.get(name) or self._full(name)]
 
     def __setitem__(self, name: Key, value: Array) -> None:
-        self._outer[self._full(name)] = value
+        self._outer[self._renamed.get(name) or self._full(name)] = value
 
     def add(self, name: Key, value: Array) -> None:
         """Add one use's share, as ``d.add`` does."""
-        self._outer.add(self._full(name), value)
+        self._outer.add(self._renamed.get(name) or self._full(name), value)
 
     def _full(self, key: Any) -> Any:
         if isinstance(key, tuple):
@@ -91,7 +93,7 @@ class View:
         return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
 
 
-_UNCHANGED: Mapping[str, str] = {}
+_UNCHANGED: Mapping[Any, str] = {}
 
 
 # A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.
