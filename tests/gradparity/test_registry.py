@@ -21,6 +21,14 @@ def test_the_whole_grid_is_registered_and_the_default_backends_come_first() -> N
     assert {"jax-manual", "torch-manual", "numpy-autograd", "torch-compile"} <= set(registry.names())
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_what_a_package_says_of_its_backend_beforehand_is_so(name: str) -> None:
+    said, loaded = registry.listed(name).listed, registry.availability(name).listed
+    assert said is not None
+    assert loaded is not None
+    assert said[:2] == loaded[:2]
+
+
 def test_an_unknown_backend_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match=r"unknown backend 'nunpy'.*did you mean 'numpy'"):
         registry.backend("nunpy")

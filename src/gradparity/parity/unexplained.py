@@ -36,9 +36,10 @@ def explained(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
 def _told(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
     if not any(map(_is_lost, rows)):
         return rows
-    guards = guards_in(problem.code[:1]) if problem.again else []
+    rows = _by_edits(problem, rows)
+    guards = guards_in(problem.code[:1]) if problem.again and any(map(_is_lost, rows)) else []
     if not guards or problem.again is None:
-        return _by_edits(problem, rows)
+        return rows
     with reduced(guards):
         without = replace(problem.again(), lanes=("float64",), rule=problem.rule, places=problem.places)
         again = {_key(row): row for row in _by_edits(without, rows_of(without))}

@@ -32,7 +32,7 @@ Rule = Callable[[Arrays], Mapping[str, np.ndarray]]
 """Upstream gradients by output -> gradients by argument."""
 
 
-class Entry(NamedTuple):
+class OutputEntry(NamedTuple):
     """One entry of an output."""
 
     output: str
@@ -58,10 +58,10 @@ def jacobian(rule: Rule, upstream: Arrays, real: Arrays) -> dict[str, Float[np.n
     return {x: np.stack([np.asarray(row.get(x, np.zeros_like(a))) for row in rows]) for x, a in real.items()}
 
 
-def entries_of(upstream: Arrays) -> Iterator[Entry]:
+def entries_of(upstream: Arrays) -> Iterator[OutputEntry]:
     """Yield every entry of every output, the last axis first."""
     for output, g in upstream.items():
-        yield from (Entry(output, index) for index in np.ndindex(g.shape))
+        yield from (OutputEntry(output, index) for index in np.ndindex(g.shape))
 
 
 def with_jacobian(
@@ -112,7 +112,7 @@ def _few(yours: Float[np.ndarray, "outputs ..."], right: Float[np.ndarray, "outp
     return bool(FEW * np.count_nonzero(wrong) <= np.count_nonzero(right))
 
 
-def _worst(x: str, yours: np.ndarray, right: np.ndarray, where: list[Entry]) -> str:
+def _worst(x: str, yours: np.ndarray, right: np.ndarray, where: list[OutputEntry]) -> str:
     """Say which entry of ∂y/∂x is farthest off."""
     if yours.shape != right.shape:
         return f"∂{where[0]}/∂{x}: yours has shape {yours.shape[1:]}, right {right.shape[1:]}"
@@ -126,7 +126,7 @@ def _at(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
-def _one_hot(entry: Entry, upstream: Arrays) -> Arrays:
+def _one_hot(entry: OutputEntry, upstream: Arrays) -> Arrays:
     one = {output: np.zeros(g.shape) for output, g in upstream.items()}
     one[entry.output][entry.at] = 1.0
     return one

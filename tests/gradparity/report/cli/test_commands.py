@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import __main__, registry
+from gradparity import registry
 from gradparity.parity.report import Report, Row
 from gradparity.subjects import specs
 
@@ -21,25 +21,6 @@ MACHINE = [
 ]
 NO_MACHINE = "neither JAX nor PyTorch is installed: pip install 'gradparity[all]'"
 needs_machine = pytest.mark.skipif(not MACHINE, reason=NO_MACHINE)
-
-
-@pytest.fixture
-def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Run a command; return its exit status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        status = __main__.run([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return command
-
-
-def test_help_names_every_command(gradparity) -> None:  # type: ignore[no-untyped-def]
-    status, out, err = gradparity("--help")
-    assert (status, err) == (0, "")
-    assert all(command in out for command in ("compare", "check", "train", "models", "backends", "data"))
 
 
 def test_train_prints_a_line_an_epoch_and_the_test_accuracy(gradparity) -> None:  # type: ignore[no-untyped-def]
@@ -108,22 +89,6 @@ def test_compare_checks_trains_and_times(gradparity, tmp_path: Path) -> None:  #
     assert [run["backend"] for run in written["runs"]] == ["numpy", MACHINE[0]]
     assert all(0 <= d < 1e-5 for run in written["runs"] for d in run["largest_parameter_differences"])
     assert all(len(own) > 0 for own in written["seconds_per_step"].values())
-
-
-@pytest.mark.parametrize("command", ["models", "backends", "data"])
-def test_lists_fit_a_terminal_of_80_columns(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
-    status, out, err = gradparity(command)
-    assert (status, err) == (0, "")
-    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("to "))
-
-
-def test_backends_names_the_command_that_installs_what_is_missing(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    absent = registry.Availability("jax", "gradparity", None, "'jax' is not installed", "pip install 'gradparity[jax]'")
-    monkeypatch.setattr(registry, "availability", lambda _: absent)
-    monkeypatch.setattr(registry, "names", lambda: ["jax"])
-    _, out, _ = gradparity("backends")
-    assert "no: 'jax' is not installed" in out
-    assert "to install what is missing:  pip install 'gradparity[jax]'" in out
 
 
 @pytest.mark.fault(kind="unruly")
@@ -287,11 +252,6 @@ def test_json_to_standard_output_is_all_that_is_printed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quiet_leaves_the_exit_status(gradparity) -> None:  # type: ignore[no-untyped-def]
-    assert gradparity("train", "--epochs", 1, "-q") == (0, "", "")
-    assert gradparity("train", "--epochs", 0, "-q")[::2] == (2, "gradparity: --epochs must be at least 1, got 0\n")
-
-
 @pytest.mark.fault(kind="unruly")
 def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
@@ -343,12 +303,6 @@ def test_a_shell_completes_names(words: str, offered: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert offered in done.stdout.split()
-
-
-@pytest.mark.parametrize("command", ["compare", "check", "explain", "train", "trace", "bench", "exercise start"])
-def test_every_help_has_an_example(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
-    _, out, _ = gradparity(*command.split(), "--help")
-    assert f"Example:  gradparity {command}" in " ".join(out.split()).replace("Example: ", "Example:  ")
 
 
 @needs_machine
