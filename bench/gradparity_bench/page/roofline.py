@@ -52,11 +52,9 @@ def roofline(name: str, measurements: Sequence[Measurement], looks: Looks) -> Ma
         )
         for backend, intensity, speed in at:
             axes.plot(intensity, speed, linestyle="none", **looks[backend].dot)
-        if names and len(measurements) <= MOST_LABELLED:
-            for m in measurements:
-                place = m.flops / m.bytes, low
-                style = {"ha": "center", "rotation": 90, "fontsize": 8}
-                axes.annotate(label(m.point, names), place, (0, 4), textcoords="offset points", **style)
+        for m in measurements if len(measurements) <= MOST_LABELLED else ():
+            where = label(m.point, names), (m.flops / m.bytes, low), (0, 4)
+            axes.annotate(*where, textcoords="offset points", ha="center", rotation=90, fontsize=8)
         axes.set_xlim(left, right)
         axes.set_ylim(low, high)
         logarithmic(axes.xaxis, left, right, lambda x: f"{x:g}")
