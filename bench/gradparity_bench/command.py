@@ -13,6 +13,8 @@ from gradparity.report.cli.options import (
     CHOSEN,
     SWEPT,
     BatchSize,
+    Data,
+    DataDir,
     DtypeName,
     JsonFile,
     ModelOrFile,
@@ -28,9 +30,10 @@ from gradparity.report.cli.options import (
     require_page,
     tell_page,
 )
-from gradparity_bench import ROUNDS
+from gradparity_bench import PROCESSES, ROUNDS
 
 if TYPE_CHECKING:
+    from gradparity.models import Sizes
     from gradparity_bench.results import Result
     from gradparity_bench.standings import Point
 
@@ -62,6 +65,8 @@ def bench_command(
         ),
     ] = None,
     settings: Set = None,
+    data: Data = None,
+    data_dir: DataDir = None,
     batch_size: BatchSize = 64,
     dtype: DtypeName = "float32",
     threads: Annotated[
@@ -71,6 +76,14 @@ def bench_command(
     rounds: Annotated[
         int, typer.Option("--rounds", help="How often every backend has its turn.", rich_help_panel=CHOSEN)
     ] = ROUNDS,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            help="Processes of every backend, one after another, that share its turns.",
+            rich_help_panel=CHOSEN,
+        ),
+    ] = PROCESSES,
     grid: Annotated[
         bool, typer.Option("--grid", help="All backends, as a grid of library and method.", rich_help_panel=CHOSEN)
     ] = False,
@@ -110,13 +123,14 @@ def bench_command(
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
     require_writable(json, report, resume, inputs=(split(model)[0],))
-    where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
+    sizes = _sizes(model, data, data_dir, seed)
+    where = points(model, settings or [], data=sizes, **_axes(batch_size, dtype, threads, sweep or []))
     names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
     own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()
     keep = resume or (own if len(where) > 1 else None)
     require_writable(json, report, keep)
-    result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
+    result = _run(where, names, rounds=rounds, processes=processes, seed=seed, keep=keep)
     if keep is not None and not result.complete:
         print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
     if result.measurements:  # else interrupted before anything was measured: older files stay as they are
@@ -149,6 +163,22 @@ def compare_command(
     raise typer.Exit(1 if found.slower else 0)
 
 
+def _sizes(model: str, data: str | None, data_dir: Path | None, seed: int) -> "Sizes | None":
+    """Load the data set whose sizes a built-in model takes. Raises UsageError where a model of one's own is given any.
+
+    A file states its sizes itself.
+    """
+    from gradparity.data import load
+    from gradparity.models import data_of
+    from gradparity.subjects.model_file import is_file
+
+    if not is_file(model):
+        return load(data or data_of(model), data_dir=data_dir, seed=seed)
+    if data is not None:
+        raise UsageError(f"--data gives a built-in model its sizes, got it for {model}, which states its own: leave it")
+    return None
+
+
 def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Axes:
     """Return the values of every size. Raises UsageError for what is not NAME=V1,V2, and a size that is named twice."""
     found: Axes = {"batch_size": [batch_size], "dtype": [dtype_of(dtype)], "threads": _integers("--threads", threads)}
@@ -164,7 +194,9 @@ def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Ax
     return found
 
 
-def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: int, keep: Path | None) -> "Result":
+def _run(
+    where: "Sequence[Point]", names: Sequence[str], *, rounds: int, processes: int, seed: int, keep: Path | None
+) -> "Result":
     import gradparity_bench
     from gradparity.drawing.terminal import progress
 
@@ -174,6 +206,7 @@ def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: i
             where,
             names,
             rounds=rounds,
+            processes=processes,
             seed=seed,
             keep=keep,
             progress=lambda now: display.update(task, description=now),

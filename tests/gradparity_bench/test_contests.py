@@ -25,7 +25,7 @@ IN_ANOTHER_RATE = Entry("faster learner", "numpy", backend="numpy", lr=1.001 * L
 def measured(entries: list[Entry], examples: Examples, classes: int, batch_size: int = 64) -> Measurement:
     spec = SoftmaxRegression(features=examples.x.shape[1], classes=classes)
     (found,) = contest.contests(
-        [entries], spec, examples, batch_size=batch_size, threads=1, rounds=3, progress=lambda _: None
+        [entries], spec, examples, batch_size=batch_size, threads=1, rounds=3, processes=1, progress=lambda _: None
     )
     return found
 

@@ -40,14 +40,14 @@ def render(result: Result) -> str:
     points = [m.point for m in result.measurements]
     axis = sweep_axis([m.point for m in found])
     shown = looks(found)
-    verdicts = words.verdicts(found)
+    sentences = [*result.choice, *words.verdicts(found)]
     return template("bench.html.jinja", "gradparity_bench.page").render(
         heading=points[0].model if points else "benchmark",
         common=common_label(points),
-        headline=verdicts[0] if verdicts else NOTHING,
-        agrees=bool(verdicts) and not any(r.status == "disagrees" for m in result.measurements for r in m.rows),
+        headline=sentences[0] if sentences else NOTHING,
+        agrees=bool(sentences) and not any(r.status == "disagrees" for m in result.measurements for r in m.rows),
         accusations=[],
-        verdicts=verdicts,
+        sentences=sentences[1:],
         cautions=words.cautions(found),
         facts=_facts(result),
         grid=tables.library_and_method(found[-1]) if found and any(map(words.method_pairs, found)) else None,
