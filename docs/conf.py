@@ -21,7 +21,7 @@ LESSON_PAGES = HERE.parent / "build" / "lessons"
 
 
 def lesson(folder: Path) -> str:
-    """Return a lesson as an item of a list: its title, which leads to its page or else its folder, and its exercises."""
+    """Return a lesson as an item of a list: its title, which leads to its page or to its folder, and its exercises."""
     cells = json.loads((folder / "lesson.ipynb").read_text(encoding="utf-8"))["cells"]
     lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
     title = next(line.removeprefix("# ") for line in lines if line.startswith("# "))
