@@ -36,7 +36,8 @@ def predict(
             stream = block(spec, params, at, stream, tap)
     if spec.norm_first:
         stream = norm(spec, params, "norm", stream, tap)
-    return tap("logits", stream @ (params["tokens.table"].T if spec.tied else params["W"]))
+    logits = stream @ (params["tokens.table"].T if spec.tied else params["W"])
+    return tap("logits", logits + params["b"] if spec.head_bias else logits)
 
 
 def sinusoids(length: int, width: int) -> Float[np.ndarray, "length width"]:

@@ -46,7 +46,8 @@ def predict(spec: Transformer, p: Params, x: Int[Array, "n length"], c: Any) -> 
         block_forward(spec, View(p, block), c[below], View(c, block))
     if spec.norm_first:
         norm(spec, View(p, "norm"), c[spec.streams[-1]], View(c, "norm"))
-    c["logits"] = c[spec.head_reads] @ head(spec, p)  # (n, length, vocabulary)
+    logits = c[spec.head_reads] @ head(spec, p)
+    c["logits"] = logits + p["b"] if spec.head_bias else logits  # (n, length, vocabulary)
     return c["logits"]
 
 
@@ -94,6 +95,8 @@ def backward(spec: Transformer, p: Params, batch: Batch, c: Any, d: Any) -> None
     d["logits"] = d["loss"] * factor(spec.reduction, *batch.x.shape) * positions.backward(c["logits"], batch.y)
     of_head = in_rows(c[spec.head_reads]).T @ in_rows(d["logits"])  # (width, vocabulary)
     d.add("tokens.table" if spec.tied else "W", of_head.T if spec.tied else of_head)
+    if spec.head_bias:
+        d["b"] = in_rows(d["logits"]).sum(axis=0)  # (vocabulary,)
     d[spec.head_reads] = d["logits"] @ head(spec, p).T  # (n, length, width)
     if spec.norm_first:
         last = spec.streams[-1]

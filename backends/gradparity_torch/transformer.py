@@ -35,7 +35,8 @@ def predict(
         stream = block(spec, params, at, stream, tap)
     if spec.norm_first:
         stream = norm(spec, params, "norm", stream, tap)
-    return tap("logits", F.linear(stream, params["tokens.table"] if spec.tied else params["W"].T))
+    weight = params["tokens.table"] if spec.tied else params["W"].T
+    return tap("logits", F.linear(stream, weight, params["b"] if spec.head_bias else None))
 
 
 def sinusoids(length: int, like: Tensor) -> Float[Tensor, "length width"]:

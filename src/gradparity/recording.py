@@ -132,7 +132,7 @@ class Recorder(UserDict[Key, Array]):
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
     ``name``. A name that the witness does not have is read as it was written. ``seed`` is readable from the start.
-    ``inspect`` is given each name and value before it is recorded, and may refuse it. ``follow`` is given each value
+    ``inspect`` is given each key and value before it is recorded, and may refuse it. ``follow`` is given each value
     that is written whole, and the witness's: it may put that into the same array, for the local variables that hold
     it, and returns what was written. ``shares[name]`` are the values that ``add`` was given, in order.
 
@@ -145,7 +145,7 @@ class Recorder(UserDict[Key, Array]):
         symbol: str,
         witness: Mapping[str, Array],
         seed: str | None = None,
-        inspect: Callable[[str, Array], None] | None = None,
+        inspect: Callable[[Key, Array], None] | None = None,
         follow: Callable[[Array, Array], Array] = lambda value, _: value,
     ) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class Recorder(UserDict[Key, Array]):
                 "take functions from xp = array_namespace(x)"
             )
         if self._inspect is not None:
-            self._inspect(name, value)
+            self._inspect(key, value)
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 

@@ -40,11 +40,11 @@ class Transformer:
     m = norm(x + attention(x)), x' = norm(m + W_down φ(W_up m)), logits = xW. ``norm`` is "layer" or "rms"; its scale is
     1/√(σ² + ε), or 1/(σ + ε) where ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1
     where ``unbiased``. φ is the exact GELU, its approximation by tanh, as in GPT-2, or ReLU, as in Vaswani et al. Every
-    map has a bias but the last, W, which is Eᵀ where ``tied``. E[tokens] is multiplied by √width where
-    ``scaled_tokens``, as in Vaswani et al., section 3.4. P is learned, or where ``encoding`` is "sinusoidal" that of
-    their section 3.5: sines in the even columns and cosines in the odd ones, columns and positions counted from 0. The
-    reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions, the
-    mean over sequences) or "sum".
+    map has a bias, the last, W, only where ``head_bias``; W is Eᵀ where ``tied``. E[tokens] is multiplied by √width
+    where ``scaled_tokens``, as in Vaswani et al., section 3.4. P is learned, or where ``encoding`` is "sinusoidal" that
+    of their section 3.5: sines in the even columns and cosines in the odd ones, columns and positions counted from 0.
+    The reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions,
+    the mean over sequences) or "sum".
     """
 
     vocabulary: int = 7
@@ -65,6 +65,7 @@ class Transformer:
     encoding: Encoding = "learned"
     scaled_tokens: bool = False
     tied: bool = False
+    head_bias: bool = False
     scaled: bool = True
     """Whether scores are divided by √(width / heads), as in Vaswani et al. and GPT-2, and not in T5."""
     reduction: Reduction = "positions"
@@ -157,6 +158,7 @@ class Transformer:
             **{f"{place}.{name}": shape for place in self.places for name, shape in block.items()},
             **({f"norm.{name}": shape for name, shape in norm.items()} if self.norm_first else {}),
             **({} if self.tied else {"W": (self.width, self.vocabulary)}),
+            **({"b": (self.vocabulary,)} if self.head_bias else {}),
         }
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -192,6 +194,7 @@ class Transformer:
             "encoding": str(rng.choice(get_args(Encoding))),
             "scaled_tokens": bool(rng.random() < 0.5),
             "tied": bool(rng.random() < 0.5),
+            "head_bias": bool(rng.random() < 0.5),
             "scaled": bool(rng.random() < 0.8),
             "reduction": str(rng.choice(get_args(Reduction))),
         }
@@ -200,7 +203,7 @@ class Transformer:
     @classmethod
     def variants(cls) -> dict[str, "Transformer"]:
         """Return the settings that between them have every line, by what they are called."""
-        rms = cls(norm="rms", tied=True, activation="gelu_tanh", reduction="sequences")
+        rms = cls(norm="rms", tied=True, head_bias=True, activation="gelu_tanh", reduction="sequences")
         of_2017 = cls(encoding="sinusoidal", scaled_tokens=True, norm_first=False, activation="relu", tied=True)
         return {"": cls(), "rms": rms, "post-norm": of_2017}
 
@@ -235,6 +238,7 @@ class Transformer:
             self.reduction,
             norm_first=self.norm_first,
             tied=self.tied,
+            head_bias=self.head_bias,
             learned=self.encoding == "learned",
             scaled=self.scaled,
             scaled_tokens=self.scaled_tokens,

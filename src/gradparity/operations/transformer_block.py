@@ -59,12 +59,14 @@ def lines(
     *,
     norm_first: bool,
     tied: bool,
+    head_bias: bool,
     scaled: bool,
     scaled_tokens: bool,
     learned: bool,
 ) -> tuple[Line, ...]:
     """Embeddings; of every block norm, attention, norm and entrywise layer; the last norm, logits and loss."""
     logits, read = r"\hat Y", "N" if norm_first else f"X_{blocks}"
+    product = rf"{read} E^\top" if tied else f"{read} W"
     of_stream = affine.of_input("W", logits)
     if tied:
         of_stream = of_stream._replace(gradient=f"{d(logits)} E")
@@ -80,7 +82,8 @@ def lines(
         *inner,
         *_at("norm", last_norm),
         *(() if tied else (line("W", "W", affine.of_weights(read, logits)),)),
-        line("logits", logits, positions.of_logits(reduction, logits), rf"{read} E^\top" if tied else f"{read} W"),
+        *((line("b", "b", affine.of_bias(logits)),) if head_bias else ()),
+        line("logits", logits, positions.of_logits(reduction, logits), product + (" + b" if head_bias else "")),
         line("loss", "L", SEED, positions.value(reduction, logits)),
     )
 

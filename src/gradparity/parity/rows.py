@@ -1,8 +1,10 @@
 """Comparisons as data, one named line of one backend against one witness each, and what they come to together."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypedDict
+
+import numpy as np
 
 from gradparity.drawing import Sign
 from gradparity.drawing.words import listing
@@ -83,6 +85,8 @@ class Row:
     """The smallest case at which the line is wrong, as far as one was found."""
     called: str = ""
     """What its author calls it, where that is not as a derivation writes it."""
+    arrays: tuple[np.ndarray, np.ndarray] | None = field(default=None, compare=False, repr=False)
+    """Of a row that disagrees: the array and the witness's, where both have one shape."""
 
     @property
     def agrees(self) -> bool:
@@ -104,7 +108,9 @@ class Row:
     def to_dict(self) -> RowFile:
         """Return the row as plain data, for JSON; an infinite error is None there."""
         error = self.error if self.error < float("inf") else None
-        return RowFile(**{**asdict(self), "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
+        told = asdict(replace(self, arrays=None))
+        del told["arrays"]
+        return RowFile(**{**told, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)

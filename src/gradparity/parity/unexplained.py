@@ -97,11 +97,16 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
     if found is None:
         return rows
     return [
-        replace(row, diagnosis=problem.spelled(f"d[{row.line!r}] {found.sentence}"), place=found.place)
+        replace(row, diagnosis=problem.spelled(f"{_known_of(row)} {found.sentence}"), place=found.place)
         if row.line in found.lines and (row in lost or FITTED in row.diagnosis)
         else row
         for row in rows
     ]
+
+
+def _known_of(row: Row) -> str:
+    """Begin a sentence with what is known of a line: its name, or a factor that has no name."""
+    return f"{row.diagnosis};" if FITTED in row.diagnosis else f"d[{row.line!r}]"
 
 
 def _limits(rows: Sequence[Row], lost: Row, accuracy: Mapping[str, float], machine: bool) -> dict[str, float]:

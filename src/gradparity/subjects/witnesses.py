@@ -88,7 +88,7 @@ def _by_differences(
         return Evidenced({}, feels, measure_jointly(forward, params, batch, rng, kinks))
     found = witness(forward, params, batch, rng, kinks)
     remark = (
-        f"no machine is installed, so the loss itself is the witness, entry by entry, by {found.method}: "
+        f"no machine is a witness here, so the loss itself is, entry by entry, by {found.method}: "
         "it tells every gradient, and not whether the forward pass is what you mean"
     )
     large = [name for name, each in found.measured.items() if each.directions]

@@ -168,3 +168,38 @@ def test_pytorch_and_jax_check_alike() -> None:
     )
     assert first.gradients.keys() == second.gradients.keys() >= set(chosen.questions)
     assert all(np.allclose(first.gradients[line], second.gradients[line], rtol=1e-12) for line in chosen.questions)
+
+
+IN_A_LOOP = {
+    "a share of the next time": ('keep * d["m", t + 1]', '0 * d["m", t + 1]', "m", 1),
+    "what is made from it is not blamed": ('(1 - keep) * d["m", t]', 'd["m", t]', "z", 2),
+    "the first time only": ('(1 - np.tanh(c["z", t]) ** 2)', '(1 - np.tanh(c["z", t]) ** 2) * (t > 0)', "z", 0),
+    "a sum": ('d.add("b", d["z", t].sum(axis=0))', 'd.add("b", d["z", t].sum())', "b", None),
+    "still blank": ('c["m", t - 1].T @ d["z", t]', "...", "U", None),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line", "number"), IN_A_LOOP.values(), ids=IN_A_LOOP)
+def test_in_a_loop_the_first_wrong_pass_is_named(
+    old: str, new: str, line: str, number: int | None, judged: Judged
+) -> None:
+    outcome = judged(_looping(old, new), "leaky-memory")
+    assert outcome.wrong is not None
+    assert (outcome.wrong.line, outcome.wrong.number) == (line, number)
+    assert outcome.wrong.blank == (new == "...")
+    assert line not in outcome.right
+    assert outcome.shapes["m"] == "(n, 4)"
+
+
+@pytest.mark.fault(kind="exercise")
+def test_a_sum_over_a_loop_that_broke_off_is_not_blamed(judged: Judged) -> None:
+    with pytest.raises(UsageError, match=r"^my_answer\.py:\d+: d\['b'\] is written twice: .* through d\.add"):
+        judged(_looping('d.add("b", d["z", t].sum(axis=0))', 'd["b"] = d["z", t].sum(axis=0)'), "leaky-memory")
+
+
+def _looping(old: str, new: str) -> Path:
+    """Write leaky-memory, whose backward pass is a loop through time, solved but for one piece."""
+    text, path = exercise("leaky-memory").solved(), Path("my_answer.py")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path

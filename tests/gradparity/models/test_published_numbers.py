@@ -200,7 +200,8 @@ def test_recurrent_layers_are_pytorchs_with_its_two_biases(model: Any, layer: An
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any) -> None:
     """torch.nn.TransformerEncoderLayer between the tokens' rows times √width and the same table transposed."""
-    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, activation=activation, tied=True, scaled_tokens=True)
+    settings: Any = {"activation": activation, "tied": True, "scaled_tokens": True, "head_bias": True}
+    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, **settings)
     rng = np.random.default_rng(0)
     params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
     batch, given = spec.example_batch(rng, 3), of_torch(**params)
@@ -220,10 +221,12 @@ def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, 
     stream = own(stream, torch.nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64))
     if norm_first:
         stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given["norm.bias"])
-    expected = torch.nn.functional.cross_entropy((stream @ given["tokens.table"].T).flatten(0, 1), y.flatten())
+    logits = stream @ given["tokens.table"].T + given["b"]
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
     torch.autograd.backward(expected)
     loss, d = loss_and_grad(spec, params, batch)
     assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(d["b"], given["b"].grad, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(d["tokens.table"], given["tokens.table"].grad, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(d["block1.W_up"], own.linear1.weight.grad.T, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(d["block1.norm1.gain"], own.norm1.weight.grad, rtol=1e-9, atol=1e-13)

@@ -23,8 +23,11 @@ from gradparity.report.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+    from gradparity.protocol import Line
 
 UNSWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
@@ -187,11 +190,16 @@ def check_command(
             lanes=lanes,
         )
 
-    raise typer.Exit(_shown(report, training, json, page, opened))
+    raise typer.Exit(_shown(report, training, json, page, opened, spec.derivation))
 
 
 def _shown(
-    report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None, opened: bool
+    report: "Report",
+    training: "TrainingParity | None",
+    json: Path | None,
+    page: Path | None,
+    opened: bool,
+    derivation: "Sequence[Line]" = (),
 ) -> int:
     """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
@@ -202,7 +210,7 @@ def _shown(
     if page is not None:
         from gradparity.report.page import check_page
 
-        write_text(page, check_page(report, training))
+        write_text(page, check_page(report, training, derivation))
     console.print(report)
     if training is not None:
         console.print("", training, sep="\n")
