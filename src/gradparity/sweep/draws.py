@@ -178,5 +178,7 @@ def outcome_of(draw: Draw) -> DrawOutcome:
         # Programs of thousands of models would fill the memory: JAX keeps what belongs to models long gone.
         if isinstance(backend := registry.backend(name), KeepsPrograms):
             backend.forget()
-    worst = {lane: max(row.share for row in report.rows if row.lane == lane) for lane in draw.lanes}
+    if not report.rows:
+        raise UsageError("; ".join([f"nothing was compared in draw {draw.index}", *map(str, report.unchecked)]))
+    worst = {lane: max((row.share for row in report.rows if row.lane == lane), default=0.0) for lane in draw.lanes}
     return DrawOutcome(draw.index, report.agrees, worst)

@@ -12,6 +12,8 @@ import pytest
 from gradparity.errors import UsageError
 from gradparity.journal import packed
 from gradparity.models import names
+from gradparity.parity.report import Report
+from gradparity.parity.rows import Unchecked
 from gradparity.report.cli import sweep as cli
 from gradparity.sweep import draws as sweeping
 from gradparity.sweep.draws import Draw, DrawOutcome, draws, sweep
@@ -142,6 +144,15 @@ def test_a_smaller_sweep_leaves_the_journal_of_a_larger_one(
     assert cli.run("mlp", 10, **how) == 0
     assert checked == list(range(10))
     assert not journal.exists()
+
+
+@pytest.mark.fault(kind="silence")
+def test_a_draw_in_which_nothing_was_compared_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = Unchecked("the loss", "numpy", "it needs what is not installed")
+    nothing = Report("mlp", 3, 0, ("numpy",), ("torch",), (), unchecked=(reason,))
+    monkeypatch.setattr(Draw, "check", lambda _: nothing)
+    with pytest.raises(UsageError, match=f"^nothing was compared in draw 0; {reason}$"):
+        sweep("mlp", 1, backends=QUICK, lanes=["float64"])
 
 
 def test_a_sweep_stops_at_the_first_counter_example_which_runs_again(

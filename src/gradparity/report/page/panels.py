@@ -68,6 +68,9 @@ class GradientPanel(NamedTuple):
     """Whether the whole matrix is one picture, because the data are no images."""
     relative: str
     """The largest difference as a share of the largest entry; empty where there is none."""
+    noun: str
+    silent: list[str]
+    """The pictures of columns that get no gradient at all."""
 
 
 class Evidence(NamedTuple):
@@ -140,7 +143,9 @@ def gradients(comparison: Comparison) -> GradientPanel | None:
         _row(comparison, f"by machine ({by_machine.backend})", machine, shared),
         _row(comparison, "difference", difference, own),
     )
-    return GradientPanel(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
+    whole, noun = comparison.dataset.image_shape is None, _noun(comparison)
+    silent = [] if whole else [f"{noun} {i}" for i, column in enumerate(hand.T[:MOST_GRADIENTS]) if not column.any()]
+    return GradientPanel(name, rows, whole, number(own / shared) if own else "", noun, silent)
 
 
 def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> PictureRow:
