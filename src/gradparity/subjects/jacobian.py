@@ -96,13 +96,13 @@ def with_jacobian(
     """
     accuracy = 0.0
 
-    def known(dy: Arrays) -> Mapping[str, np.ndarray]:
+    def exact_or_measured(dy: Arrays) -> Mapping[str, np.ndarray]:
         nonlocal accuracy
         gradients, error = truth(dy)
         accuracy = max(accuracy, error)
         return gradients
 
-    yours, right = (jacobian(rule, upstream, real) for rule in (own, known))
+    yours, right = (jacobian(rule, upstream, real) for rule in (own, exact_or_measured))
     where = list(entries_of(upstream))
     rows = list(report.rows)
     limits = {x: max(_limit(report, x), ROOM * accuracy) for x in real}
