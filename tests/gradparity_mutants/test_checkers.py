@@ -31,6 +31,7 @@ def test_every_mutant_is_caught_in_both_lanes_and_exactly_its_line_named(spec: M
         expected = not mutant.equivalent
         assert verdict.caught == {"float64": expected, "float32": expected}, mutant
         assert verdict.named == ((mutant.where,) if expected else ()), mutant
+        assert not any("  " in sentence for sentence in verdict.diagnoses), mutant
 
 
 @pytest.mark.parametrize(("objects", "dtype"), OTHERS.values(), ids=OTHERS)

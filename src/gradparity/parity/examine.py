@@ -158,7 +158,8 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
     lost = wrong_share(problem, row.line, shares) if problem.truths else None
     if lost is not None:
         place = places[lost] if lost < len(places) else place
-        why += f"; of its {len(shares)} shares the one that {place} adds is wrong"
+        which = f"the one that {place} adds" if place else "one"
+        why += f"; of its {len(shares)} shares {which} is wrong"
         why += f", number {lost + 1}" if len(set(places)) < len(shares) else ""
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 

@@ -5,6 +5,8 @@ or a share that was forgotten. What is edited is a syntax tree, and whoever asks
 """
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -12,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from gradparity.parity.diagnosis.rerun import Editable, KnownValues
+from gradparity.parity.diagnosis.rerun import Editable, InScope
 from gradparity.parity.diagnosis.variants import (
     FACTORS,
     SUMS,
@@ -67,7 +69,7 @@ def clauses_of(function: ast.FunctionDef) -> list[Clause]:
     ]
 
 
-def replacements(clause: Clause, _: Editable, __: KnownValues) -> Iterator[Edit]:
+def replacements(clause: Clause, _: Editable, __: InScope) -> Iterator[Edit]:
     """Put one thing for another of its kind, and whole statements otherwise."""
     if clause.body:
         yield from _statements(clause.statement, clause.body)
@@ -75,30 +77,40 @@ def replacements(clause: Clause, _: Editable, __: KnownValues) -> Iterator[Edit]
         yield from _replaced(slot, likely(slot.node))
 
 
-def other_names(clause: Clause, _: Editable, known: KnownValues) -> Iterator[Edit]:
+def other_names(clause: Clause, _: Editable, known: InScope) -> Iterator[Edit]:
     """Put one name for another, of the arrays and numbers that the function knows."""
     for slot in clause.slots:
         yield from _replaced(slot, others(slot.node, known))
 
 
-Beside: TypeAlias = Callable[[ast.expr, KnownValues, Shape], Iterator[tuple[str, str]]]
+def other_names_throughout(clause: Clause, _: Editable, known: InScope) -> Iterator[Edit]:
+    """Put one name for another wherever it stands in a part, as in both comparisons of a mask."""
+    for slot in clause.slots:
+        count = Counter(node.id for node in ast.walk(slot.node) if isinstance(node, ast.Name))
+        for name in (name for name, times in count.items() if times > 1):
+            text, there = ast.unparse(slot.node), re.compile(rf"(?<![.\w]){name}\b(?!=[^=])")
+            variants = others(ast.Name(name, ast.Load()), known)
+            yield from _replaced(slot, ((there.sub(other, text), why) for other, why in variants))
 
 
-def beside_a_value(what: Beside, clause: Clause, editable: Editable, known: KnownValues) -> Iterator[Edit]:
+Beside: TypeAlias = Callable[[ast.expr, InScope, Shape], Iterator[tuple[str, str]]]
+
+
+def beside_a_value(what: Beside, clause: Clause, editable: Editable, known: InScope) -> Iterator[Edit]:
     """Add something to a whole value, made of the arrays and numbers that the function knows."""
     if clause.whole is not None and _is_a_value(clause.whole):
         shape = np.shape(known[clause.target]) if clause.target in known else editable.shape(clause.whole.node)
         yield from _replaced(clause.whole, what(clause.whole.node, known, shape or ()))
 
 
-def beside_a_part(what: Beside, clause: Clause, editable: Editable, known: KnownValues) -> Iterator[Edit]:
+def beside_a_part(what: Beside, clause: Clause, editable: Editable, known: InScope) -> Iterator[Edit]:
     """Add something to a part of a value."""
     for slot in filter(_is_a_value, clause.slots if not isinstance(clause.statement, ast.If | ast.For) else ()):
         if clause.whole is None or slot.node is not clause.whole.node:
             yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
 
-Kind: TypeAlias = Callable[[Clause, Editable, KnownValues], Iterator[Edit]]
+Kind: TypeAlias = Callable[[Clause, Editable, InScope], Iterator[Edit]]
 OF_FACTORS: tuple[Beside, ...] = tuple(partial(forgotten_factors, form) for form in FACTORS)
 # Where rows sum to 1, say, a share fits that is only a name forgotten in a part: the name is tried first.
 ADDED: tuple[Kind, ...] = (
@@ -112,6 +124,7 @@ RARE_IN_PARTS: tuple[Beside, ...] = (*OF_FACTORS, forgotten_shares, forgotten_pr
 KINDS: tuple[tuple[float, Kind], ...] = (
     (0.0, replacements),
     (1.0, other_names),
+    (1.5, other_names_throughout),
     *((2 + 0.1 * i, kind) for i, kind in enumerate(ADDED)),
     *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(RARE_IN_PARTS)),
 )

@@ -28,14 +28,17 @@ def known_factor(error: Discrepancy) -> str | None:
         return "is zero up to rounding" if error.array.any() else "is all zero"
     if error.agree(error.array, -error.expected):
         return "has the wrong sign"
-    for factors in (_counts(e), _roots(e), _scalars(e)):
+    for factors in (_counts(e), _roots(e)):
         for sign, start in ((1, "is"), (-1, "has the wrong sign and is")):
             matches = [f for f in factors if error.agree(error.array, sign * f.value * error.expected)]
             if matches:
                 return f"{start} " + "; or ".join(f"{f.what}: {f.reason}" for f in matches)
     upstream = {read: float(e.terms[read].item()) for read in e.reads if read in e.terms and e.terms[read].size == 1}
     forgotten = [read for read, g in upstream.items() if g != 1 and error.agree(g * error.array, error.expected)]
-    return f"lacks the factor {forgotten[0]}: the upstream gradient is left out" if forgotten else None
+    if forgotten:
+        return f"lacks the factor {forgotten[0]}: the upstream gradient is left out"
+    numbers = [f for f in _scalars(e) if error.agree(error.array, f.value * error.expected)]
+    return f"is {numbers[0].what}: {numbers[0].reason}" if numbers else None
 
 
 def constant_factor(error: Discrepancy) -> str | None:

@@ -37,7 +37,7 @@ class Rule(NamedTuple):
 ENTRIES = 30
 """A larger mapping is data."""
 
-KnownValues: TypeAlias = Mapping[str, Any]
+InScope: TypeAlias = Mapping[str, Any]
 """What a function calls its arrays and numbers -> what they were when it returned."""
 Run: TypeAlias = Callable[[], Mapping[str, np.ndarray]]
 """Runs the rule and returns its gradients."""
@@ -66,7 +66,7 @@ class Editable(NamedTuple):
         """Where it stands."""
         return self.function.__code__.co_filename
 
-    def known(self) -> KnownValues:
+    def known(self) -> InScope:
         """Name its arrays and numbers: variables, entries and attributes of them, what else its source reads."""
         found = {name: value for name, value in self.variables.items() if _is_number(value)}
         for name, value in self.variables.items():
