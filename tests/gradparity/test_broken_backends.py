@@ -14,8 +14,10 @@ from gradparity.models import SoftmaxRegression
 from gradparity.subjects import trial
 from gradparity.subjects.specs import check
 from gradparity.training import Settings
+from gradparity_bench.engine.guard import gradient_refusal
 
 SPEC = SoftmaxRegression(features=64, classes=10)
+SMALL = SoftmaxRegression(features=4, classes=3)
 RIGHT = ("numpy", "torch")
 
 
@@ -66,6 +68,17 @@ def test_compare_trains_and_times_the_others() -> None:
     assert set(found.timings.seconds) == set(RIGHT)
     lost = " ".join(found.findings)
     assert all(f"{name} could not be trained: it " in lost for name in broken.IN_TRAINING)
+
+
+@pytest.mark.fault(kind="backend")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("twice", "must be the same each time on the same numbers, two answers differ"), ("words", "of real numbers")],
+)
+def test_the_guard_of_a_benchmark_lets_none_be_timed_whose_gradients_cannot_be_checked(name: str, said: str) -> None:
+    status, reason = gradient_refusal(SMALL, name, "float64", 3)
+    assert status == "failed"
+    assert said in reason
 
 
 @pytest.mark.fault(kind="backend", cases=len(broken.UNUSABLE))

@@ -99,6 +99,7 @@ def test_settings_reach_a_built_in_model() -> None:
         ("mine.py", "there is no model file 'mine.py'"),
         (np.ones(3), "ndarray: 'param_shapes' is missing"),
         (None, "NoneType: 'param_shapes' is missing"),
+        (int, "int: 'param_shapes' is missing"),
     ],
 )
 def test_says_what_it_cannot_take(model: Any, says: str) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -51,7 +52,9 @@ def adopt(thing: Any, source: FileSource | None = None) -> UserModel:
 
 def _instance(cls: type, source: FileSource) -> Any:
     try:
-        inspect.signature(cls).bind()
+        # A class that is not written in Python may show no signature: making one will tell.
+        with suppress(ValueError):
+            inspect.signature(cls).bind()
     except TypeError as error:
         raise UsageError(
             f"{source.at()}: class {cls.__name__} must be made without arguments, {error}: give each a default, "
