@@ -10,7 +10,7 @@ TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 SHAPES := --jaxtyping-packages=gradparity,gradparity_manual,gradparity_jax,gradparity_torch,gradparity_autograd,gradparity_gradbench,beartype.beartype
 DERIVATIONS := tests/conformance tests/gradparity/models $(patsubst %,tests/gradparity_%,manual jax torch autograd gradbench)
 
-.PHONY: demo test bench lessons docs fuzz dagre lint types check-all clean
+.PHONY: demo test bench lessons docs fuzz faults matrix dagre lint types check-all clean
 
 demo: $(VENV)/all.stamp  ## check, train and time the three default backends on handwritten digits
 	$(BIN)/gradparity compare
@@ -27,6 +27,12 @@ lessons: $(VENV)/lessons.stamp  ## run every lesson and write it as one HTML pag
 
 fuzz: $(VENV)/test.stamp  ## send a million changed files of our own formats to their readers
 	$(BIN)/python -m tests.fuzz
+
+faults: $(VENV)/test.stamp  ## write docs/faults.md, what can go wrong, counted from the tests behind it
+	$(BIN)/python -m tests.faults
+
+matrix: $(VENV)/test.stamp  ## install the wheel on every Python that is here, alone and with each library, and write docs/versions.md
+	$(BIN)/python -m tests.matrix
 
 dagre:  ## bundle the library that lays graphs out (needs npm)
 	npm install --prefix build/dagre --no-save --no-audit --no-fund @dagrejs/dagre@3.1.3 esbuild@0.28.2

@@ -6,11 +6,13 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+from gradparity.exercise import exercises
+
 project = "gradparity"
 author = "the gradparity developers"
 version = release = installed("gradparity")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["examples"]
 REPOSITORY = "https://github.com/gradparity/gradparity/blob/main/"
 HERE = Path(__file__).parent
@@ -19,12 +21,15 @@ LESSON_PAGES = HERE.parent / "build" / "lessons"
 
 
 def lesson(folder: Path) -> str:
-    """Return a lesson's title as an item of a list, which leads to its page where that is made."""
+    """Return a lesson as an item of a list: its title, which leads to its page or to its folder, and its exercises."""
     cells = json.loads((folder / "lesson.ipynb").read_text(encoding="utf-8"))["cells"]
     lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
     title = next(line.removeprefix("# ") for line in lines if line.startswith("# "))
     page = f"{folder.name}.html"
-    return f'- <a href="lessons/{page}">{title}</a>' if (LESSON_PAGES / page).exists() else f"- {title}"
+    made = (LESSON_PAGES / page).exists()
+    address = f"lessons/{page}" if made else f"{REPOSITORY}{folder.relative_to(HERE.parent)}"
+    own = [name for name, each in exercises().items() if each.order[0] == int(folder.name[:2])]
+    return f'- <a href="{address}">{title}</a>; exercises {", ".join(f"`{name}`" for name in own)}'
 
 
 myst_enable_extensions = ["deflist", "substitution"]
@@ -32,6 +37,7 @@ myst_substitutions = {
     "lessons": "\n".join(lesson(path.parent) for path in sorted(HERE.parent.glob("lessons/*/lesson.ipynb")))
 }
 myst_heading_anchors = 3
+highlight_language = "text"  # most of what stands in a block is what a terminal shows
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
@@ -47,13 +53,14 @@ html_css_files = ["site.css"]
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
     "show_prev_next": True,
     "show_toc_level": 2,
     "secondary_sidebar_items": {"**": ["page-toc"], "graph": []},
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "graph": [], "reference": []}
+html_sidebars = {"index": [], "start": [], "graph": [], "reference": []}
 html_show_sourcelink = False
 html_copy_source = False
 

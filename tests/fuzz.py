@@ -34,7 +34,7 @@ RESULT = Result({"CPU": "a CPU"}, 3, (MEASURED,))
 DRAW = Draw(3, "mlp", {"widths": (7, 6, 5), "activation": "relu"}, 11, 5, ("numpy", "torch"), ("float64",))
 OUTCOMES = [DrawOutcome(index, True, {"float64": 0.25, "float32": 0.5}) for index in range(3)]
 SWEEP = SweepHeader("mlp", 0, ("numpy",), ("float64",), "", {"numpy": "2"})
-BENCH = BenchHeader(("numpy",), 3, 0, {"CPU": "a CPU"}, {})
+BENCH = BenchHeader(("numpy",), 3, 1, 0, {"CPU": "a CPU"}, {})
 REPORT = Report(
     "mlp", 11, 0, ("numpy",), ("jax",), (Row("W", "gradient", "numpy", "jax", "float64", float("inf"), 1e-10, "NaN"),),
     unchecked=(Unchecked("d['b']", "numpy", "no witness"),),

@@ -5,10 +5,22 @@
 The forward pass is the very one of the backend ``numpy``, run on autograd's boxes: what differs is who derives.
 """
 
-from gradparity.model import RuntimeBackend
-from gradparity_autograd import autodiff
-from gradparity_manual.runtime import NumpyRuntime
+from typing import TYPE_CHECKING
 
-backend = RuntimeBackend("numpy-autograd", "machine", autodiff.functions, NumpyRuntime())
+from gradparity.runtime import Listed
 
-__all__ = ["backend"]
+if TYPE_CHECKING:
+    from gradparity.model import RuntimeBackend
+
+LISTED = {"numpy-autograd": Listed("numpy", "machine", ("autograd",))}
+
+
+def __getattr__(name: str) -> "RuntimeBackend":
+    """Make the backend when it is asked for: autograd is not loaded before."""
+    if name != "backend":
+        raise AttributeError(f"module 'gradparity_autograd' has no attribute '{name}'")
+    from gradparity.model import RuntimeBackend
+    from gradparity_autograd import autodiff
+    from gradparity_manual.runtime import NumpyRuntime
+
+    return RuntimeBackend("numpy-autograd", "machine", autodiff.functions, NumpyRuntime())

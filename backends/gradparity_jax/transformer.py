@@ -30,12 +30,14 @@ def predict(
         places = tap("positions.out", params["positions.table"][: x.shape[1]])
     else:
         places = jnp.asarray(sinusoids(x.shape[1], spec.width), tokens.dtype)
-    stream = tap("embedded", tokens + places)
+    stream = tap("embedded", (jnp.sqrt(spec.width) * tokens if spec.scaled_tokens else tokens) + places)
     for at in spec.places:
         with jax.named_scope(at):
             stream = block(spec, params, at, stream, tap)
-    normed = norm(spec, params, "norm", stream, tap)
-    return tap("logits", normed @ (params["tokens.table"].T if spec.tied else params["W"]))
+    if spec.norm_first:
+        stream = norm(spec, params, "norm", stream, tap)
+    logits = stream @ (params["tokens.table"].T if spec.tied else params["W"])
+    return tap("logits", logits + params["b"] if spec.head_bias else logits)
 
 
 def sinusoids(length: int, width: int) -> Float[np.ndarray, "length width"]:
@@ -47,13 +49,19 @@ def sinusoids(length: int, width: int) -> Float[np.ndarray, "length width"]:
 
 def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return the stream after a block."""
-    normed = norm(spec, params, f"{at}.norm1", x, tap)
-    x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
-    normed = norm(spec, params, f"{at}.norm2", x, tap)
-    up = tap(f"{at}.up", normed @ params[f"{at}.W_up"] + params[f"{at}.b_up"])
+    norm1, norm2 = (partial(norm, spec, params, f"{at}.{name}", tap=tap) for name in ("norm1", "norm2"))
+    if spec.norm_first:
+        middle = tap(f"{at}.middle", x + attention(spec, params, at, norm1(x), tap))
+        return tap(f"{at}.out", middle + feed_forward(spec, params, at, norm2(middle), tap))
+    middle = norm1(tap(f"{at}.middle", x + attention(spec, params, at, x, tap)))
+    return norm2(tap(f"{at}.out", middle + feed_forward(spec, params, at, middle, tap)))
+
+
+def feed_forward(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return what the inner layer makes of each position."""
+    up = tap(f"{at}.up", x @ params[f"{at}.W_up"] + params[f"{at}.b_up"])
     active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
-    down = tap(f"{at}.down", active @ params[f"{at}.W_down"] + params[f"{at}.b_down"])
-    return tap(f"{at}.out", x + down)
+    return tap(f"{at}.down", active @ params[f"{at}.W_down"] + params[f"{at}.b_down"])
 
 
 def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:

@@ -8,11 +8,15 @@ from functools import partial
 
 from gradparity.model import RuntimeBackend
 from gradparity.protocol import ModelSpec
-from gradparity.runtime import ModelFunctions
+from gradparity.runtime import Listed, ModelFunctions
 from gradparity_manual import derivation
 from gradparity_manual.runtime import NumpyRuntime
 
 backend = RuntimeBackend("numpy", "hand", derivation.functions, NumpyRuntime())
+LISTED = {
+    "jax-manual": Listed("jax", "hand", ("jax", "optax")),
+    "torch-manual": Listed("torch", "hand", ("torch",)),
+}
 
 
 def __getattr__(name: str) -> RuntimeBackend:

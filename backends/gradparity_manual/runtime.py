@@ -1,5 +1,6 @@
-"""NumPy as a library of backends: nothing to compile, and an epoch that reuses its memory."""
+"""NumPy as a library of backends: nothing to compile, and steps that reuse their memory."""
 
+import ctypes
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -19,6 +20,9 @@ A product with ten columns takes less time than waking a second thread and fetch
 cache; and the thread that waits for the next product keeps its core busy.
 """
 
+KEPT = {-3: 2**30, -1: 2**30}
+"""glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes: mallopt(3)."""
+
 
 class NumpyRuntime:
     """Functions on NumPy arrays, which are called as they are."""
@@ -34,6 +38,7 @@ class NumpyRuntime:
             return own if own.dtype == wanted or own.dtype.kind != "f" else own.astype(wanted)
 
         if how == "step":
+            keep_freed_memory()
             return lambda state, batch: function(state, batch.map(cast))
         return lambda *arguments: function(*[map_arrays(cast, argument) for argument in arguments])
 
@@ -68,6 +73,17 @@ class NumpyRuntime:
             return state, np.array(losses, dtype=dtype)
 
         return epoch
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next array, in this process; without glibc nothing changes.
+
+    Otherwise each large array is mapped anew and given back, and its first touch costs more than what is computed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    for parameter, size in KEPT.items():
+        mallopt(parameter, size)
 
 
 @cache

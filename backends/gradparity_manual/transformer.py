@@ -26,7 +26,7 @@ from gradparity_manual.operations import (
     rms_norm,
 )
 
-ATTENTION = {"x": "norm1.out", "out": "attended"}
+ATTENTION = {"out": "attended"}
 UP = {"W": "W_up", "b": "b_up", "out": "up"}
 ACTIVE = {"out": "active"}
 DOWN = {"W": "W_down", "b": "b_down", "out": "down"}
@@ -37,29 +37,51 @@ def predict(spec: Transformer, p: Params, x: Int[Array, "n length"], c: Any) -> 
     embedding.forward(View(p, "tokens"), x, View(c, "tokens"))
     if spec.encoding == "learned":
         embedding.forward(View(p, "positions"), places(p, x), View(c, "positions"))
-        c["embedded"] = c["tokens.out"] + c["positions.out"]  # (n, length, width)
+        encoding = c["positions.out"]  # (length, width)
     else:
-        c["embedded"] = c["tokens.out"] + sinusoids(x.shape[1], like=c["tokens.out"])  # (n, length, width)
-    below = "embedded"
-    for block in spec.places:
-        block_forward(spec, View(p, block), c, below, View(c, block))
-        below = f"{block}.out"
-    norm(spec, View(p, "norm"), c[below], View(c, "norm"))
-    c["logits"] = c["norm.out"] @ head(spec, p)  # (n, length, vocabulary)
+        encoding = sinusoids(x.shape[1], like=c["tokens.out"])  # (length, width)
+    c["embedded"] = factor_of_tokens(spec) * c["tokens.out"] + encoding  # (n, length, width)
+    block_forward = pre_norm_forward if spec.norm_first else post_norm_forward
+    for block, below in zip(spec.places, spec.streams, strict=False):
+        block_forward(spec, View(p, block), c[below], View(c, block))
+    if spec.norm_first:
+        norm(spec, View(p, "norm"), c[spec.streams[-1]], View(c, "norm"))
+    logits = c[spec.head_reads] @ head(spec, p)
+    c["logits"] = logits + p["b"] if spec.head_bias else logits  # (n, length, vocabulary)
     return c["logits"]
 
 
-def block_forward(spec: Transformer, p: Any, c: Any, below: str, b: Any) -> None:
-    """Write to b, the view of c at the block, what the block makes of the stream c[below]."""
-    norm(spec, View(p, "norm1"), c[below], View(b, "norm1"))
-    seen = attention.causal(c[below].shape[1], like=c[below])  # (length, length)
-    multi_head.forward(p, spec.heads, seen, View(b, ATTENTION), scaled=spec.scaled)
-    b["middle"] = c[below] + b["attended"]  # (n, length, width)
-    norm(spec, View(p, "norm2"), b["middle"], View(b, "norm2"))
-    affine.forward(View(p, UP), b["norm2.out"], View(b, UP))
-    entrywise.forward(spec.activation, b["up"], View(b, ACTIVE))
-    affine.forward(View(p, DOWN), b["active"], View(b, DOWN))
-    b["out"] = b["middle"] + b["down"]  # (n, length, width)
+def pre_norm_forward(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
+    """x + attention(norm(x)), and the same of the layer φ."""
+    norm(spec, View(p, "norm1"), x, View(c, "norm1"))
+    attend(spec, p, c["norm1.out"], c)
+    c["middle"] = x + c["attended"]  # (n, length, width)
+    norm(spec, View(p, "norm2"), c["middle"], View(c, "norm2"))
+    feed_forward(spec, p, c["norm2.out"], c)
+    c["out"] = c["middle"] + c["down"]  # (n, length, width)
+
+
+def post_norm_forward(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
+    """norm(x + attention(x)), and the same of the layer φ."""
+    attend(spec, p, x, c)
+    c["middle"] = x + c["attended"]  # (n, length, width)
+    norm(spec, View(p, "norm1"), c["middle"], View(c, "norm1"))
+    feed_forward(spec, p, c["norm1.out"], c)
+    c["out"] = c["norm1.out"] + c["down"]  # (n, length, width)
+    norm(spec, View(p, "norm2"), c["out"], View(c, "norm2"))
+
+
+def attend(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
+    """Every position attends to itself and to those before it."""
+    seen = attention.causal(x.shape[1], like=x)  # (length, length)
+    multi_head.forward(p, x, spec.heads, seen, View(c, ATTENTION), scaled=spec.scaled)
+
+
+def feed_forward(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
+    """W_down φ(W_up x), at every position."""
+    affine.forward(View(p, UP), x, View(c, UP))
+    entrywise.forward(spec.activation, c["up"], View(c, ACTIVE))
+    affine.forward(View(p, DOWN), c["active"], View(c, DOWN))
 
 
 def forward(spec: Transformer, p: Params, batch: Batch, c: Any) -> None:
@@ -71,37 +93,74 @@ def forward(spec: Transformer, p: Params, batch: Batch, c: Any) -> None:
 def backward(spec: Transformer, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     d["logits"] = d["loss"] * factor(spec.reduction, *batch.x.shape) * positions.backward(c["logits"], batch.y)
-    of_head = in_rows(c["norm.out"]).T @ in_rows(d["logits"])  # (width, vocabulary)
+    of_head = in_rows(c[spec.head_reads]).T @ in_rows(d["logits"])  # (width, vocabulary)
     d.add("tokens.table" if spec.tied else "W", of_head.T if spec.tied else of_head)
-    d["norm.out"] = d["logits"] @ head(spec, p).T  # (n, length, width)
+    if spec.head_bias:
+        d["b"] = in_rows(d["logits"]).sum(axis=0)  # (vocabulary,)
+    d[spec.head_reads] = d["logits"] @ head(spec, p).T  # (n, length, width)
+    if spec.norm_first:
+        last = spec.streams[-1]
+        d[last] = norm_backward(spec, View(p, "norm"), c[last], View(c, "norm"), View(d, "norm"))
 
-    streams = ["embedded", *(f"{block}.out" for block in spec.places)]
-    d.add(streams[-1], norm_backward(spec, View(p, "norm"), c[streams[-1]], View(c, "norm"), View(d, "norm")))
-    for block, below in reversed(list(zip(spec.places, streams[:-1], strict=True))):
-        block_backward(spec, View(p, block), c, d, below, block)
+    block_backward = pre_norm_backward if spec.norm_first else post_norm_backward
+    for block, below in reversed(list(zip(spec.places, spec.streams, strict=False))):
+        for share in block_backward(spec, View(p, block), c[below], View(c, block), View(d, block)):
+            d.add(below, share)  # (n, length, width)
 
-    d["tokens.out"] = d["embedded"]
+    d["tokens.out"] = factor_of_tokens(spec) * d["embedded"]  # (n, length, width)
     embedding.backward(View(p, "tokens"), batch.x, View(d, "tokens"))
     if spec.encoding == "learned":
         d["positions.out"] = d["embedded"].sum(axis=0)  # (length, width)
         embedding.backward(View(p, "positions"), places(p, batch.x), View(d, "positions"))
 
 
-def block_backward(spec: Transformer, p: Any, c: Any, d: Any, below: str, block: str) -> None:
-    """Write the gradients of a block's names; add its two shares to the gradient of the stream below it."""
-    b, e = View(c, block), View(d, block)
-    e["down"] = e["out"]  # (n, length, width)
-    affine.backward(b["active"], View(e, DOWN))
-    e["active"] = affine.share_of_input(View(p, DOWN), View(e, DOWN))  # (n, length, inner)
-    e["up"] = entrywise.backward(spec.activation, b["up"], View(b, ACTIVE), View(e, ACTIVE))  # (n, length, inner)
-    affine.backward(b["norm2.out"], View(e, UP))
-    e["norm2.out"] = affine.share_of_input(View(p, UP), View(e, UP))  # (n, length, width)
-    e.add("middle", e["out"])  # (n, length, width)
-    e.add("middle", norm_backward(spec, View(p, "norm2"), b["middle"], View(b, "norm2"), View(e, "norm2")))
-    e["attended"] = e["middle"]  # (n, length, width)
-    e["norm1.out"] = multi_head.backward(p, spec.heads, View(b, ATTENTION), View(e, ATTENTION), scaled=spec.scaled)
-    d.add(below, e["middle"])  # (n, length, width)
-    d.add(below, norm_backward(spec, View(p, "norm1"), c[below], View(b, "norm1"), View(e, "norm1")))
+def pre_norm_backward(
+    spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
+) -> tuple[Float[Array, "n length width"], Float[Array, "n length width"]]:
+    """Return what x receives: the stream's gradient unchanged, and a share through norm and attention."""
+    d["down"] = d["out"]  # (n, length, width)
+    d["norm2.out"] = feed_forward_backward(spec, p, c["norm2.out"], c, d)  # (n, length, width)
+    d.add("middle", d["out"])  # (n, length, width)
+    d.add("middle", norm_backward(spec, View(p, "norm2"), c["middle"], View(c, "norm2"), View(d, "norm2")))
+    d["attended"] = d["middle"]  # (n, length, width)
+    d["norm1.out"] = attend_backward(spec, p, c["norm1.out"], c, d)  # (n, length, width)
+    return d["middle"], norm_backward(spec, View(p, "norm1"), x, View(c, "norm1"), View(d, "norm1"))
+
+
+def post_norm_backward(
+    spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
+) -> tuple[Float[Array, "n length width"], Float[Array, "n length width"]]:
+    """Return what x receives: the gradient of the sum that it is part of, and a share through attention."""
+    d["out"] = norm_backward(spec, View(p, "norm2"), c["out"], View(c, "norm2"), View(d, "norm2"))
+    d["down"] = d["out"]  # (n, length, width)
+    d.add("norm1.out", d["out"])  # (n, length, width)
+    d.add("norm1.out", feed_forward_backward(spec, p, c["norm1.out"], c, d))
+    d["middle"] = norm_backward(spec, View(p, "norm1"), c["middle"], View(c, "norm1"), View(d, "norm1"))
+    d["attended"] = d["middle"]  # (n, length, width)
+    return d["middle"], attend_backward(spec, p, x, c, d)
+
+
+def attend_backward(
+    spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
+) -> Float[Array, "n length width"]:
+    """Return what x receives of the attention."""
+    return multi_head.backward(p, x, spec.heads, View(c, ATTENTION), View(d, ATTENTION), scaled=spec.scaled)
+
+
+def feed_forward_backward(
+    spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
+) -> Float[Array, "n length width"]:
+    """Return what x receives of the layer φ."""
+    affine.backward(c["active"], View(d, DOWN))
+    d["active"] = affine.share_of_input(View(p, DOWN), View(d, DOWN))  # (n, length, inner)
+    d["up"] = entrywise.backward(spec.activation, c["up"], View(c, ACTIVE), View(d, ACTIVE))  # (n, length, inner)
+    affine.backward(x, View(d, UP))
+    return affine.share_of_input(View(p, UP), View(d, UP))
+
+
+def factor_of_tokens(spec: Transformer) -> float:
+    """√width, by which the tokens are as large as the waves of their positions; or 1."""
+    return float(spec.width**0.5) if spec.scaled_tokens else 1.0
 
 
 def norm(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:

@@ -119,16 +119,20 @@ def optimizer(rule: UpdateRule) -> Optimizer:
         raise unknown("optimizer of NumPy", rule.name, RULES)
     change: Any = RULES[rule.name]
     settings: Any = rule
+    constant = settings.lr if isinstance(settings.lr, float | int) else None
+    clips = settings.clip_value < inf or settings.clip_norm < inf
+    remembered, nothing = rule.memory, dict[str, np.ndarray]()
 
     def start(params: Arrays) -> tuple[Arrays, Arrays]:
         begin = getattr(settings, "initial", 0.0)
         return params, {f"{kept}.{name}": np.full_like(p, begin) for kept in rule.memory for name, p in params.items()}
 
     def update(params: Arrays, gradients: Arrays, memory: Arrays, step: int) -> tuple[Arrays, Arrays]:
-        lr = learning_rate(settings.lr, step)
-        gradients = clipped(gradients, settings.clip_value, settings.clip_norm)
+        lr = learning_rate(settings.lr, step) if constant is None else constant
+        if clips:
+            gradients = clipped(gradients, settings.clip_value, settings.clip_norm)
         for name, p in params.items():
-            own = {kept: memory[f"{kept}.{name}"] for kept in rule.memory}
+            own = {kept: memory[f"{kept}.{name}"] for kept in remembered} if remembered else nothing
             p -= change(rule, p, gradients[name], own, lr, step + 1)
         return params, memory
 

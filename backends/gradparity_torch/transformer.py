@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import log
+from math import log, sqrt
 
 import torch
 from jaxtyping import Float, Int
@@ -30,11 +30,13 @@ def predict(
         places = tap("positions.out", params["positions.table"][: x.shape[1]])
     else:
         places = sinusoids(x.shape[1], like=tokens)
-    stream = tap("embedded", tokens + places)
+    stream = tap("embedded", tokens * (sqrt(spec.width) if spec.scaled_tokens else 1.0) + places)
     for at in spec.places:
         stream = block(spec, params, at, stream, tap)
-    normed = norm(spec, params, "norm", stream, tap)
-    return tap("logits", F.linear(normed, params["tokens.table"] if spec.tied else params["W"].T))
+    if spec.norm_first:
+        stream = norm(spec, params, "norm", stream, tap)
+    weight = params["tokens.table"] if spec.tied else params["W"].T
+    return tap("logits", F.linear(stream, weight, params["b"] if spec.head_bias else None))
 
 
 def sinusoids(length: int, like: Tensor) -> Float[Tensor, "length width"]:
@@ -49,14 +51,21 @@ def sinusoids(length: int, like: Tensor) -> Float[Tensor, "length width"]:
 
 
 def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
-    """Return the stream after a block."""
-    normed = norm(spec, params, f"{at}.norm1", x, tap)
-    x = tap(f"{at}.middle", x + attention(spec, params, at, normed, tap))
-    normed = norm(spec, params, f"{at}.norm2", x, tap)
-    up = tap(f"{at}.up", F.linear(normed, params[f"{at}.W_up"].T, params[f"{at}.b_up"]))
+    """Return the stream after a block, as ``nn.TransformerEncoderLayer`` has its ``norm_first``."""
+    if spec.norm_first:
+        x = tap(f"{at}.middle", x + attention(spec, params, at, norm(spec, params, f"{at}.norm1", x, tap), tap))
+        return tap(f"{at}.out", x + feed_forward(spec, params, at, norm(spec, params, f"{at}.norm2", x, tap), tap))
+    x = tap(f"{at}.middle", x + attention(spec, params, at, x, tap))
+    x = norm(spec, params, f"{at}.norm1", x, tap)
+    x = tap(f"{at}.out", x + feed_forward(spec, params, at, x, tap))
+    return norm(spec, params, f"{at}.norm2", x, tap)
+
+
+def feed_forward(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
+    """Return what the inner layer makes of each position."""
+    up = tap(f"{at}.up", F.linear(x, params[f"{at}.W_up"].T, params[f"{at}.b_up"]))
     active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
-    down = tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params[f"{at}.b_down"]))
-    return tap(f"{at}.out", x + down)
+    return tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params[f"{at}.b_down"]))
 
 
 def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:

@@ -10,8 +10,9 @@ Importing this package loads nothing: a worker's thread limits must come before 
 from typing import TYPE_CHECKING
 
 ROUNDS = 60
-"""Turns of every worker that a benchmark takes by itself: with 40, on two quiet cores, four of twenty runs could not
-tell 5% from noise."""
+"""Turns of every backend that a benchmark takes by itself."""
+PROCESSES = 6
+"""Processes of every backend that they are dealt out to; ``gradparity_bench.harness`` measures what that shows."""
 
 if TYPE_CHECKING:
     from gradparity_bench.engine.run import run
@@ -25,4 +26,4 @@ else:
         return run
 
 
-__all__ = ["ROUNDS", "run"]
+__all__ = ["PROCESSES", "ROUNDS", "run"]

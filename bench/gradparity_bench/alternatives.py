@@ -74,6 +74,7 @@ def alternatives(
                 batch_size=BATCH_SIZES[data],
                 threads=threads,
                 rounds=rounds,
+                processes=1,
                 progress=now,
             )
         ]

@@ -1,6 +1,6 @@
 """What became slower or faster between two results of the same machine, beyond the noise of both.
 
-Two runs are not paired, so the interval of a change is the bootstrap over the rounds of each run by itself. A change
+Two runs are not paired, so the interval of a change is the bootstrap over the processes of each run by itself. A change
 counts where the whole interval lies outside the larger noise floor of the two runs, times how much the machine's own
 limits (its matrix product and its copy) moved between them: what slowed everything is no change of a backend.
 """
@@ -118,7 +118,8 @@ def _compared(old: Measurement, new: Measurement) -> Iterator[Change]:
             floors = old.noise_floor(call), new.noise_floor(call)
             if after is None or before.rounds is None or after.rounds is None or None in floors:
                 continue
-            ratio = unpaired_ratio(after.rounds.of(call), before.rounds.of(call))
+            own, other = after.rounds, before.rounds
+            ratio = unpaired_ratio(own.of(call), other.of(call), own.processes, other.processes)
             largest = max(floor for floor in floors if floor is not None)
             yield Change(new.point, before.backend, call, ratio, largest * moved)
 

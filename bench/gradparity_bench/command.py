@@ -10,20 +10,30 @@ from typer.core import TyperGroup
 
 from gradparity.errors import UsageError, require_package
 from gradparity.report.cli.options import (
+    CHOSEN,
+    SWEPT,
     BatchSize,
+    Data,
+    DataDir,
     DtypeName,
     JsonFile,
     ModelOrFile,
+    Open,
     Quiet,
     Seed,
     Set,
+    Verbose,
+    backend_names,
     dtype_of,
     names_of,
     output,
+    require_page,
+    tell_page,
 )
-from gradparity_bench import ROUNDS
+from gradparity_bench import PROCESSES, ROUNDS
 
 if TYPE_CHECKING:
+    from gradparity.models import Sizes
     from gradparity_bench.results import Result
     from gradparity_bench.standings import Point
 
@@ -50,15 +60,33 @@ def bench_command(
             "--backends",
             help="Names that `gradparity backends` lists, with commas; the first is what the others are compared "
             "with. Without it numpy, jax and torch, as far as installed.",
+            autocompletion=backend_names,
+            rich_help_panel=CHOSEN,
         ),
     ] = None,
     settings: Set = None,
+    data: Data = None,
+    data_dir: DataDir = None,
     batch_size: BatchSize = 64,
     dtype: DtypeName = "float32",
-    threads: Annotated[str, typer.Option("--threads", help="Threads of each backend; 1,2 measures both.")] = "1",
+    threads: Annotated[
+        str, typer.Option("--threads", help="Threads of each backend; 1,2 measures both.", rich_help_panel=CHOSEN)
+    ] = "1",
     seed: Seed = 42,
-    rounds: Annotated[int, typer.Option("--rounds", help="How often every backend has its turn.")] = ROUNDS,
-    grid: Annotated[bool, typer.Option("--grid", help="All backends, as a grid of library and method.")] = False,
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="How often every backend has its turn.", rich_help_panel=CHOSEN)
+    ] = ROUNDS,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            help="Processes of every backend, one after another, that share its turns.",
+            rich_help_panel=CHOSEN,
+        ),
+    ] = PROCESSES,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="All backends, as a grid of library and method.", rich_help_panel=CHOSEN)
+    ] = False,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,12 +94,15 @@ def bench_command(
             metavar="NAME=V1,V2",
             help="Measure at each value of batch_size, dtype, threads, width, depth or a setting of the model; "
             "may be repeated.",
+            rich_help_panel=SWEPT,
         ),
     ] = None,
     json: JsonFile = None,
     report: Annotated[Path | None, output("--report", "Write one HTML page with plots.")] = None,
     resume: Annotated[Path | None, output("--resume", "Where a sweep keeps its finished points.")] = None,
+    opened: Open = False,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Time the training step of every backend whose gradients agree, in turns, each in a process of its own.
 
@@ -83,6 +114,7 @@ def bench_command(
     from gradparity_bench.points import points
     from gradparity_bench.terminal import print_result
 
+    require_page(report, opened)
     require_package("scipy", "bench", "gradparity bench")
     if report is not None:
         require_package("matplotlib", "plots", "--report")
@@ -91,13 +123,14 @@ def bench_command(
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
     require_writable(json, report, resume, inputs=(split(model)[0],))
-    where = points(model, settings or [], **_axes(batch_size, dtype, threads, sweep or []))
+    sizes = _sizes(model, data, data_dir, seed)
+    where = points(model, settings or [], data=sizes, **_axes(batch_size, dtype, threads, sweep or []))
     names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
     own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()
     keep = resume or (own if len(where) > 1 else None)
     require_writable(json, report, keep)
-    result = _run(where, names, rounds=rounds, seed=seed, keep=keep)
+    result = _run(where, names, rounds=rounds, processes=processes, seed=seed, keep=keep)
     if keep is not None and not result.complete:
         print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
     if result.measurements:  # else interrupted before anything was measured: older files stay as they are
@@ -110,8 +143,8 @@ def bench_command(
         if resume is None and keep is not None and result.complete:
             journal.discard(keep, len(where))
     print_result(result, as_grid=grid)
-    if result.measurements and report is not None:
-        print(f"The page with the plots is {report}")
+    if result.measurements:
+        tell_page(report, opened)
     raise typer.Exit(_status(result))
 
 
@@ -130,6 +163,22 @@ def compare_command(
     raise typer.Exit(1 if found.slower else 0)
 
 
+def _sizes(model: str, data: str | None, data_dir: Path | None, seed: int) -> "Sizes | None":
+    """Load the data set whose sizes a built-in model takes. Raises UsageError where a model of one's own is given any.
+
+    A file states its sizes itself.
+    """
+    from gradparity.data import load
+    from gradparity.models import data_of
+    from gradparity.subjects.model_file import is_file
+
+    if not is_file(model):
+        return load(data or data_of(model), data_dir=data_dir, seed=seed)
+    if data is not None:
+        raise UsageError(f"--data gives a built-in model its sizes, got it for {model}, which states its own: leave it")
+    return None
+
+
 def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Axes:
     """Return the values of every size. Raises UsageError for what is not NAME=V1,V2, and a size that is named twice."""
     found: Axes = {"batch_size": [batch_size], "dtype": [dtype_of(dtype)], "threads": _integers("--threads", threads)}
@@ -145,7 +194,9 @@ def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Ax
     return found
 
 
-def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: int, keep: Path | None) -> "Result":
+def _run(
+    where: "Sequence[Point]", names: Sequence[str], *, rounds: int, processes: int, seed: int, keep: Path | None
+) -> "Result":
     import gradparity_bench
     from gradparity.drawing.terminal import progress
 
@@ -155,6 +206,7 @@ def _run(where: "Sequence[Point]", names: Sequence[str], *, rounds: int, seed: i
             where,
             names,
             rounds=rounds,
+            processes=processes,
             seed=seed,
             keep=keep,
             progress=lambda now: display.update(task, description=now),

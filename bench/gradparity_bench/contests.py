@@ -14,7 +14,8 @@ from gradparity.output import scratch, write_json
 from gradparity.protocol import Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
 from gradparity_bench.engine.guard import weight_guard
-from gradparity_bench.engine.measure import Bench, Progress, measure_contestants
+from gradparity_bench.engine.measure import measure_contestants
+from gradparity_bench.engine.sitting import Bench, Progress
 from gradparity_bench.entries import LR, Entry
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Point
@@ -33,6 +34,7 @@ def contests(
     batch_size: int,
     threads: int,
     rounds: int,
+    processes: int,
     progress: Progress,
 ) -> list[Measurement]:
     """Time the epochs of each group in turns; the first of a group is what the others are compared with.
@@ -44,7 +46,7 @@ def contests(
     progress("training in float64, to know how far rounding goes")
     guard = weight_guard(Task(point, drawn, LR))
     with scratch() as folder:
-        bench = Bench(rounds, SEED, guard, folder, PATIENCE, progress)
+        bench = Bench(rounds, processes, SEED, guard, folder, PATIENCE, progress)
         found = [measure_contestants(bench, group, point, drawn, ("epoch",), limits=False) for group in groups]
     return [_with_its_first(m) for m in found]
 

@@ -15,7 +15,7 @@ from gradparity_manual import backend as numpy
 
 SWEEPS = 400
 """Products that make a step of a few milliseconds."""
-SLOWER = 1.05
+SLOWER = 1.02
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError, did_you_mean
+from gradparity.models import Sizes, spec_for_data
 from gradparity.protocol import Dtype, ModelSpec
 from gradparity.subjects.model_file import file_of, is_file
 from gradparity.subjects.specs import spec_of
@@ -25,6 +26,7 @@ def points(
     settings: Sequence[str] = (),
     /,
     *,
+    data: Sizes | None = None,
     batch_size: Sequence[int] = (64,),
     dtype: Sequence[Dtype] = ("float32",),
     threads: Sequence[int] = (1,),
@@ -32,11 +34,15 @@ def points(
 ) -> list[Point]:
     """Return every combination, the last axis fastest.
 
-    ``model`` and ``settings`` (name=value each) are as ``gradparity check`` takes them. ``sizes`` are fields of the
-    model's spec, each with its values, and ``width`` and ``depth`` for a model with ``widths``. Raises UsageError for
-    a size that the model does not have, and for values that it refuses.
+    ``model`` and ``settings`` (name=value each) are as ``gradparity check`` takes them; what they leave open is fitted
+    to ``data``, where that is given. ``sizes`` are fields of the model's spec, each with its values, and ``width`` and
+    ``depth`` for a model with ``widths``. Raises UsageError for a size that the model does not have, and for values
+    that it refuses.
     """
     spec = spec_of(model, settings) if settings else _spec(model, _changed(model))
+    if data is not None:
+        set_by_hand = {setting.partition("=")[0] for setting in settings}
+        spec = replace(spec_for_data(model, data), **{name: getattr(spec, name) for name in set_by_hand})
     own = is_dataclass(spec) and not is_file(model)
     known = [field.name for field in fields(spec)] if own and is_dataclass(spec) else []
     known += list(SHAPE) if "widths" in known else []

@@ -1,4 +1,4 @@
-"""What a benchmark found: the raw numbers as data, everything else computed from them.
+"""What a benchmark found: the raw numbers as data, everything else but its one conclusion computed from them.
 
 ``Result.to_dict`` is the content of a result file, of the schema ``gradparity-bench/1``; a field is never renamed or
 given another meaning under the same schema. Seconds are per call, bytes are bytes, and a list of rounds holds one
@@ -15,7 +15,16 @@ from msgspec import Meta
 
 from gradparity import formats
 from gradparity.formats import Positive
-from gradparity.timing import Ratio, Verdict, noise_floor, paired_ratio, verdict
+from gradparity.timing import (
+    SMALLEST,
+    SMALLEST_OF_SEVERAL,
+    Ratio,
+    Verdict,
+    noise_floor,
+    paired_ratio,
+    several,
+    verdict,
+)
 from gradparity_bench.standings import CALLS, Call, Point, Standing
 
 SCHEMA: Final = "gradparity-bench/1"
@@ -63,6 +72,11 @@ class Measurement:
         rows = [row for row in (*self.rows, self.again) if row is not None and row.rounds is not None]
         if any(not row.rounds.threads for row in rows if row.rounds):
             raise ValueError("a timed row must have at least one round")
+        processes = {row.rounds.processes for row in rows if row.rounds}
+        if len(processes) > 1 or any(
+            own and len(own) != len(row.rounds.threads) for own in processes for row in rows if row.rounds
+        ):
+            raise ValueError("every row must name the process of each round, and all the same ones")
         for call in CALLS:
             counts = {len(row.rounds.of(call)) for row in rows if row.rounds}
             if len(counts) > 1:
@@ -94,7 +108,7 @@ class Measurement:
         own = self.row(backend)
         if other is None or own.rounds is None or other.rounds is None:
             return None
-        return paired_ratio(own.rounds.of(call), other.rounds.of(call))
+        return paired_ratio(own.rounds.of(call), other.rounds.of(call), own.rounds.processes)
 
     def same(self, call: Call = "step") -> Ratio | None:
         """Return the ratio of the A/A pair; None where either of the two was not timed."""
@@ -102,12 +116,16 @@ class Measurement:
         if first is None or first.rounds is None or again is None or again.rounds is None:
             return None
         # Where the first backend fails in the rounds, the baseline is another one than its copy.
-        return paired_ratio(again.rounds.of(call), first.rounds.of(call)) if again.backend == first.backend else None
+        if again.backend != first.backend:
+            return None
+        return paired_ratio(again.rounds.of(call), first.rounds.of(call), first.rounds.processes)
 
     def noise_floor(self, call: Call = "step") -> float | None:
         """Return the largest ratio that means nothing here, above 1; None where the A/A pair was not timed."""
-        same = self.same(call)
-        return None if same is None else noise_floor(same)
+        same, first = self.same(call), self.baseline
+        if same is None or first is None or first.rounds is None:
+            return None
+        return noise_floor(same, SMALLEST_OF_SEVERAL if several(first.rounds.processes) else SMALLEST)
 
     def verdict(self, backend: str, to: str | None = None, call: Call = "step") -> Verdict | None:
         """Say whether a backend is faster or slower than another beyond the noise; None where it cannot be said.
@@ -163,6 +181,8 @@ class Result:
     measurements: tuple[Measurement, ...]
     complete: bool = True
     """Whether every point was reached; false after an interrupt."""
+    choice: tuple[str, ...] = ()
+    """Which backend to choose, a sentence for each line of a sweep."""
     schema: Literal["gradparity-bench/1"] = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,9 +25,10 @@ from gradparity.manifest import manifest
 from gradparity.output import require_writable
 from gradparity.protocol import Examples
 from gradparity.report.cli.options import DataDir, JsonFile
+from gradparity_bench import PROCESSES
 from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress
-from gradparity_bench.engine.measure import Progress
 from gradparity_bench.engine.process import cores
+from gradparity_bench.engine.sitting import Progress
 from gradparity_bench.entries import Entry, training
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Standing
@@ -107,6 +108,7 @@ def run_contests(examples: Examples, classes: int, threads: int, rounds: int, pr
         batch_size=BATCH_SIZE,
         threads=threads,
         rounds=rounds,
+        processes=PROCESSES,
         progress=progress,
     )
 

@@ -46,6 +46,8 @@ class Rounds:
     value_and_grad: tuple[Positive, ...] = ()
     threads: tuple[float, ...] = ()
     """CPU time over wall time of the worker's whole process during the steps: the threads that really ran."""
+    processes: tuple[int, ...] = ()
+    """Which of the backend's processes each round ran in, from 0; empty where it had only one."""
 
     def of(self, call: Call) -> tuple[float, ...]:
         """Return the seconds of one of the calls."""
@@ -124,4 +126,5 @@ class Standing:
         Reverse mode needs at most 5 times the operations (A. Griewank and A. Walther, Evaluating Derivatives, 2008,
         section 4.6: a factor between 3 and 4 when memory traffic counts).
         """
-        return None if self.rounds is None else paired_ratio(self.rounds.value_and_grad, self.rounds.loss)
+        own = self.rounds
+        return None if own is None else paired_ratio(own.value_and_grad, own.loss, own.processes)

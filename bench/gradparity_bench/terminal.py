@@ -1,4 +1,4 @@
-"""A benchmark's result in a terminal: its tables, and the verdicts in words below."""
+"""A benchmark's result in a terminal: its tables, and which backend to choose and the verdicts in words below."""
 
 from rich.console import RenderableType
 
@@ -15,8 +15,10 @@ def print_result(result: Result, *, as_grid: bool) -> None:
         _print_point(found[0], as_grid=as_grid)
     elif found:
         _print(Shown(tables.sweep(found)), "")
-    for sentence in words.verdicts(found):
+    for sentence in result.choice:
         _print(said(sentence, "bold"))
+    for sentence in words.verdicts(found):
+        _print(said(sentence))
     axis = sweep_axis([m.point for m in found])
     for common, crossovers in words.crossovers(found):
         for crossover in crossovers:

@@ -32,7 +32,8 @@ def gradbench_command(
     All twelve evaluations, by hand or by machine, in float64. Timings named "evaluate" end when the result is there.
     """
     from gradparity_gradbench.protocol import only_json, serve
-    from gradparity_gradbench.tool import evaluations, keep_freed_memory, problem
+    from gradparity_gradbench.tool import evaluations, problem
+    from gradparity_manual.runtime import keep_freed_memory
 
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)

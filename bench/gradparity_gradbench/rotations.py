@@ -37,6 +37,20 @@ def rotation_derivatives(v: Float[Array, "*n 3"], smallest: float = 0.0) -> Floa
     return xp.where(turned[..., None, None, None], found, still + 0 * found)
 
 
+def turning(v: Float[Array, "*n 3"]) -> Float[Array, "*n 3 3"]:
+    """Return J = (sin θ/θ) I + (1 − sin θ/θ) u uᵀ + ((1 − cos θ)/θ) [u]×: a change δv turns by J δv, δR = [J δv]× R.
+
+    At 0 it is I. Source: T. Barfoot, State Estimation for Robotics (2017), equation 7.77a.
+    """
+    angle, axis, turned = _angle_and_axis(v, 0.0)
+    xp = namespace(v)
+    size = angle[..., None, None]  # (…, 1, 1)
+    straight = xp.sin(size) / size
+    outer = axis[..., :, None] * axis[..., None, :]  # (…, 3, 3)
+    J = straight * _identity(v) + (1 - straight) * outer + (1 - xp.cos(size)) / size * cross_matrix(axis)
+    return xp.where(turned[..., None, None], J, _identity(v))
+
+
 def cross_matrix(v: Inexact[Array, "*n 3"]) -> Inexact[Array, "*n 3 3"]:
     """Return [v]×, with which a product is v × …."""
     xp = namespace(v)

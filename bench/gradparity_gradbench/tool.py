@@ -1,6 +1,5 @@
 """From a message's module, function and input to what runs on one backend's library, compiled where it compiles."""
 
-import ctypes
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
@@ -16,20 +15,6 @@ from gradparity_gradbench.problem import Function, Problem
 from gradparity_gradbench.protocol import Evaluation
 
 EVALUATIONS = ("hello", "llsq", "lse", "gmm", "kmeans", "det", "ode", "lstm", "ba", "ht", "saddle", "particle")
-
-
-KEEP = {-3: 2**30, -1: 2**30}
-"""glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes: mallopt(3)."""
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep what is freed for the next array, in this process; without glibc nothing changes.
-
-    Otherwise each large array is mapped anew and given back, and its first touch costs more than what is computed.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
-    for parameter, size in KEEP.items():
-        mallopt(parameter, size)
 
 
 def problem(module: str) -> Problem:

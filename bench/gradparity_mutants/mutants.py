@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradparity.parity.norms import relative_error
+from gradparity.parity.norms import norm, relative_error
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity.recording import stacked
 from gradparity_mutants.mutations import mutations
@@ -24,7 +24,7 @@ class Mutant:
     mutation: str
     hand: HandDerivation
     equivalent: bool
-    """Whether the bug changes nothing here: a transposed symmetric array, a mask that is one everywhere."""
+    """Whether the bug changes no more than rounding: a transposed symmetric array, a mask that is one everywhere."""
 
     @property
     def where(self) -> str:
@@ -40,19 +40,22 @@ def mutants(hand: HandDerivation, p: Params, batch: Batch, other: Batch) -> Iter
     right = dict(zip(("c", "d"), map(stacked, chain(hand, p, batch)), strict=True))
     for (symbol, line), count in shares(hand, p, batch).items():
         for mutation, change in mutations(other, count).items():
-            allowed: list[bool] = []
+            planted: list[PlantSite] = []
             with np.errstate(all="ignore"):
-                planted = chain(plant(hand, symbol, line, _noting(change, allowed)), p, batch)
-            if any(allowed):
-                wrong = dict(zip(("c", "d"), map(stacked, planted), strict=True))[symbol][line]
-                same = relative_error(np.asarray(wrong), np.asarray(right[symbol][line])) <= SAME
-                yield Mutant(symbol, line, mutation, plant(hand, symbol, line, change), same)
+                found = chain(plant(hand, symbol, line, _noting(change, planted)), p, batch)
+            if planted:
+                wrong = dict(zip(("c", "d"), map(stacked, found), strict=True))[symbol][line]
+                # The gradient of the keys' bias is zero by mathematics: twice that is the same.
+                upstream = max((norm(np.asarray(at.read[-1])) for at in planted if at.read), default=0.0)
+                error = relative_error(np.asarray(wrong), np.asarray(right[symbol][line]), upstream)
+                yield Mutant(symbol, line, mutation, plant(hand, symbol, line, change), equivalent=error <= SAME)
 
 
-def _noting(change: Change, allowed: list[bool]) -> Change:
+def _noting(change: Change, planted: list[PlantSite]) -> Change:
     def noted(value: Array, at: PlantSite) -> Array | None:
         changed = change(value, at)
-        allowed.append(changed is not None)
+        if changed is not None:
+            planted.append(at)
         return changed
 
     return noted

@@ -13,7 +13,7 @@ import jax.test_util
 import numpy as np
 import torch
 
-from gradparity.protocol import Batch, Dtype, HandDerivation
+from gradparity.protocol import Array, Batch, Dtype, HandDerivation, Params
 from gradparity_mutants.plant import Keyed, chain
 from gradparity_mutants.trial import Trial, batch_in
 
@@ -23,18 +23,18 @@ def gradcheck_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> bool:
     names = list(trial.problem.params)
     batch = batch_in(trial.problem.batch, dtype)
 
-    def run(params: tuple[torch.Tensor, ...]) -> tuple[Keyed, Keyed]:
-        return _chain(hand, dict(zip(names, (p.detach().numpy() for p in params), strict=True)), batch)
+    def arrays(params: tuple[torch.Tensor, ...]) -> Params:
+        return dict(zip(names, (p.detach().numpy() for p in params), strict=True))
 
     class Loss(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *params: torch.Tensor) -> torch.Tensor:
             ctx.save_for_backward(*params)
-            return torch.tensor(run(params)[0]["loss"])
+            return torch.tensor(_loss(hand, arrays(params), batch))
 
         @staticmethod
         def backward(ctx: Any, upstream: torch.Tensor) -> Any:
-            _, d = run(ctx.saved_tensors)
+            d = _gradients(hand, arrays(ctx.saved_tensors), batch)
             return tuple(upstream * torch.from_numpy(np.array(d[name])) for name in names)
 
     params = [torch.from_numpy(trial.problem.params[name].astype(dtype)).requires_grad_() for name in names]
@@ -48,15 +48,15 @@ def check_grads_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> boo
     batch = batch_in(trial.problem.batch, dtype)
 
     # check_grads calls these on concrete arrays, so NumPy can compute them.
-    def run(params: dict[str, Any]) -> tuple[Keyed, Keyed]:
-        return _chain(hand, {name: np.asarray(p) for name, p in params.items()}, batch)
+    def arrays(params: dict[str, Any]) -> Params:
+        return {name: np.asarray(p) for name, p in params.items()}
 
     @jax.custom_vjp
     def loss(params: dict[str, Any]) -> Any:
-        return jax.numpy.asarray(run(params)[0]["loss"])
+        return jax.numpy.asarray(_loss(hand, arrays(params), batch))
 
     def backward(params: dict[str, Any], upstream: Any) -> Any:
-        _, d = run(params)
+        d = _gradients(hand, arrays(params), batch)
         return ({name: upstream * np.asarray(d[name]) for name in params},)
 
     loss.defvjp(lambda params: (loss(params), params), backward)
@@ -69,9 +69,16 @@ def check_grads_objects(trial: Trial, hand: HandDerivation, dtype: Dtype) -> boo
     return False
 
 
-def _chain(hand: HandDerivation, params: dict[str, Any], batch: Batch) -> tuple[Keyed, Keyed]:
+def _loss(hand: HandDerivation, params: Params, batch: Batch) -> Array:
+    c: Keyed = {}
     with np.errstate(all="ignore"):
-        return chain(hand, params, batch)
+        hand.forward(params, batch, c)
+    return c["loss"]
+
+
+def _gradients(hand: HandDerivation, params: Params, batch: Batch) -> Keyed:
+    with np.errstate(all="ignore"):
+        return chain(hand, params, batch)[1]
 
 
 OTHERS: dict[str, tuple[Callable[[Trial, HandDerivation, Dtype], bool], Dtype]] = {

@@ -1,7 +1,7 @@
 """Try every checker on every mutant, and on right derivations, in one run; results as plain data."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 
 from gradparity import registry
 from gradparity.parity.problem import LANES
@@ -14,6 +14,8 @@ GRADPARITY = tuple(f"gradparity {lane}" for lane in LANES)
 CHECKERS = (*GRADPARITY, *OTHERS)
 MOST_PARAMETERS = 1000
 """gradcheck evaluates the loss twice for each parameter: with more than these it is not tried."""
+MOST_BESIDE_OTHERS = 150
+"""The others are not tried on the mutants of a larger model: they would take an hour, gradparity takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,12 @@ class TriedMutant:
     """What each checker says of one derivation of one model."""
 
     model: str
-    line: str
-    """c['name'] or d['name'] where the bug is; empty for the right derivation."""
-    mutation: str
-    equivalent: bool
     rejects: dict[str, bool | None]
     """Checker and dtype -> whether it rejects the derivation; None where it was not tried."""
+    line: str = ""
+    """c['name'] or d['name'] where the bug is; empty for the right derivation."""
+    mutation: str = "none"
+    equivalent: bool = False
     named: tuple[str, ...] = ()
     """The lines that gradparity names."""
     diagnoses: tuple[str, ...] = ()
@@ -51,26 +53,32 @@ def witnesses() -> tuple[str, ...]:
 def try_mutants(title: str, spec: ModelSpec, progress: Callable[[str], None]) -> Iterator[TriedMutant]:
     """Yield the right derivation of a model, then each mutant."""
     trial = prepare(spec, witnesses())
-    yield _try(trial, trial.hand, title, "", "none", equivalent=False)
+    others = OTHERS if _parameters(trial) <= MOST_BESIDE_OTHERS else ()
+    yield _try(trial, trial.hand, title, others)
     for mutant in trial.mutants():
         progress(f"{title}: {mutant.where} {mutant.mutation}")
-        yield _try(trial, mutant.hand, title, mutant.where, mutant.mutation, equivalent=mutant.equivalent)
+        tried = _try(trial, mutant.hand, title, others)
+        yield replace(tried, line=mutant.where, mutation=mutant.mutation, equivalent=mutant.equivalent)
 
 
 def try_regimes(progress: Callable[[str], None]) -> Iterator[TriedMutant]:
     """Yield right, all-zero and negated whole gradients on each regime."""
     for regime in REGIMES:
         trial = regime.trial(witnesses())
+        large = _parameters(trial) > MOST_PARAMETERS
+        others = [name for name in OTHERS if not (large and name.startswith("gradcheck"))]
         for name, change in WHOLE.items():
             progress(f"{regime.title}: {name}")
-            yield _try(trial, derivation_with(trial, change), regime.title, "", name, equivalent=False)
+            yield replace(_try(trial, derivation_with(trial, change), regime.title, others), mutation=name)
 
 
-def _try(trial: Trial, hand: HandDerivation, model: str, line: str, mutation: str, *, equivalent: bool) -> TriedMutant:
+def _try(trial: Trial, hand: HandDerivation, model: str, others: Collection[str]) -> TriedMutant:
     verdict = verdict_on(trial, hand)
     rejects: dict[str, bool | None] = {f"gradparity {lane}": caught for lane, caught in verdict.caught.items()}
-    parameters = sum(p.size for p in trial.problem.params.values())
     for name, (objects, dtype) in OTHERS.items():
-        too_slow = name.startswith("gradcheck") and parameters > MOST_PARAMETERS
-        rejects[name] = None if too_slow else objects(trial, hand, dtype)
-    return TriedMutant(model, line, mutation, equivalent, rejects, verdict.named, verdict.diagnoses)
+        rejects[name] = objects(trial, hand, dtype) if name in others else None
+    return TriedMutant(model, rejects, named=verdict.named, diagnoses=verdict.diagnoses)
+
+
+def _parameters(trial: Trial) -> int:
+    return sum(p.size for p in trial.problem.params.values())

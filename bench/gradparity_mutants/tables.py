@@ -76,9 +76,17 @@ def _counts(tried: Sequence[TriedMutant]) -> list[str]:
 
 
 def _rate(answers: Sequence[bool | None]) -> str:
-    """100 % only where it is all of them."""
-    yes = sum(answer is True for answer in answers)
-    return f"{yes} of {len(answers)}" if yes < len(answers) else "all"
+    """All only where it is all of those that were tried."""
+    tried = [answer for answer in answers if answer is not None]
+    if not tried:
+        return "not tried"
+    return (
+        f"{sum(tried)} of {len(tried)}"
+        if not all(tried)
+        else "all"
+        if len(tried) == len(answers)
+        else f"all {len(tried)}"
+    )
 
 
 def _verdicts(own: dict[str, TriedMutant], checker: str) -> str:

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ COPIES = 4
 """Arrays of each size that a check or a training step holds at once, at least."""
 SMALLEST_COEFFICIENT = 1e-30
 """Products with smaller ones come near 1e-38, below which float32 loses digits, and near 1e-45, where it is zero."""
+
+
+def independent(seed: int, what_for: str) -> np.random.Generator:
+    """Return random numbers that nobody else draws.
+
+    A user's own ``default_rng(0)`` gives what ours would: an upstream gradient that equals x hides which of the two a
+    line takes, and differences along W itself see no error across it.
+    """
+    return np.random.default_rng([*what_for.encode(), seed])
 
 
 def normal_inputs(rng: np.random.Generator, n: int, features: int) -> Float[np.ndarray, "n features"]:
@@ -113,6 +123,14 @@ def require_finite(model: str, **coefficients: float) -> None:
                 f"{model}: {name} must be 0 or at least {SMALLEST_COEFFICIENT:g}, got {value!r}: "
                 "what it multiplies is lost in float32"
             )
+
+
+def require_switches(spec: Any) -> None:
+    """Raise UsageError unless every field of a spec whose default is true or false is one of the two."""
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if isinstance(field.default, bool) and not isinstance(value, bool):
+            raise UsageError(f"{spec.name}: {field.name} must be True or False, got {quoted(value)}")
 
 
 def require_among(spec: Any, **choices: Iterable[str]) -> None:

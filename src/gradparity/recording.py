@@ -65,20 +65,22 @@ class View:
 
     def __init__(self, outer: Any, at: str | Mapping[str, str]) -> None:
         self._outer = outer
+        self._renamed: Mapping[Any, str]
         if isinstance(at, str):
             self._prefix, self._renamed = f"{at}.", _UNCHANGED
         else:
             self._prefix, self._renamed = "", at
 
+    # In training a call of Python's counts: what is renamed is found without one.
     def __getitem__(self, name: Key) -> Array:
-        return self._outer[self._full(name)]
+        return self._outer[self._renamed.get(name) or self._full(name)]
 
     def __setitem__(self, name: Key, value: Array) -> None:
-        self._outer[self._full(name)] = value
+        self._outer[self._renamed.get(name) or self._full(name)] = value
 
     def add(self, name: Key, value: Array) -> None:
         """Add one use's share, as ``d.add`` does."""
-        self._outer.add(self._full(name), value)
+        self._outer.add(self._renamed.get(name) or self._full(name), value)
 
     def _full(self, key: Any) -> Any:
         if isinstance(key, tuple):
@@ -91,7 +93,7 @@ class View:
         return self._outer.behind(full) if isinstance(self._outer, View) else (self._outer, full)
 
 
-_UNCHANGED: Mapping[str, str] = {}
+_UNCHANGED: Mapping[Any, str] = {}
 
 
 # A UserDict, unlike a dict, calls __setitem__ and __getitem__ from ``update`` and ``get`` too.
@@ -130,7 +132,7 @@ class Recorder(UserDict[Key, Array]):
 
     ``reads[name]`` holds the names that were read since the previous write, that is, by the line that wrote
     ``name``. A name that the witness does not have is read as it was written. ``seed`` is readable from the start.
-    ``inspect`` is given each name and value before it is recorded, and may refuse it. ``follow`` is given each value
+    ``inspect`` is given each key and value before it is recorded, and may refuse it. ``follow`` is given each value
     that is written whole, and the witness's: it may put that into the same array, for the local variables that hold
     it, and returns what was written. ``shares[name]`` are the values that ``add`` was given, in order.
 
@@ -143,7 +145,7 @@ class Recorder(UserDict[Key, Array]):
         symbol: str,
         witness: Mapping[str, Array],
         seed: str | None = None,
-        inspect: Callable[[str, Array], None] | None = None,
+        inspect: Callable[[Key, Array], None] | None = None,
         follow: Callable[[Array, Array], Array] = lambda value, _: value,
     ) -> None:
         super().__init__()
@@ -195,7 +197,7 @@ class Recorder(UserDict[Key, Array]):
                 "take functions from xp = array_namespace(x)"
             )
         if self._inspect is not None:
-            self._inspect(name, value)
+            self._inspect(key, value)
         self.reads[name] = self.reads.get(name, ()) + self._pending
         self._pending = ()
 

@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import get_args
 
 from gradparity.drawing.words import listing
 from gradparity.errors import UsageError, quoted, raised, unknown
 from gradparity.limits import TooLong, at_most
 from gradparity.protocol import Backend, Differentiation
+from gradparity.runtime import Listed
 
 GROUP = "gradparity.backends"
 MEMBERS = [name for name in vars(Backend) if not name.startswith("_")]
@@ -31,6 +35,8 @@ class Availability:
     """Why it cannot be used; empty where it can."""
     install: str = ""
     """The command that installs what is missing, where that is the problem."""
+    listed: Listed | None = None
+    """What is said of it; None where it cannot be used."""
 
 
 def names() -> list[str]:
@@ -62,12 +68,39 @@ def loaded(name: str) -> Backend | str:
     return backend(name) if found.backend is None else found.backend
 
 
+def listed(name: str) -> Availability:
+    """Return what there is to say of a backend: not loaded where its package says it beforehand.
+
+    Raises UsageError if there is none of that name.
+    """
+    entries = _registered().get(name, ())
+    about = _said_beforehand(entries[0]) if len(entries) == 1 else None
+    if about is None:
+        return availability(name)
+    provider = _provider(entries[0])
+    missing = next((package for package in about.needs if find_spec(package) is None), None)
+    if missing is None:
+        return Availability(name, provider, None, listed=about)
+    return Availability(name, provider, None, f"'{missing}' is not installed", _install(missing, provider))
+
+
+def _said_beforehand(entry: EntryPoint) -> Listed | None:
+    with suppress(Exception, SystemExit), at_most(PATIENCE):  # what fails here is told where it is loaded
+        about = getattr(import_module(entry.module.partition(".")[0]), "LISTED", {}).get(entry.name)
+        return about if isinstance(about, Listed) else None
+    return None
+
+
+def _provider(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown"
+
+
 def availability(name: str) -> Availability:
     """Try to load the backend registered under ``name``. Raises UsageError if there is none of that name."""
     entries = _registered().get(name, ()) if isinstance(name, str) else ()
     if not entries:
         raise unknown("backend", name, _registered())
-    providers = [entry.dist.name if entry.dist else "unknown" for entry in entries]
+    providers = [_provider(entry) for entry in entries]
     entry, provider = entries[0], listing(providers)
     if len(entries) > 1:
         return Availability(name, provider, None, f"{provider} both register it: uninstall one of them")
@@ -84,9 +117,9 @@ def availability(name: str) -> Availability:
         return Availability(name, provider, None, f"loading {entry.value} did not end within {PATIENCE:g} s")
     except BaseException as error:  # another package's code: it must not hide the backends that work
         return Availability(name, provider, None, f"loading {entry.value} raised {raised(error)}")
-    return (
-        Availability(name, provider, None, f"{entry.value} {broken}") if broken else Availability(name, provider, found)
-    )
+    if broken:
+        return Availability(name, provider, None, f"{entry.value} {broken}")
+    return Availability(name, provider, found, listed=Listed(found.library, found.differentiation))
 
 
 def _broken(found: object, name: str) -> str:

@@ -10,7 +10,17 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, runt
 import numpy as np
 from jaxtyping import Float, Int
 
-from gradparity.protocol import Array, Batch, Dtype, Examples, HandDerivation, ModelSpec, Operations, Params
+from gradparity.protocol import (
+    Array,
+    Batch,
+    Differentiation,
+    Dtype,
+    Examples,
+    HandDerivation,
+    ModelSpec,
+    Operations,
+    Params,
+)
 
 
 class ModelFunctions(NamedTuple):
@@ -36,6 +46,19 @@ class ModelFunctions(NamedTuple):
     """Given names, ``value_and_grad`` that returns these values of the same forward pass too: for statistics."""
     hessian_vector: Callable[[Params, Batch, Params], dict[str, Array]] | None = None
     """How the gradient changes along a direction v of the parameters, by the library's own autodiff."""
+
+
+class Listed(NamedTuple):
+    """What ``gradparity backends`` says of a backend whose library takes long to import, without importing it.
+
+    A package says so of its backends by name, ``LISTED = {"mine": Listed("lib", "machine", ("lib",))}``, where its
+    entry points' modules begin.
+    """
+
+    library: str
+    differentiation: Differentiation
+    needs: tuple[str, ...] = ()
+    """The packages that must be installed."""
 
 
 class State(NamedTuple):

@@ -4,6 +4,11 @@ Turns go A B C, C A B, …, so that a machine's drift hits all alike. Round i ti
 ratio of two of them in one round is free of most of the drift. The estimate is the median of the per-round
 log-ratios; its interval is the percentile bootstrap over the rounds (B. Efron and R. Tibshirani, An Introduction to
 the Bootstrap, 1993, section 13.3).
+
+Two processes that run the same code differ throughout, by where their memory happens to lie, and no number of rounds
+shows by how much. So where each contestant had several processes, what is resampled is the processes, each with the
+median over its own rounds, and the estimate is their mean (T. Kalibera and R. Jones, Rigorous benchmarking in
+reasonable time, ISMM 2013).
 """
 
 import math
@@ -29,11 +34,15 @@ Verdict = Literal["tie", "faster", "slower", "unclear"]
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 SMALLEST = 0.02
-"""The smallest difference that is ever called one, as a log-ratio: 2%.
+"""The smallest difference that is ever called one of two processes, as a log-ratio: 2%.
 
-Two processes that run the same code differ by so much for good, by where their memory happens to lie (T. Mytkowicz et
-al., Producing wrong data without doing anything obviously wrong, ASPLOS 2009), and one A/A pair may miss it by luck.
+Two that run the same code differ by so much for good (T. Mytkowicz et al., Producing wrong data without doing
+anything obviously wrong, ASPLOS 2009), and one A/A pair may miss it by luck.
 """
+SMALLEST_OF_SEVERAL = 0.007
+"""The same where each had several processes, over which that difference averages out."""
+SEVERAL = 3
+"""The fewest processes of each, or rounds, that are resampled."""
 SETTLE = 0.05
 """Seconds for which a call is repeated in its turn before it is timed.
 
@@ -77,35 +86,52 @@ class Ratio:
     """The ends of the 95% confidence interval."""
 
 
-def paired_ratio(own: Sequence[float], other: Sequence[float]) -> Ratio:
+def paired_ratio(own: Sequence[float], other: Sequence[float], processes: Sequence[int] = ()) -> Ratio:
     """Return the ratio of own to other seconds, taken round by round: both hold a number for each round.
 
-    With fewer than three rounds the interval is all numbers: from 0 to infinity.
+    ``processes`` says in which process of its contestant each round ran. With fewer than three rounds the interval is
+    all numbers: from 0 to infinity.
     """
-    return _paired_ratio(tuple(own), tuple(other))
+    return _paired_ratio(tuple(own), tuple(other), tuple(processes))
 
 
-def unpaired_ratio(own: Sequence[float], other: Sequence[float]) -> Ratio:
-    """Return the ratio of the medians of two runs, with the bootstrap over the rounds of each.
+def unpaired_ratio(own: Sequence[float], other: Sequence[float], *processes: Sequence[int]) -> Ratio:
+    """Return the ratio of the medians of two runs, with the bootstrap over each; ``processes`` are those of each run.
 
     With fewer than three rounds in either the interval is all numbers: from 0 to infinity.
     """
+    of_each = processes or ((), ())
+    middle: Callable[..., Any] = np.mean if all(map(several, of_each)) else np.median
 
     def difference(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.asarray(np.median(a, axis=axis) - np.median(b, axis=axis))
+        return np.asarray(middle(a, axis=axis) - middle(b, axis=axis))
 
-    return _bootstrapped((np.log(np.asarray(own)), np.log(np.asarray(other))), difference)
+    logs = [_units(np.log(np.asarray(run)), each) for run, each in zip((own, other), of_each, strict=True)]
+    return _bootstrapped(logs, difference)
 
 
 @cache
-def _paired_ratio(own: tuple[float, ...], other: tuple[float, ...]) -> Ratio:
-    return _bootstrapped((np.log(np.asarray(own)) - np.log(np.asarray(other)),), np.median)
+def _paired_ratio(own: tuple[float, ...], other: tuple[float, ...], processes: tuple[int, ...]) -> Ratio:
+    logs = np.log(np.asarray(own)) - np.log(np.asarray(other))
+    return _bootstrapped((_units(logs, processes),), np.mean if several(processes) else np.median)
+
+
+def several(processes: Sequence[int]) -> bool:
+    """Whether there are enough processes to resample them."""
+    return len(set(processes)) >= SEVERAL
+
+
+def _units(logs: np.ndarray, processes: Sequence[int]) -> np.ndarray:
+    """Return what is resampled: the median of each process where there are several, and else every round."""
+    if not several(processes):
+        return logs
+    return np.array([np.median(logs[np.asarray(processes) == each]) for each in dict.fromkeys(processes)])
 
 
 def _bootstrapped(logs: Sequence[Any], statistic: Callable[..., Any]) -> Ratio:
     """Return exp of a statistic of samples of logarithms, with its percentile bootstrap interval."""
     value = math.exp(statistic(*logs))
-    if min(map(len, logs)) < 3:
+    if min(map(len, logs)) < SEVERAL:
         return Ratio(value, 0.0, math.inf)
     if all(np.ptp(sample) == 0.0 for sample in logs):  # nothing to resample
         return Ratio(value, value, value)
@@ -123,12 +149,13 @@ def _bootstrapped(logs: Sequence[Any], statistic: Callable[..., Any]) -> Ratio:
     return Ratio(value, math.exp(found.low), math.exp(found.high))
 
 
-def noise_floor(same: Ratio) -> float:
+def noise_floor(same: Ratio, smallest: float = SMALLEST) -> float:
     """Return the largest factor that means nothing, from the ratio of two copies of the same thing; at least 1.02.
 
-    An interval covers what differs from round to round; this covers what two copies differ by throughout.
+    An interval covers what differs from one that is resampled to the next; this covers what two copies differ by
+    throughout.
     """
-    return math.exp(max(abs(math.log(same.value)), SMALLEST))
+    return math.exp(max(abs(math.log(same.value)), smallest))
 
 
 def verdict(ratio: Ratio, floor: float) -> Verdict:

@@ -14,8 +14,10 @@ from gradparity.models import SoftmaxRegression
 from gradparity.subjects import trial
 from gradparity.subjects.specs import check
 from gradparity.training import Settings
+from gradparity_bench.engine.guard import gradient_refusal
 
 SPEC = SoftmaxRegression(features=64, classes=10)
+SMALL = SoftmaxRegression(features=4, classes=3)
 RIGHT = ("numpy", "torch")
 
 
@@ -38,6 +40,7 @@ def test_every_broken_backend_is_registered() -> None:
     assert set(broken.NAMES) <= set(registry.names())
 
 
+@pytest.mark.fault(kind="backend", cases=len(broken.NAMES) - len(broken.IN_TRAINING))
 def test_a_check_says_what_is_wrong_with_each_and_compares_the_others() -> None:
     wrong = [name for name in broken.NAMES if name not in broken.IN_TRAINING]
     report = check(SPEC, backends=[*RIGHT, *wrong], n=5)
@@ -54,6 +57,7 @@ def test_a_check_says_what_is_wrong_with_each_and_compares_the_others() -> None:
     assert said["misnamed"].startswith("it cannot be used, broken_backends:misnamed is registered as 'misnamed' and")
 
 
+@pytest.mark.fault(kind="backend", cases=len(broken.NAMES))
 def test_compare_trains_and_times_the_others() -> None:
     digits = load("digits")
     few = replace(digits, train=replace(digits.train, x=digits.train.x[:20], y=digits.train.y[:20]))
@@ -66,12 +70,25 @@ def test_compare_trains_and_times_the_others() -> None:
     assert all(f"{name} could not be trained: it " in lost for name in broken.IN_TRAINING)
 
 
+@pytest.mark.fault(kind="backend")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("twice", "must be the same each time on the same numbers, two answers differ"), ("words", "of real numbers")],
+)
+def test_the_guard_of_a_benchmark_lets_none_be_timed_whose_gradients_cannot_be_checked(name: str, said: str) -> None:
+    status, reason = gradient_refusal(SMALL, name, "float64", 3)
+    assert status == "failed"
+    assert said in reason
+
+
+@pytest.mark.fault(kind="backend", cases=len(broken.UNUSABLE))
 def test_each_that_does_not_load_is_listed_with_the_reason_and_hides_no_other() -> None:
     found = {name: registry.availability(name) for name in registry.names()}
     assert all(found[name].backend is None and found[name].problem for name in broken.UNUSABLE)
     assert all(found[name].backend for name in (*RIGHT, *broken.NAMES) if name not in broken.UNUSABLE)
 
 
+@pytest.mark.fault(kind="backend")
 def test_where_every_backend_breaks_nothing_is_compared() -> None:
     with pytest.raises(UsageError, match="raises: it raised ZeroDivisionError: of mine"):
         check(SPEC, backends=["raises", "nothing"], n=5)

@@ -69,6 +69,7 @@ def _changed(written: Path, path: Path, **changes: str) -> Path:
     return path
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -88,6 +89,7 @@ def test_metadata_that_is_wrong_is_refused(written: Path, tmp_path: Path, change
     assert says in str(raised.value)
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -102,6 +104,7 @@ def test_another_training_is_refused(written: Path, settings: Settings, says: st
         _resume(written, settings)
 
 
+@pytest.mark.fault(kind="format")
 def test_arrays_that_differ_are_refused(written: Path, tmp_path: Path) -> None:
     arrays = load_file(written)
     bad = tmp_path / "bad.safetensors"
@@ -123,6 +126,7 @@ def test_arrays_that_differ_are_refused(written: Path, tmp_path: Path) -> None:
         assert says in str(raised.value)
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize("kept", [0, 5, 200, -1])
 def test_a_file_that_is_cut_short_is_refused(written: Path, tmp_path: Path, kept: int) -> None:
     cut = tmp_path / "cut.safetensors"
@@ -131,6 +135,7 @@ def test_a_file_that_is_cut_short_is_refused(written: Path, tmp_path: Path, kept
         _resume(cut)
 
 
+@pytest.mark.fault(kind="format")
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist: train with --checkpoint to write one"):
         _resume(tmp_path / "none.safetensors")

@@ -10,7 +10,12 @@ HEAVY = ("jax", "torch", "matplotlib", "sklearn", "scipy", "pooch", "optax", "ji
 
 @pytest.mark.parametrize(
     "statement",
-    ["import gradparity", "from gradparity.__main__ import run; assert run(['--help']) == 0", "import gradparity.data"],
+    [
+        "import gradparity",
+        "from gradparity.__main__ import run; assert run(['--help']) == 0",
+        "from gradparity.__main__ import run; assert run(['backends']) == 0",
+        "import gradparity.data",
+    ],
 )
 def test_loads_no_heavy_library(statement: str) -> None:
     program = f"{statement}\nimport sys\nprint('LOADED', *(name for name in {HEAVY} if name in sys.modules))"

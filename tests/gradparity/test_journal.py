@@ -31,6 +31,7 @@ def kept(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.fault(kind="journal")
 def test_what_was_added_comes_back_and_an_interrupted_line_does_not(kept: Path) -> None:
     whole = kept.read_bytes()
     kept.write_bytes(whole + b'{"line": {"index": 3, "agr')
@@ -39,6 +40,7 @@ def test_what_was_added_comes_back_and_an_interrupted_line_does_not(kept: Path) 
     assert kept.read_bytes() == whole
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.parametrize("old", ["true", "0.1", '"index": 1'])
 def test_a_changed_line_is_refused_by_its_number(kept: Path, old: str) -> None:
     lines = kept.read_text().splitlines(keepends=True)
@@ -49,6 +51,7 @@ def test_a_changed_line_is_refused_by_its_number(kept: Path, old: str) -> None:
     assert kept.read_text() == "".join(lines)
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.parametrize("content", ["[" * 100_000, "{}", "[]", "null", "not JSON", '{"line": 3}', "\x00"])
 def test_a_file_that_is_no_journal_stays_as_it_is(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.txt"
@@ -58,12 +61,14 @@ def test_a_file_that_is_no_journal_stays_as_it_is(tmp_path: Path, content: str) 
     assert path.read_text() == content
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.parametrize("path", [Path("/dev/null"), Path("/tmp"), STANDARD_OUTPUT])
 def test_what_is_no_file_keeps_no_journal(path: Path) -> None:
     with pytest.raises(UsageError, match="a journal must be a file"):
         opened(path, ABOUT).__enter__()
 
 
+@pytest.mark.fault(kind="journal")
 def test_a_sweep_that_ends_before_its_first_line_leaves_nothing_that_blocks_the_next(tmp_path: Path) -> None:
     path = tmp_path / "sweep.jsonl"
     with pytest.raises(ZeroDivisionError), opened(path, ABOUT):
@@ -79,6 +84,7 @@ def test_a_sweep_that_ends_before_its_first_line_leaves_nothing_that_blocks_the_
         assert done == LINES[1:2]
 
 
+@pytest.mark.fault(kind="machine")
 def test_a_full_disk_leaves_no_half_begun_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -89,6 +95,7 @@ def test_a_full_disk_leaves_no_half_begun_journal(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="journal")
 def test_another_process_is_refused_while_one_writes_and_not_after_it_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "sweep.jsonl"
     held = f"""
@@ -112,6 +119,7 @@ with journal.opened(Path({str(path)!r}), {ABOUT!r}, DrawOutcome, repr) as (_, ad
         assert done == LINES[:1]
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.parametrize(("asked", "stays"), [(2, True), (3, False), (4, False)])
 def test_a_finished_sweep_deletes_no_journal_that_holds_more_than_it_was_asked(
     kept: Path, asked: int, stays: bool
@@ -126,6 +134,7 @@ def test_every_line_is_json_with_a_checksum(kept: Path) -> None:
     assert all(set(line) == {"line", "crc32"} for line in lines)
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -146,6 +155,7 @@ def test_a_line_that_is_no_draw_is_refused_with_its_field_though_its_checksum_fi
         opened(path, ABOUT).__enter__()
 
 
+@pytest.mark.fault(kind="journal")
 def test_a_draw_that_is_told_twice_is_refused(kept: Path) -> None:
     kept.write_bytes(kept.read_bytes() + journal.packed(LINES[1]))
     with pytest.raises(UsageError, match=r"sweep.jsonl:5: the line is about the same as line 3: delete the line"):

@@ -11,6 +11,7 @@ from gradparity.errors import UsageError
 from gradparity.optimizers import RULES, SGD, Adam, named, worded
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize("lr", [math.inf, math.nan, -1.0, 0.0])
 @pytest.mark.parametrize("name", RULES)
 def test_a_learning_rate_is_finite_and_above_zero(name: str, lr: float) -> None:
@@ -18,6 +19,7 @@ def test_a_learning_rate_is_finite_and_above_zero(name: str, lr: float) -> None:
         named(name, lr=lr)
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("name", "hyperparameters", "says"),
     [
@@ -65,6 +67,7 @@ def test_the_words_of_the_command_line_are_a_name_and_its_hyperparameters() -> N
     assert worded("sgd,momentum=0.9,nesterov=true") == ("sgd", {"momentum": 0.9, "nesterov": True})
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -17,18 +17,21 @@ def test_a_file_is_written_whole_and_replaces_the_old_one(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.fault(kind="output")
 def test_nothing_is_left_when_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_text(tmp_path / "out.txt", "\ud800")
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="output")
 def test_json_has_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "out.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="output")
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -41,12 +44,14 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: P
         require_writable(tmp_path / path)
 
 
+@pytest.mark.fault(kind="output")
 def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="does not exist"):
         require_writable(tmp_path / "file" / "out.json")
 
 
+@pytest.mark.fault(kind="machine")
 def test_a_scratch_folder_of_a_killed_process_is_deleted_and_one_in_use_is_not(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
@@ -68,6 +73,7 @@ with scratch(Path({str(tmp_path)!r})):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="output")
 def test_a_link_stays_and_a_device_is_written_to(tmp_path: Path) -> None:
     target, link = tmp_path / "target.json", tmp_path / "link.json"
     target.write_text("old")
@@ -79,6 +85,7 @@ def test_a_link_stays_and_a_device_is_written_to(tmp_path: Path) -> None:
     assert not Path(os.devnull).is_file()
 
 
+@pytest.mark.fault(kind="output")
 @pytest.mark.parametrize("spelling", ["m.py", "./m.py", "folder/../m.py", "link", "hard"])
 def test_an_output_is_never_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
     monkeypatch.chdir(tmp_path)
@@ -91,6 +98,7 @@ def test_an_output_is_never_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyP
         require_writable(Path("out.json"), Path(spelling), inputs=(None, "digits", tmp_path / "m.py"))
 
 
+@pytest.mark.fault(kind="output")
 def test_two_outputs_are_two_files_or_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("link").symlink_to("new.html")
@@ -100,6 +108,7 @@ def test_two_outputs_are_two_files_or_devices(tmp_path: Path, monkeypatch: pytes
             require_writable(Path("new.html"), again)
 
 
+@pytest.mark.fault(kind="output")
 @pytest.mark.parametrize(("target", "says"), [("x" * 256, "name too long"), ("loop", "(L|l)oop|levels of symbolic")])
 def test_a_name_that_no_file_can_have_is_refused_before_any_work(tmp_path: Path, target: str, says: str) -> None:
     (tmp_path / "loop").symlink_to("loop")
@@ -111,6 +120,7 @@ def test_the_longest_name_is_written(tmp_path: Path) -> None:
     write_text(tmp_path / ("x" * 255), "content")
 
 
+@pytest.mark.fault(kind="output")
 def test_a_link_into_a_folder_that_is_not_there_is_refused_before_any_work(tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "nowhere" / "target.json")

@@ -21,6 +21,14 @@ def test_the_whole_grid_is_registered_and_the_default_backends_come_first() -> N
     assert {"jax-manual", "torch-manual", "numpy-autograd", "torch-compile"} <= set(registry.names())
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_what_a_package_says_of_its_backend_beforehand_is_so(name: str) -> None:
+    said, loaded = registry.listed(name).listed, registry.availability(name).listed
+    assert said is not None
+    assert loaded is not None
+    assert said[:2] == loaded[:2]
+
+
 def test_an_unknown_backend_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match=r"unknown backend 'nunpy'.*did you mean 'numpy'"):
         registry.backend("nunpy")
@@ -38,6 +46,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(register) 
         registry.backend("mine")
 
 
+@pytest.mark.fault(kind="backend")
 def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register) -> None:  # type: ignore[no-untyped-def]
     register("mine", "gradparity_manual:no_such_name")
     found = registry.availability("mine")
@@ -47,6 +56,7 @@ def test_a_backend_that_raises_on_loading_is_refused_and_hides_nothing(register)
         registry.backend("mine")
 
 
+@pytest.mark.fault(kind="backend")
 def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "ends_the_process.py").write_text("raise SystemExit(0)")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -54,6 +64,7 @@ def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, 
     assert "raised SystemExit: 0" in registry.availability("mine").problem
 
 
+@pytest.mark.fault(kind="backend")
 def test_two_packages_that_register_one_name_are_refused_under_it_and_the_others_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def test_words_give_the_schedule_with_the_rate_and_the_steps_of_training() -> No
     assert scheduled("cosine,warmup=10", 0.1, 80) == Cosine(0.1, 80, 10)
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gradparity.timing import (
     SMALLEST,
+    SMALLEST_OF_SEVERAL,
     Ratio,
     Timings,
     Verdict,
@@ -93,6 +94,48 @@ def test_five_percent_is_seen_and_two_copies_tie_in_nineteen_of_twenty_runs(fact
         first, again, other = synthetic(rng, 1.0), synthetic(rng, 1.0), synthetic(rng, factor)
         verdicts.append(verdict(paired_ratio(other, first), noise_floor(paired_ratio(again, first))))
     assert verdicts.count(said) >= 19
+
+
+def of_processes(rng: np.random.Generator, factor: float, spread: float) -> tuple[float, ...]:
+    """Draw seconds of 12 processes with 6 rounds each: every process is faster or slower throughout, by a spread."""
+    each = rng.normal(0, spread, (12, 1)) + rng.normal(0, 0.01, (12, 6))
+    each += (rng.random((12, 6)) < 0.05) * rng.exponential(0.3, (12, 6))
+    return tuple(factor * np.exp(each.ravel()))
+
+
+SITTINGS = tuple(np.repeat(np.arange(12), 6).tolist())
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, "tie"), (1.02, "slower"), (1 / 1.02, "faster")])
+def test_several_processes_tell_two_percent_from_two_copies_in_nineteen_of_twenty_runs(
+    factor: float, said: Verdict
+) -> None:
+    verdicts: list[Verdict] = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        first, again, other = (of_processes(rng, each, 0.003) for each in (1.0, 1.0, factor))
+        floor = noise_floor(paired_ratio(again, first, SITTINGS), SMALLEST_OF_SEVERAL)
+        verdicts.append(verdict(paired_ratio(other, first, SITTINGS), floor))
+    assert verdicts.count(said) >= 38
+
+
+def test_only_the_processes_interval_covers_what_processes_differ_by() -> None:
+    # Two copies whose processes differ by 2%: the rounds of one process agree on a difference that there is not.
+    covered = {"processes": 0, "rounds": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        own, other = (of_processes(rng, 1.0, 0.02) for _ in range(2))
+        ratios = {"processes": paired_ratio(own, other, SITTINGS), "rounds": paired_ratio(own[:6] * 12, other[:6] * 12)}
+        for unit, ratio in ratios.items():
+            covered[unit] += ratio.low <= 1.0 <= ratio.high
+    assert covered["processes"] >= 35
+    assert covered["rounds"] < 20
+
+
+def test_fewer_than_three_processes_are_not_resampled_but_their_rounds() -> None:
+    own, other = (1.0, 1.1, 1.2, 1.3), (1.0, 1.0, 1.0, 1.0)
+    assert paired_ratio(own, other, (0, 0, 1, 1)) == paired_ratio(own, other)
+    assert paired_ratio(own, other, (0, 1, 2, 2)) != paired_ratio(own, other)
 
 
 def test_every_call_has_its_turn_in_every_round_and_the_order_is_shuffled() -> None:

@@ -83,6 +83,7 @@ def test_divergence_is_told_with_its_step() -> None:
         list(train(registry.backend("numpy"), spec, with_real_targets(load("digits")), Settings(3, lr=1e3)))
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

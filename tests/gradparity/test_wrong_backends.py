@@ -59,6 +59,7 @@ class Instead:
         return getattr(self._runtime, name)
 
 
+@pytest.mark.fault(kind="lie")
 @pytest.mark.parametrize("name", ["numpy", "torch"])
 def test_a_gradient_of_training_that_is_not_the_traces_is_told(name: str, register: Register) -> None:
     right = built_in(name)
@@ -79,6 +80,7 @@ def test_a_gradient_of_training_that_is_not_the_traces_is_told(name: str, regist
     assert report.agrees_for("numpy")
 
 
+@pytest.mark.fault(kind="lie")
 def test_an_epoch_that_is_not_its_steps_is_told_and_not_timed(few: Dataset, register: Register) -> None:
     right = built_in("numpy")
 
@@ -99,6 +101,7 @@ def test_an_epoch_that_is_not_its_steps_is_told_and_not_timed(few: Dataset, regi
     assert to_dict(found)["epoch_errors"]["numpy"] < 1e-12
 
 
+@pytest.mark.fault(kind="lie")
 def test_a_backend_cannot_change_the_examples_that_all_share(few: Dataset, register: Register) -> None:
     right = built_in("numpy")
 
@@ -114,6 +117,7 @@ def test_a_backend_cannot_change_the_examples_that_all_share(few: Dataset, regis
     np.testing.assert_array_equal(few.train.x, before)
 
 
+@pytest.mark.fault(kind="lie")
 def test_a_backend_cannot_change_the_parameters_and_the_batch_of_a_check(register: Register) -> None:
     right = built_in("numpy")
 

@@ -87,7 +87,7 @@ def make_measurement() -> Callable[..., Measurement]:
     def make(
         steps: Mapping[str, float | None], *, again: float = 1.0, threads_seen: float = 1.0, **axes: Any
     ) -> Measurement:
-        (point,) = points("mlp", ["widths=64,32,10"], **{name: [value] for name, value in axes.items()})
+        (point,) = points("mlp", ["widths=64,32,10"], data=None, **{name: [value] for name, value in axes.items()})
         rows = tuple(_row(backend, seconds, threads_seen) for backend, seconds in steps.items())
         first = next((row for row in rows if row.timed), None)
         copy = None if first is None else _row(first.backend, again * (steps[first.backend] or 0.0), threads_seen)

@@ -62,6 +62,7 @@ def test_a_backend_that_is_not_timed_any_more_counts_as_slower(make_measurement:
     assert not changes(_result(new), _result(old)).slower
 
 
+@pytest.mark.fault(kind="format")
 def test_another_machine_and_other_points_are_refused_in_one_line(make_measurement: Make) -> None:
     one = _result(make_measurement({"numpy": 1e-3}))
     with pytest.raises(UsageError, match="one machine, got CPU 'a CPU' and 'another'"):

@@ -25,7 +25,7 @@ IN_ANOTHER_RATE = Entry("faster learner", "numpy", backend="numpy", lr=1.001 * L
 def measured(entries: list[Entry], examples: Examples, classes: int, batch_size: int = 64) -> Measurement:
     spec = SoftmaxRegression(features=examples.x.shape[1], classes=classes)
     (found,) = contest.contests(
-        [entries], spec, examples, batch_size=batch_size, threads=1, rounds=3, progress=lambda _: None
+        [entries], spec, examples, batch_size=batch_size, threads=1, rounds=3, processes=1, progress=lambda _: None
     )
     return found
 
@@ -38,6 +38,7 @@ def digits() -> Measurement:
         return measured([own, other, DIES, ABSENT, IN_ANOTHER_RATE, training("nunpy")], data.load("digits").train, 10)
 
 
+@pytest.mark.fault(kind="backend")
 def test_processes_take_turns_and_one_that_fails_costs_its_own_row(digits: Measurement) -> None:
     own, alternative, died, missing, wrong, unknown = digits.rows
     for row in (own, alternative):
@@ -82,6 +83,7 @@ def test_keras_fits_the_same_in_a_process_of_its_own(name: str) -> None:
     assert row.final_loss == pytest.approx(1.5925, rel=1e-3)
 
 
+@pytest.mark.fault(kind="backend")
 def test_one_that_hangs_is_ended_and_costs_its_own_row(noise: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contest, "PATIENCE", 0.01)
     (row,) = measured([training("numpy")], noise, 5).rows
@@ -142,6 +144,7 @@ def test_the_machine_is_said_in_one_line() -> None:
     assert contest.machine_line({"numpy": "2.4", "cores": "2"}) == "numpy 2.4, cores 2"
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -21,10 +21,10 @@ def test_the_stand_ins_are_registered_for_as_long_as_they_are_needed() -> None:
     assert (os.environ.get("PYTHONPATH"), sys.path) == before
 
 
-def test_the_slower_stand_in_does_five_percent_more_and_the_null_does_nothing() -> None:
+def test_the_slower_stand_in_does_two_percent_more_and_the_null_does_nothing() -> None:
     assert copy.runtime == steady.runtime == StandIn(Products(SWEEPS))
-    assert slower.runtime == StandIn(Products(420))
-    assert SLOWER * SWEEPS == 420
+    assert slower.runtime == StandIn(Products(408))
+    assert SLOWER * SWEEPS == 408
     assert isinstance(null.runtime, StandIn)
     assert not isinstance(null.runtime.work, Products)
 

@@ -74,6 +74,7 @@ def test_every_alternative_trains_the_same(guards: dict[object, WeightGuard], en
     assert after == ""
 
 
+@pytest.mark.fault(kind="lie")
 def test_the_wrong_learning_rate_is_refused_with_both_losses(
     guards: dict[object, WeightGuard], digits: dict[str, Task]
 ) -> None:

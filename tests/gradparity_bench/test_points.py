@@ -37,6 +37,7 @@ def test_a_size_that_the_model_does_not_have_is_refused_with_those_that_there_ar
         points("softmax_regression", width=[1, 2])
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize("sizes", [{"depth": [0]}, {"depth": [3], "widths": [(4, 3)]}])
 def test_a_shape_that_cannot_be_is_refused(sizes: dict[str, list[int]]) -> None:
     with pytest.raises(UsageError, match="depth"):

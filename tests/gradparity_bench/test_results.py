@@ -46,6 +46,7 @@ def test_a_result_comes_back_from_its_file(tmp_path: Path) -> None:
     assert RESULT.to_dict()["schema"] == SCHEMA
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "gradparity-bench/0"}', f'{{"schema": "{SCHEMA}"}}'])
 def test_what_is_no_result_is_refused_in_one_line_that_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.json"
@@ -121,6 +122,7 @@ def test_what_a_row_was_not_given_of_a_core_is_not_held_against_it(share: float,
     assert replace(MEASUREMENT, rows=(NUMPY, slower)).verdict("slower") == said
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

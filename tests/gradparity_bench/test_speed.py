@@ -38,6 +38,7 @@ def test_what_is_timed_is_in_the_tables_and_in_the_json(
     monkeypatch.setattr(speed, "mnist_examples", lambda _: (noise, 5))
     titles = {"One": (Contest("notebook", {"numpy": 0.8}),), "Two": (Contest("numpy inlined", {"numpy": None}),)}
     monkeypatch.setattr(speed, "TITLES", titles)
+    monkeypatch.setattr(speed, "PROCESSES", 1)
     file = tmp_path / "speed.json"
     assert speed.main(["--rounds", "3", "--threads", "1", "--markdown", "--json", str(file)]) == 0
 
@@ -72,6 +73,7 @@ def test_the_targets_are_those_that_are_promised() -> None:
     }
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -17,7 +17,7 @@ def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
     def show(*measurements: Measurement, as_grid: bool = False) -> str:
         monkeypatch.setattr(terminal, "console", Console(width=80))
-        terminal.print_result(Result({}, 0, measurements), as_grid=as_grid)
+        terminal.print_result(Result({}, 0, measurements, choice=("Choose numpy.",)), as_grid=as_grid)
         return capsys.readouterr().out
 
     return show
@@ -43,6 +43,7 @@ def test_a_sweep_of_all_backends_fits_80_columns(make_measurement: Make, shown: 
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "…" not in text
     assert "batch 2048" in text
+    assert text.index("Choose numpy.") < text.index("costs")
     assert "costs" in text
 
 

@@ -11,8 +11,9 @@ from tests.gradparity_gradbench.golden import GOLDEN, golden, hand
 import gradparity
 from gradparity_gradbench.problem import BACKENDS
 from gradparity_gradbench.problems import particle
+from gradparity_gradbench.problems.saddle import Gradient
 from gradparity_gradbench.referee import wrong
-from gradparity_gradbench.rotations import rotation, rotation_derivatives
+from gradparity_gradbench.rotations import cross_matrix, rotation, rotation_derivatives, turning
 from gradparity_gradbench.tool import EVALUATIONS, evaluations, problem
 
 MODEL_FILES = {"hello": 11, "llsq": 11, "lse": 11, "gmm": 5, "kmeans": 11, "det": 3, "ode": 3, "lstm": 3}
@@ -86,6 +87,9 @@ def test_a_rotation_changes_with_its_vector_as_autodiff_says(v: list[float]) -> 
         return (rotation_derivatives(v) * dy).sum((1, 2))
 
     gradparity.check_vjp(rotation, rule, np.array(v)).assert_ok()
+    # δR = [J δv]× R, column by column of J.
+    turned = [cross_matrix(column) @ rotation(np.array(v)) for column in turning(np.array(v)).T]
+    np.testing.assert_allclose(turned, rotation_derivatives(np.array(v)), rtol=1e-13, atol=1e-13)
 
 
 def test_the_particles_end_changes_with_w_as_autodiff_says() -> None:
@@ -93,3 +97,18 @@ def test_the_particles_end_changes_with_w_as_autodiff_says() -> None:
         return particle.end(w, particle.push)
 
     gradparity.check_vjp(end, lambda w, dy: dy * particle.end_along(w), np.array([0.3])).assert_ok()
+
+
+@pytest.mark.parametrize("inner", [particle.inner_reverse_by_torch, particle.inner_forward_by_torch])
+@pytest.mark.parametrize("outer", [particle.outer_reverse_by_torch, particle.outer_forward_by_torch])
+def test_a_traced_push_is_the_one_by_hand_and_is_differentiated_once_more(inner: Gradient, outer: Gradient) -> None:
+    torch = pytest.importorskip("torch")
+    x, y, w = (torch.tensor(number, dtype=torch.float64) for number in (0.5, 7.0, 0.3))
+    push = particle.traced_by_torch(
+        lambda position, w: tuple(-g for g in inner(lambda x, y: particle.potential(x, y, w), position))
+    )
+    assert [float(a) for a in push((x, y), w)] == pytest.approx([float(a) for a in particle.push((x, y), w)])
+    zero = 0 * w
+    for i, by_hand in enumerate(particle.push_along((x, y), w, (zero, zero))):
+        (found,) = outer(lambda own, i=i: push((x, y), own)[i], (w,))
+        assert float(found) == pytest.approx(float(by_hand))

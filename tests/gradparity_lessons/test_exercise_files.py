@@ -94,3 +94,10 @@ def test_the_hunted_bug_of_the_first_lesson_still_trains(tmp_path: Path) -> None
     assert len(losses) == 5
     assert all(after < before for before, after in pairwise(losses))
     assert float(done.stdout.split()[-1].rstrip("%")) > 90
+
+
+def test_the_mistake_of_passed_hunt_passes_its_authors_own_test(tmp_path: Path) -> None:
+    file = tmp_path / "passed_hunt.py"
+    file.write_text(exercise("passed-hunt").text)
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True)
+    assert [line.split(", ")[1] for line in done.stdout.splitlines()] == ["passed"] * 3

@@ -31,6 +31,7 @@ def test_every_mutant_is_caught_in_both_lanes_and_exactly_its_line_named(spec: M
         expected = not mutant.equivalent
         assert verdict.caught == {"float64": expected, "float32": expected}, mutant
         assert verdict.named == ((mutant.where,) if expected else ()), mutant
+        assert not any("  " in sentence for sentence in verdict.diagnoses), mutant
 
 
 @pytest.mark.parametrize(("objects", "dtype"), OTHERS.values(), ids=OTHERS)
@@ -67,7 +68,7 @@ def test_near_the_minimum_a_negated_gradient_passes_check_grads_but_not_gradpari
 def tried(line: str, mutation: str, *, rejected: bool = True, equivalent: bool = False) -> TriedMutant:
     rejects: dict[str, bool | None] = dict.fromkeys(CHECKERS, rejected)
     said = ("because",) if rejected else ()
-    return TriedMutant("m", line, mutation, equivalent, rejects, (line,) if rejected else (), said)
+    return TriedMutant("m", rejects, line, mutation, equivalent, (line,) if rejected else (), said)
 
 
 def cells(table: Table) -> list[list[str]]:
@@ -92,6 +93,13 @@ def test_tables_count_caught_named_and_equivalent_mutants() -> None:
     }
     assert cells(equivalents(all_tried)) == [["m", "swapped axes", "d['b']"]]
     assert cells(sentences(all_tried)) == [["zero", "all", "because"], ["×2", "1 of 2", "because"]]
+
+
+def test_a_checker_that_was_not_tried_on_every_mutant_says_on_how_many() -> None:
+    caught, untried = tried("d['W']", "zero"), tried("d['b']", "zero")
+    untried.rejects.update(dict.fromkeys(OTHERS))
+    assert set(cells(side_by_side([caught, untried]))[1][2:]) == {"all", "all 1"}
+    assert set(cells(side_by_side([untried]))[1][2:]) == {"all", "not tried"}
 
 
 def test_a_regime_says_which_verdicts_are_wrong() -> None:

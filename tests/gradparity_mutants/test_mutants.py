@@ -46,6 +46,13 @@ def test_what_changes_nothing_is_equivalent() -> None:
     assert not relu["d['z1']"].equivalent
 
 
+def test_a_factor_of_what_is_zero_by_mathematics_changes_nothing() -> None:
+    keys = {m.mutation: m.equivalent for m in mutants_of(SPECS["transformer"]) if m.where == "d['block1.b_k']"}
+    assert keys["zero"]
+    assert keys["×2"]
+    assert not keys["NaN"]
+
+
 @pytest.mark.parametrize("mutation", ["dropped last example", "dropped term 1", "dropped term 2", "stale weights"])
 def test_mutations_write_what_the_mistake_would(mutation: str) -> None:
     spec = SoftmaxRegression(weight_decay=0.5)

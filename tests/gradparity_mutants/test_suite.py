@@ -106,6 +106,7 @@ def test_a_rule_that_hangs_with_a_mistake_is_caught(suite: Path, monkeypatch: py
     assert (first.what, first.verdict) == ("left out", "caught")
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -45,4 +45,5 @@ def one_hot(y: Int[Array, " n"], like: Float[Array, "n classes"]) -> Float[Array
 
 def by_class(z: Inexact[Array, "n classes"]) -> Inexact[Array, "classes n"]:
     """z transposed, and laid out so: reductions over a few classes then run along memory, several times faster."""
-    return z.T.reshape(-1).reshape(z.T.shape)
+    turned = z.T
+    return turned.reshape(-1).reshape(turned.shape)

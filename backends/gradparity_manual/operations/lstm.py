@@ -1,7 +1,8 @@
 """The long short-term memory over time: a cell that gates i, f and o write, keep and read.
 
 Sources: F. Gers, J. Schmidhuber, F. Cummins, Learning to Forget (2000), section 3; K. Greff et al., LSTM: A Search
-Space Odyssey (2015), arXiv:1503.04069, section II, without peepholes, for the backward pass.
+Space Odyssey (2015), arXiv:1503.04069, section II, without peepholes, for the backward pass; what is written, g, is
+their z, and the state h their y.
 """
 
 from typing import Any

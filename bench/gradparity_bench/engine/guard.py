@@ -57,7 +57,7 @@ class Referee(Protocol):
 
 
 def gradient_refusal(spec: ModelSpec, name: str, dtype: Dtype = "float32", examples: int = EXAMPLES) -> Refusal:
-    """Check a backend in this process: it may be missing, not have the model, or have wrong gradients."""
+    """Check a backend in this process: it may be missing, not have the model, or have wrong or unsure gradients."""
     found = registry.availability(name)
     if found.backend is None:
         install = f": run  {found.install}" if found.install else ""
@@ -70,7 +70,8 @@ def gradient_refusal(spec: ModelSpec, name: str, dtype: Dtype = "float32", examp
     wrong = [describe(row) for row in report.disagreements if name in (row.backend, row.witness)]
     if wrong:
         return "disagrees", f"its gradients disagree in {len(wrong)} comparisons, the first: {wrong[0]}"
-    return NONE
+    unchecked = [str(each) for each in report.unchecked if each.backend == name]
+    return ("failed", unchecked[0]) if unchecked else NONE
 
 
 @dataclass

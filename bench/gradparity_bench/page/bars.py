@@ -12,6 +12,8 @@ from gradparity_bench import words
 from gradparity_bench.page.curves import WIDE
 from gradparity_bench.results import Measurement
 
+FAR_LONGER = 3.0
+
 
 def phases(name: str, m: Measurement) -> Markup | None:
     """Draw import, trace, compile and first step of each timed backend, in seconds; None where there are none."""
@@ -49,18 +51,23 @@ def _bars(
     text: Callable[[float], str],
 ) -> Markup:
     totals = [sum(own) for own in zip(*parts.values(), strict=True)]
+    *_, next_to_longest, longest = [0.0, *sorted(totals)]
+    # One that is far longer would flatten all others: it leaves the axes, with an arrow.
+    end = 1.5 * next_to_longest if longest > FAR_LONGER * next_to_longest > 0 else longest
 
     def draw(figure: Figure) -> None:
         axes: Axes = figure.subplots()
         left = [0.0] * len(backends)
         for color, values in zip(SERIES, parts.values(), strict=False):
-            axes.barh(range(len(backends)), values, left=left, height=0.6, color=color, linewidth=0)
-            left = [start + value for start, value in zip(left, values, strict=True)]
+            shown = [min(value, end - start) for start, value in zip(left, values, strict=True)]
+            axes.barh(range(len(backends)), shown, left=left, height=0.6, color=color, linewidth=0)
+            left = [start + value for start, value in zip(left, shown, strict=True)]
         for i, total in enumerate(totals):
-            axes.annotate(text(total), (total, i), (5, 0), textcoords="offset points", va="center")
+            said = text(total) if total <= end else f"→ {text(total)}"
+            axes.annotate(said, (min(total, end), i), (5, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(backends)), backends)
         axes.set_ylim(len(backends) - 0.4, -0.6)
-        axes.set_xlim(0, 1.22 * max(totals))
+        axes.set_xlim(0, 1.22 * end)
         axes.set_xlabel(unit)
         axes.grid(visible=False, axis="y")
         axes.grid(visible=True, axis="x")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from gradparity.drawing.svg import SERIES
+from gradparity.drawing.svg import COLORS, SERIES
 from gradparity_bench.results import Measurement
 
 MOST_TICKS = 7
@@ -31,7 +31,8 @@ class Look(NamedTuple):
     @property
     def dot(self) -> dict[str, Any]:
         """Return what matplotlib's ``plot`` takes for a marker without its line."""
-        face = self.color if self.filled else "none"
+        # A hollow one hides the interval that it stands on.
+        face = self.color if self.filled else COLORS["page"]
         return {"color": self.color, "marker": self.marker, "markerfacecolor": face, "markersize": 6}
 
 

@@ -40,16 +40,17 @@ def render(result: Result) -> str:
     points = [m.point for m in result.measurements]
     axis = sweep_axis([m.point for m in found])
     shown = looks(found)
-    verdicts = words.verdicts(found)
+    sentences = [*result.choice, *words.verdicts(found)]
     return template("bench.html.jinja", "gradparity_bench.page").render(
         heading=points[0].model if points else "benchmark",
         common=common_label(points),
-        headline=verdicts[0] if verdicts else NOTHING,
-        agrees=bool(verdicts) and not any(r.status == "disagrees" for m in result.measurements for r in m.rows),
+        headline=sentences[0] if sentences else NOTHING,
+        agrees=bool(sentences) and not any(r.status == "disagrees" for m in result.measurements for r in m.rows),
         accusations=[],
-        verdicts=verdicts,
+        sentences=sentences[1:],
         cautions=words.cautions(found),
         facts=_facts(result),
+        tone=_tone(result),
         grid=tables.library_and_method(found[-1]) if found and any(map(words.method_pairs, found)) else None,
         grid_where=label(found[-1].point, differing(points)) if found else "",
         intervals=[] if axis else _figures(found, shown, curves.ratio_intervals, "ratios"),
@@ -60,6 +61,14 @@ def render(result: Result) -> str:
         memory=bars.memory("memory", found[-1]) if found else None,
         points=[_numbers(m, label(m.point, differing(points)) or full_label(m.point)) for m in result.measurements],
     )
+
+
+def _tone(result: Result) -> str:
+    """Say how the page's verdict looks: one that is too noisy to tell is neither good nor bad."""
+    if any(row.status == "disagrees" for m in result.measurements for row in m.rows):
+        return "wrong"
+    told = [m.verdict(row.backend) for m in result.measurements for row in m.timed]
+    return "open" if "unclear" in told or not any(told) else "agree"
 
 
 def _numbers(m: Measurement, where: str) -> tuple[str, list[str], list[Table]]:

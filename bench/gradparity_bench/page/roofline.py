@@ -14,7 +14,11 @@ from gradparity.drawing.svg import COLORS, SIZE, inline_svg
 from gradparity_bench import words
 from gradparity_bench.page.curves import WIDE
 from gradparity_bench.page.looks import Looks, legend, logarithmic
+from gradparity_bench.places import differing, label
 from gradparity_bench.results import Measurement
+
+MOST_LABELLED = 8
+"""Points that have their size written below their markers."""
 
 
 def roofline(name: str, measurements: Sequence[Measurement], looks: Looks) -> Markup | None:
@@ -35,7 +39,8 @@ def roofline(name: str, measurements: Sequence[Measurement], looks: Looks) -> Ma
     bandwidth = float(np.median([limit.bandwidth for limit in limits]))
     ridge = peak / bandwidth
     left, right = 0.4 * min(ridge / 4, *(x for _, x, _ in at)), 2.5 * max(ridge * 4, *(x for _, x, _ in at))
-    low, high = 0.5 * min([y for _, _, y in at] + [bandwidth * left]), 4 * peak
+    names = differing([m.point for m in measurements])
+    low, high = (0.05 if names else 0.5) * min([y for _, _, y in at] + [bandwidth * left]), 4 * peak
 
     def draw(figure: Figure) -> None:
         axes: Axes = figure.subplots()
@@ -47,6 +52,9 @@ def roofline(name: str, measurements: Sequence[Measurement], looks: Looks) -> Ma
         )
         for backend, intensity, speed in at:
             axes.plot(intensity, speed, linestyle="none", **looks[backend].dot)
+        for m in measurements if len(measurements) <= MOST_LABELLED else ():
+            where = label(m.point, names), (m.flops / m.bytes, low), (0, 4)
+            axes.annotate(*where, textcoords="offset points", ha="center", rotation=90, fontsize=8)
         axes.set_xlim(left, right)
         axes.set_ylim(low, high)
         logarithmic(axes.xaxis, left, right, lambda x: f"{x:g}")

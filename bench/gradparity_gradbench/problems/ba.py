@@ -16,7 +16,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array, Batch, Params
 from gradparity_gradbench.problem import BACKENDS, HAND, NOTHING, Function, Problem, by
-from gradparity_gradbench.rotations import rotation, rotation_derivatives
+from gradparity_gradbench.rotations import rotation, turning
 from gradparity_manual.operations import namespace
 
 CAMERA, POINT = 11, 3
@@ -26,36 +26,47 @@ SHOWN = 2 * BLOCK
 
 
 class Seen(NamedTuple):
-    """What a camera makes of a point."""
+    """What a camera makes of a point; the numbers of all p observations lie beside each other, component by component.
 
-    offset: Inexact[Array, "p 3"]
+    A sum over three components is then a few long additions, and not many short ones.
+    """
+
+    offset: Inexact[Array, "3 *p"]
     """X − C."""
-    place: Inexact[Array, "p 3"]
+    place: Inexact[Array, "3 *p"]
     """Turned: R (X − C)."""
-    flat: Inexact[Array, "p 2"]
+    flat: Inexact[Array, "2 *p"]
     """Divided by its depth."""
-    square: Inexact[Array, "p 1"]
+    square: Inexact[Array, "*p"]
     """r²."""
-    factor: Inexact[Array, "p 1"]
+    factor: Inexact[Array, "*p"]
     """1 + k₁ r² + k₂ r⁴."""
-    projected: Inexact[Array, "p 2"]
+    projected: Inexact[Array, "2 *p"]
 
 
-def project(cameras: Inexact[Array, "p 11"], rotations: Inexact[Array, "p 3 3"], points: Inexact[Array, "p 3"]) -> Seen:
+def project(
+    cameras: Inexact[Array, "11 *p"], rotations: Inexact[Array, "3 3 *p"], points: Inexact[Array, "3 *p"]
+) -> Seen:
     """Return the steps from points to pixels, each point in its camera."""
-    xp = namespace(points)
-    offset = points - cameras[:, 3:6]
-    place = xp.sum(rotations * offset[:, None, :], axis=2)
-    flat = place[:, :2] / place[:, 2:]
-    square = xp.sum(flat**2, axis=1, keepdims=True)
-    factor = 1 + cameras[:, 9:10] * square + cameras[:, 10:11] * square**2
-    return Seen(offset, place, flat, square, factor, cameras[:, 6:7] * factor * flat + cameras[:, 7:9])
+    offset = points - cameras[3:6]
+    place = _turned(rotations, offset)
+    flat = place[:2] / place[2]
+    square = flat[0] * flat[0] + flat[1] * flat[1]
+    factor = 1 + cameras[9] * square + cameras[10] * square * square
+    return Seen(offset, place, flat, square, factor, cameras[6] * factor * flat + cameras[7:9])
+
+
+def _turned(R: Inexact[Array, "3 3 *p"], offset: Inexact[Array, "3 *p"]) -> Inexact[Array, "3 *p"]:
+    """R times each offset: of many, three long additions; of one, the product that a machine derives best."""
+    if offset.ndim == 1:
+        return R @ offset
+    return R[:, 0] * offset[0] + R[:, 1] * offset[1] + R[:, 2] * offset[2]
 
 
 def objective(p: Params, batch: Batch) -> tuple[Array, Array]:
-    """Return the weighted errors (p, 2), and 1 − w² (p,)."""
-    seen = _seen(p, batch, rotation(p["cameras"][:, :3]))
-    return p["w"][:, None] * (seen.projected - batch.x), 1 - p["w"] ** 2
+    """Return the weighted errors (2, p), and 1 − w² (p,)."""
+    seen = project(*_observed(p, batch, _first(rotation(p["cameras"][:, :3]))))
+    return p["w"] * (seen.projected - batch.x.T), 1 - p["w"] * p["w"]
 
 
 def jacobian(p: Params, batch: Batch) -> dict[str, Array]:
@@ -63,38 +74,50 @@ def jacobian(p: Params, batch: Batch) -> dict[str, Array]:
     return sparse(blocks(p, batch), -2 * p["w"], p, batch)
 
 
-def blocks(p: Params, batch: Batch) -> Float[Array, "p 2 15"]:
-    """Return the derivative of each weighted error in its camera, point and weight.
+def blocks(p: Params, batch: Batch) -> Float[Array, "p 30"]:
+    """Return the derivative of both weighted errors in their camera, point and weight.
 
-    The rotation of a camera and its derivative are computed once for all that it sees.
+    The rotation of a camera, and what turns it, are computed once for all that it sees.
     """
-    xp = namespace(p["w"])
-    camera = batch.extras["camera"]
+    xp, w = namespace(p["w"]), p["w"]
     vectors = p["cameras"][:, :3]
-    R = xp.take(rotation(vectors), camera, axis=0)  # (p, 3, 3)
-    dR = xp.take(rotation_derivatives(vectors), camera, axis=0)  # (p, 3, 3, 3)
-    cameras = xp.take(p["cameras"], camera, axis=0)  # (p, 11)
-    seen = _seen(p, batch, rotation(vectors))
-    f, k1, k2, w = cameras[:, 6, None], cameras[:, 9, None], cameras[:, 10, None], p["w"][:, None]  # (p, 1)
-    identity = xp.eye(2, dtype=w.dtype)
-    of_square = k1 + 2 * k2 * seen.square  # (p, 1): the factor's derivative
-    of_flat = seen.factor[:, :, None] * identity + seen.flat[:, :, None] * (2 * of_square * seen.flat)[:, None, :]
-    of_flat = (w * f)[:, :, None] * of_flat  # (p, 2, 2)
-    by_depth = of_flat / seen.place[:, 2, None, None]  # (p, 2, 2)
-    of_depth = -xp.sum(by_depth * seen.flat[:, None, :], axis=2)  # (p, 2)
-    of_place = xp.concat([by_depth, of_depth[:, :, None]], axis=2)  # (p, 2, 3)
-    turned = xp.sum(dR * seen.offset[:, None, None, :], axis=3)  # (p, 3, 3): ∂R/∂vₖ (X − C) in row k
-    of_rotation = of_place @ xp.swapaxes(turned, 1, 2)  # (p, 2, 3)
-    of_point = of_place @ R  # (p, 2, 3)
-    of_focal = w * seen.factor * seen.flat  # (p, 2)
-    of_principal = w[:, :, None] * identity  # (p, 2, 2)
-    of_k1 = w * f * seen.square * seen.flat  # (p, 2)
-    of_w = seen.projected - batch.x  # (p, 2)
-    columns = [of_focal[:, :, None], of_principal, of_k1[:, :, None], (seen.square * of_k1)[:, :, None]]
-    return xp.concat([of_rotation, -of_point, *columns, of_point, of_w[:, :, None]], axis=2)
+    cameras, R, points = _observed(p, batch, _first(rotation(vectors)))  # (11, p), (3, 3, p), (3, p)
+    J = xp.take(_first(turning(vectors)), batch.extras["camera"], axis=2)  # (3, 3, p)
+    seen = project(cameras, R, points)
+    f, k1, k2 = cameras[6], cameras[9], cameras[10]  # (p,)
+    of_square = k1 + 2 * k2 * seen.square  # (p,): the factor's derivative
+    identity = xp.eye(2, dtype=w.dtype)[:, :, None]
+    of_flat = seen.factor * identity + seen.flat[:, None] * (2 * of_square * seen.flat)  # (2, 2, p)
+    by_depth = w * f / seen.place[2] * of_flat  # (2, 2, p)
+    of_depth = -(by_depth[:, 0] * seen.flat[0] + by_depth[:, 1] * seen.flat[1])  # (2, p)
+    of_place = xp.concat([by_depth, of_depth[:, None]], axis=1)  # (2, 3, p)
+    of_point = _times(of_place, R)  # (2, 3, p)
+    # A change of v turns by ω = J δv, which moves the place by ω × place: the triple product gives place × of_place.
+    of_rotation = _times(_cross(seen.place, of_place), J)  # (2, 3, p)
+    of_focal = w * seen.factor * seen.flat  # (2, p)
+    of_principal = w * identity  # (2, 2, p)
+    of_k1 = w * f * seen.square * seen.flat  # (2, p)
+    of_k2 = seen.square * of_k1  # (2, p)
+    of_w = seen.projected - batch.x.T  # (2, p)
+    rows = [
+        [*of_rotation[e], *-of_point[e], of_focal[e], *of_principal[e], of_k1[e], of_k2[e], *of_point[e], of_w[e]]
+        for e in range(2)
+    ]
+    return xp.stack(rows[0] + rows[1], axis=1)
 
 
-def sparse(own: Float[Array, "p 2 15"], of_w: Float[Array, " p"], p: Params, batch: Batch) -> dict[str, Array]:
+def _times(rows: Array, matrix: Array) -> Float[Array, "2 3 p"]:
+    """Each row times each observation's matrix."""
+    return rows[:, 0, None] * matrix[0] + rows[:, 1, None] * matrix[1] + rows[:, 2, None] * matrix[2]
+
+
+def _cross(a: Array, rows: Array) -> Float[Array, "2 3 p"]:
+    """a × each row."""
+    (x, y, z), (u, v, w) = a, (rows[:, i] for i in range(3))
+    return namespace(rows).stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+
+
+def sparse(own: Float[Array, "p 30"], of_w: Float[Array, " p"], p: Params, batch: Batch) -> dict[str, Array]:
     """Put the blocks into compressed rows: where each row starts, and the columns and values of its entries.
 
     First the two rows of each observation, then the row of each weight. The columns are those of all cameras, points
@@ -104,15 +127,12 @@ def sparse(own: Float[Array, "p 2 15"], of_w: Float[Array, " p"], p: Params, bat
     camera, point = batch.extras["camera"], batch.extras["point"]
     (n, _), (m, _), count = p["cameras"].shape, p["points"].shape, of_w.shape[0]
     weight = xp.arange(count, dtype=camera.dtype) + (CAMERA * n + POINT * m)  # (p,)
-    row = xp.concat(
-        [
-            CAMERA * camera[:, None] + xp.arange(CAMERA, dtype=camera.dtype),
-            CAMERA * n + POINT * point[:, None] + xp.arange(POINT, dtype=camera.dtype),
-            weight[:, None],
-        ],
-        axis=1,
-    )  # (p, 15)
-    both = xp.reshape(xp.stack([row, row], axis=1), (-1,))
+    row = [
+        CAMERA * camera[:, None] + xp.arange(CAMERA, dtype=camera.dtype),
+        CAMERA * n + POINT * point[:, None] + xp.arange(POINT, dtype=camera.dtype),
+        weight[:, None],
+    ]  # 15 columns, of both errors the same
+    both = xp.reshape(xp.concat(row + row, axis=1), (-1,))
     starts = [
         BLOCK * xp.arange(2 * count + 1, dtype=camera.dtype),
         2 * BLOCK * count + 1 + xp.arange(count, dtype=camera.dtype),
@@ -124,17 +144,24 @@ def sparse(own: Float[Array, "p 2 15"], of_w: Float[Array, " p"], p: Params, bat
     }
 
 
-def _seen(p: Params, batch: Batch, rotations: Array) -> Seen:
+def _first(matrices: Inexact[Array, "n 3 3"]) -> Inexact[Array, "3 3 n"]:
+    return namespace(matrices).permute_dims(matrices, (1, 2, 0))
+
+
+def _observed(p: Params, batch: Batch, rotations: Inexact[Array, "3 3 n"]) -> tuple[Array, Array, Array]:
+    """Return the camera, its rotation and the point of each observation, component by component."""
     xp = namespace(rotations)
     camera, point = batch.extras["camera"], batch.extras["point"]
-    own, turned = (xp.take(array, camera, axis=0) for array in (p["cameras"], rotations))
-    return project(own, turned, xp.take(p["points"], point, axis=0))
+    return (
+        xp.take(p["cameras"].T, camera, axis=1),
+        xp.take(rotations, camera, axis=2),
+        xp.take(p["points"].T, point, axis=1),
+    )
 
 
 def _error(camera: Array, point: Array, w: Array, feature: Array) -> Array:
     """The weighted error of one observation, for a machine."""
-    seen = project(camera[None], rotation(camera[None, :3]), point[None])
-    return w * (seen.projected[0] - feature)
+    return w * (project(camera, rotation(camera[:3]), point).projected - feature)
 
 
 def _by_machine(mapped: Callable[[Callable[..., Any], int], Callable[..., Any]]) -> Callable[[Params, Batch], Any]:
@@ -145,7 +172,7 @@ def _by_machine(mapped: Callable[[Callable[..., Any], int], Callable[..., Any]])
         cameras = xp.take(p["cameras"], batch.extras["camera"], axis=0)
         points = xp.take(p["points"], batch.extras["point"], axis=0)
         of_camera, of_point, of_w = mapped(_error, 3)(cameras, points, p["w"], batch.x)
-        own = xp.concat([of_camera, of_point, of_w[:, :, None]], axis=2)
+        own = xp.reshape(xp.concat([of_camera, of_point, of_w[:, :, None]], axis=2), (-1, 2 * BLOCK))
         (of_weight,) = mapped(lambda w: 1 - w**2, 1)(p["w"])
         return sparse(own, of_weight, p, batch)
 
@@ -181,7 +208,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 def _objective_answer(found: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
     errors, weights = found
     return {
-        "reproj_error": {"elements": errors[0].tolist(), "repeated": len(errors)},
+        "reproj_error": {"elements": errors[:, 0].tolist(), "repeated": errors.shape[1]},
         "w_err": {"element": float(weights[0]), "repeated": len(weights)},
     }
 

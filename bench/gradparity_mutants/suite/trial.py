@@ -44,7 +44,7 @@ class TriedMistake:
         return max((off / size for off, size in self.off if size), default=None)
 
 
-class Ran(NamedTuple):
+class SuiteRun(NamedTuple):
     """One run of a suite."""
 
     passed: bool
@@ -94,7 +94,7 @@ def tolerances(tried: Sequence[TriedMistake]) -> tuple[float, float] | None:
     return tighter, atol
 
 
-def _require_sound(rule: RuleSource, command: Sequence[str], first: Ran) -> None:
+def _require_sound(rule: RuleSource, command: Sequence[str], first: SuiteRun) -> None:
     shown = " ".join(command)
     if not first.passed:
         last = first.output.strip().splitlines()[-1:] or ["it printed nothing"]
@@ -106,7 +106,7 @@ def _require_sound(rule: RuleSource, command: Sequence[str], first: Ran) -> None
         )
 
 
-def _verdict(ran: Ran) -> Verdict:
+def _verdict(ran: SuiteRun) -> Verdict:
     if not ran.passed:
         return "caught"
     if not ran.called:
@@ -114,7 +114,7 @@ def _verdict(ran: Ran) -> Verdict:
     return "survives" if ran.off else "changes nothing"
 
 
-def _run(rule: RuleSource, edit: Mistake | None, command: Sequence[str], folder: Path, limit: float | None) -> Ran:
+def _run(rule: RuleSource, edit: Mistake | None, command: Sequence[str], folder: Path, limit: float | None) -> SuiteRun:
     notes = folder / "notes.jsonl"
     notes.unlink(missing_ok=True)
     plan = {"file": os.path.realpath(rule.file)}
@@ -128,12 +128,12 @@ def _run(rule: RuleSource, edit: Mistake | None, command: Sequence[str], folder:
         try:
             output, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
-            return Ran(False, "", True, (), limit or 0.0)
+            return SuiteRun(False, "", True, (), limit or 0.0)
     found = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
     off = tuple(dict.fromkeys((float(a), float(b)) for pairs in found for a, b in pairs))
     worst = sorted(off, key=lambda pair: pair[0])[-1:] + sorted(off, key=lambda p: p[0] / p[1] if p[1] else 0.0)[-1:]
     seconds = time.perf_counter() - began
-    return Ran(process.returncode == 0, output, bool(found), tuple(dict.fromkeys(worst)), seconds)
+    return SuiteRun(process.returncode == 0, output, bool(found), tuple(dict.fromkeys(worst)), seconds)
 
 
 @contextmanager

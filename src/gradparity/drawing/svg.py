@@ -9,6 +9,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 COLORS = {
+    "page": "#ffffff",
     "ink": "#1f2328",
     "faint": "#d0d7de",
     "series-1": "#0067a6",

@@ -93,8 +93,11 @@ def _listed(listing: Listing) -> Iterator[RenderableType]:
             yield Padding(said(sentence, "dim"), (0, 0, 0, digits + 8))
 
 
-def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator[rich.table.Table]:
-    """Draw as many columns of numbers beside each other as fit, each time behind the columns of words before them."""
+def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+    """Draw as many columns of numbers beside each other as fit, each time behind the columns of words before them.
+
+    Where not even those before them fit, every row is drawn as a paragraph.
+    """
     shown = [i for i, column in enumerate(table.columns) if not column.detail]
     rest = [i for i in shown if table.columns[i].kind == "number"]
     heads = shown[: shown.index(rest[0])] if rest else shown
@@ -104,6 +107,9 @@ def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator
     def fits(columns: list[int]) -> bool:
         return console.measure(_drawn(table.only(columns)), options=wide).minimum <= options.max_width
 
+    if not fits(heads):
+        yield from _paragraphs(table)
+        return
     block = list(heads)
     for i in rest:
         if len(block) > len(heads) and not fits([*block, i]):
@@ -111,6 +117,18 @@ def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator
             block = list(heads)
         block.append(i)
     yield _drawn(table.only(block))
+
+
+def _paragraphs(table: Table) -> Iterator[RenderableType]:
+    shown = [i for i, column in enumerate(table.columns) if not column.detail]
+    named = next((i for i in shown if table.columns[i].kind == "code"), shown[0])
+    for row in table.rows:
+        cells = {i: _cell(row.cells[i], _widths(table, i, table.columns[i])) for i in shown}
+        yield Text.assemble("\n", cells.pop(named), style="bold")
+        for i, cell in cells.items():
+            if cell.plain:
+                title = f"{table.columns[i].title}: " if table.columns[i].title else ""
+                yield Padding(Text.assemble(title, cell), (0, 0, 0, 2))
 
 
 def _drawn(table: Table) -> rich.table.Table:

@@ -1,5 +1,7 @@
 """What a learner's two passes wrote: arrays, and where each was written. No more leaves the process that ran them.
 
+What a loop writes, ``d["h", t]``, is a line of its own in every pass, and is called "h, 2" here.
+
 It goes into a safetensors file, which holds no code; of what stands there nothing is believed but the numbers.
 """
 
@@ -13,8 +15,8 @@ import numpy as np
 
 from gradparity import tensors
 from gradparity.errors import UsageError
-from gradparity.protocol import Array, Batch, Params
-from gradparity.recording import Recorder, name_of, stacked
+from gradparity.protocol import Array, Batch, Key, Params
+from gradparity.recording import Recorder, name_of
 from gradparity.subjects.model_file import UserModel
 from gradparity.subjects.model_file.source import calling_line, definition
 
@@ -29,12 +31,13 @@ class Run:
     gradients: Mapping[str, np.ndarray]
     """Those that are arrays of real numbers."""
     order: Sequence[str]
-    """All names written to ``d``, in order."""
+    """All lines written to ``d``, in the order in which they were finished: a sum, with its last share. Sums are left
+    out where the pass failed, for more shares may have been meant to come."""
     blank: Sequence[str]
     """Those that still read ``...``."""
     reads: Mapping[str, Sequence[str]]
     places: Mapping[str, int]
-    """Name -> the line of the file that wrote it."""
+    """Line -> its number in the file."""
     failure: str | None
 
 
@@ -56,14 +59,18 @@ def answer(learner: UserModel, draws: Sequence[tuple[Params, Batch]]) -> Answer:
 
 
 def _run(learner: UserModel, params: Params, batch: Batch) -> Run:
-    def note(name: str, value: Array) -> None:
-        places.setdefault(name, _number(calling_line(learner.hand.backward)))
-        keep(name, value)
+    def note(key: Key, value: Array) -> None:
+        if value is not ...:
+            finished.pop(key, None)
+        finished.setdefault(key)
+        places.setdefault(line_of(key), _number(calling_line(learner.hand.backward)))
+        keep(key, value)
 
-    def keep(_: str, value: Array) -> None:
+    def keep(_: Key, value: Array) -> None:
         if isinstance(value, np.ndarray):
             value.flags.writeable = False
 
+    finished: dict[Key, None] = {}
     places: dict[str, int] = {}
     c = Recorder("c", {}, inspect=keep)
     d = Recorder("d", {"loss": np.float64(1)}, seed="loss", inspect=note)
@@ -73,9 +80,30 @@ def _run(learner: UserModel, params: Params, batch: Batch) -> Run:
         learner.hand.backward(params, batch, c, d)
     except UsageError as error:
         failure = _in_place(str(error))
-    order = list(dict.fromkeys(map(name_of, d.data)))
-    blank = [name for name in order if any(value is ... for key, value in d.data.items() if name_of(key) == name)]
-    return Run(_numbers(c), _numbers(d), order, blank, d.reads, places, failure)
+    order = [key for key in finished if key in d.data and not _unfinished(key, d, failure)]
+    blank = [line_of(key) for key in order if d.data[key] is ...]
+    reads = {
+        line_of(key): [line_of(each) for each in d.data if name_of(each) in d.reads[name_of(key)]] for key in order
+    }
+    return Run(_numbers(c), _numbers(d), list(map(line_of, order)), blank, reads, places, failure)
+
+
+def _unfinished(key: Key, d: Recorder, failure: str | None) -> bool:
+    """Whether more would have come: a share of a sum, or a second value that was refused."""
+    if failure is None or d.data[key] is ...:
+        return False
+    return key in d.shares or f"d{[key] if isinstance(key, str) else [*key]} is written twice" in failure
+
+
+def line_of(key: Key) -> str:
+    """Return what a line is called: "h, 2" in pass 2 of a loop."""
+    return key if isinstance(key, str) else f"{key[0]}, {key[1]}"
+
+
+def named(line: str) -> tuple[str, int | None]:
+    """Return the name of a line, and the pass of the loop that wrote it, if one did."""
+    name, _, number = line.partition(", ")
+    return name, int(number) if number else None
 
 
 def _number(place: str) -> int:
@@ -93,17 +121,7 @@ def _in_place(failure: str) -> str:
 
 def _numbers(written: Recorder) -> dict[str, np.ndarray]:
     """Return what is an array of real numbers, in float64."""
-    named: dict[str, dict[Any, Any]] = {}
-    for key, value in written.data.items():
-        named.setdefault(name_of(key), {})[key] = value
-    found: dict[str, np.ndarray] = {}
-    for name, parts in named.items():
-        if all(_is_real(value) for value in parts.values()):
-            try:
-                found[name] = np.asarray(stacked({key: np.asarray(v) for key, v in parts.items()})[name], np.float64)
-            except ValueError:  # the passes of a loop have different shapes
-                continue
-    return found
+    return {line_of(key): np.asarray(value, np.float64) for key, value in written.data.items() if _is_real(value)}
 
 
 def _is_real(value: object) -> bool:

@@ -7,11 +7,11 @@ work on, so the error is in that line, and what comes after it is not looked at.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from gradparity.errors import UsageError
-from gradparity.exercise.answer import DECLARED, Answer, Run
+from gradparity.exercise.answer import DECLARED, Answer, Run, named
 from gradparity.exercise.catalog import Exercise, exercise, name_in
 from gradparity.exercise.problem import drawn, given, problems, witness
 from gradparity.exercise.process import TIME_LIMIT, Ran, from_here, run_file
@@ -32,6 +32,8 @@ class Wrong:
     symptom: str
     blank: bool
     """Whether it still reads ``...``."""
+    number: int | None = None
+    """The pass, where a loop writes it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Outcome:
     witness: str
     """The backend whose gradients are the right ones."""
     shapes: dict[str, str]
-    """Line -> its shape, ``(n, 5)``."""
+    """Line -> its shape, ``(n, 5)``; of what a loop writes, that of one pass."""
     printed: str = ""
     """What the file printed."""
     wrote: bool = False
@@ -86,7 +88,7 @@ def shapes(chosen: Exercise, posed: Iterable[Problem]) -> dict[str, str]:
         sizes = [size(*both) for both in zip(*(p.first.gradients[line].shape for p in (first, second)), strict=True)]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
-    return {line: shape(line) for line in chosen.questions}
+    return {named(line)[0]: shape(line) for line in first.first.gradients if named(line)[0] in chosen.questions}
 
 
 def judge(
@@ -110,8 +112,9 @@ def judge(
     if first is None:
         return tuple(chosen.questions), None
     wrong = next(found for each in verdicts if (found := each[first]))
-    reached = list(order)[: list(order).index(first)]
-    return tuple(line for line in chosen.questions if line in reached), wrong
+    begun = {named(line)[0] for line in list(order)[: list(order).index(first)]}
+    failing = {named(line)[0] for each in verdicts for line, found in each.items() if found}
+    return tuple(line for line in chosen.questions if line in begun - failing), wrong
 
 
 def _verdicts(chosen: Exercise, run: Run, problem: Problem, path: Path, begin: str) -> dict[str, Wrong | None]:
@@ -123,21 +126,30 @@ def _verdicts(chosen: Exercise, run: Run, problem: Problem, path: Path, begin: s
     written = Written(None, run.gradients, {}, {name: tuple(read) for name, read in run.reads.items()})
     rows = {row.line: row for row in judged_lines(problem, judge, written)}
     found: dict[str, Wrong | None] = {}
-    for line in dict.fromkeys([*(name for name in run.order if name in chosen.questions), *chosen.questions]):
+    asked = sorted((line for line in rows if named(line)[0] in chosen.questions), key=partial(_place_of, chosen))
+    for line in dict.fromkeys([*(line for line in run.order if line in asked), *asked]):
+        name, number = named(line)
         place = f"{path}:{run.places[line]}" if line in run.places else begin
         if line not in run.order and run.failure is not None and not any(found.values()):
             raise UsageError(from_here(run.failure, path))
         if line in run.blank:
-            found[line] = Wrong(line, place, "it is blank", blank=True)
+            found[line] = Wrong(name, place, "it is blank", blank=True, number=number)
         elif line in run.order and line not in run.gradients:
-            found[line] = Wrong(line, place, "it is not an array of real numbers", blank=False)
+            found[line] = Wrong(name, place, "it is not an array of real numbers", blank=False, number=number)
         elif rows[line].agrees:
             found[line] = None
         else:
-            found[line] = Wrong(line, place, symptom(evidence_on(problem, judge, written, rows[line])), blank=False)
+            seen = symptom(evidence_on(problem, judge, written, rows[line]))
+            found[line] = Wrong(name, place, seen, blank=False, number=number)
     if run.failure is not None and not any(found.values()):
         raise UsageError(from_here(run.failure, path))
     return found
+
+
+def _place_of(chosen: Exercise, line: str) -> tuple[int, int]:
+    """Where a line that is never written belongs: a loop goes back from its last pass."""
+    name, number = named(line)
+    return list(chosen.questions).index(name), -(number or 0)
 
 
 def _same_forward(run: Run, problem: Problem) -> bool:

@@ -1,17 +1,19 @@
 """What a learner's file is tried on: drawn numbers, and the gradients that a witness finds there."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError
+from gradparity.exercise.answer import line_of
 from gradparity.exercise.catalog import Exercise
 from gradparity.parity import differences
 from gradparity.parity.problem import Problem, draw, given_in
 from gradparity.parity.rows import DIFFERENCES
 from gradparity.protocol import Backend, Batch, Params, Trace
+from gradparity.recording import Recorder, name_of, part
 from gradparity.subjects.model_file import UserModel, adopt
 
 DRAWS = (11, 6)
@@ -60,17 +62,29 @@ def problems(exercise: Exercise, asked: Witness, draws: Iterable[tuple[Params, B
     """Let the witness differentiate the exercise's own forward pass at each draw."""
     spec = given(exercise)
     for params, batch in draws:
+        truth = _by_pass(asked.trace(spec, params, batch), spec, params, batch)
         yield Problem(
             name=spec.name,
             params=params,
             given=given_in(batch),
             n=len(batch.x),
-            truths={asked.name: asked.trace(spec, params, batch)},
+            truths={asked.name: truth},
             budgets={},
             subjects=(),
             lanes=("float64",),
             batch=batch,
         )
+
+
+def _by_pass(trace: Trace, spec: UserModel, params: Params, batch: Batch) -> Trace:
+    """Return the trace with a line for every pass of a loop, for a wrong pass makes those after it wrong as well."""
+    c = Recorder("c", {})
+    spec.hand.forward(params, batch, c)
+
+    def lines(of: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {line_of(key): part(of[name_of(key)], key) for key in [*c.data, *params] if name_of(key) in of}
+
+    return Trace(lines(trace.values), lines(trace.gradients))
 
 
 def given(exercise: Exercise) -> UserModel:

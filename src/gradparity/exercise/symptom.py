@@ -61,7 +61,9 @@ def _kind(e: Evidence) -> str:
         k = float(np.vdot(error.array, error.expected) / np.vdot(error.expected, error.expected))
         if error.agree(error.array, k * error.expected, free=0 if isclose(k, -1) else 1):
             return _factor(k, e.n)
-    return next((kind for cause, kind in KINDS.items() if cause(error)), "its numbers are wrong, in no simple way")
+    some = error.elsewhere_right and not error.wrong.all()
+    no_cause = "some entries are right, the others are wrong" if some else "its numbers are wrong, in no simple way"
+    return next((kind for cause, kind in KINDS.items() if cause(error)), no_cause)
 
 
 def _factor(k: float, n: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity import recording
 from gradparity.protocol import Batch, HandDerivation, Params
-from gradparity.recording import Recorder, View
+from gradparity.recording import Recorder, View, name_of
 
 Statements: TypeAlias = dict[str, tuple[str, ...]]
 """Name -> the statements that write it, each in one line."""
@@ -24,8 +24,8 @@ def statements(hand: HandDerivation, params: Params, batch: Batch) -> tuple[Stat
     Where Python knows no source, as for code that was typed in, a name is absent.
     """
     of_c, of_d = Statements(), Statements()
-    c: Recorder = Recorder("c", {}, inspect=lambda name, _: _note(of_c, name, c))
-    d: Recorder = Recorder("d", {"loss": np.ones(())}, seed="loss", inspect=lambda name, _: _note(of_d, name, d))
+    c: Recorder = Recorder("c", {}, inspect=lambda key, _: _note(of_c, name_of(key), c))
+    d: Recorder = Recorder("d", {"loss": np.ones(())}, seed="loss", inspect=lambda key, _: _note(of_d, name_of(key), d))
     hand.forward(params, batch, c)
     hand.backward(params, batch, c, d)
     return of_c, of_d

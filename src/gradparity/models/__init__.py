@@ -182,7 +182,8 @@ def _parse(model: str, settings: Sequence[str], known: Iterable[str]) -> dict[st
 
 
 def _literal(text: str) -> Any:
-    """Read a number or numbers with commas; anything else is the word itself."""
+    """Read a number, numbers with commas, true or false; anything else is the word itself."""
+    text = text.capitalize() if text in ("true", "false") else text
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of many brackets

@@ -8,7 +8,14 @@ from typing import Any, get_args
 
 import numpy as np
 
-from gradparity.inputs import distinct_sizes, normal_inputs, require_among, require_finite, require_positive
+from gradparity.inputs import (
+    distinct_sizes,
+    normal_inputs,
+    require_among,
+    require_finite,
+    require_positive,
+    require_switches,
+)
 from gradparity.operations import affine, reductions, squares
 from gradparity.operations.rules import both, line, total
 from gradparity.protocol import Batch, Line
@@ -38,6 +45,7 @@ class LinearRegression:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
         require_positive(self.name, features=self.features, outputs=self.outputs)
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
+        require_switches(self)
         require_among(self, reduction=get_args(reductions.Name), penalty=get_args(squares.Penalty))
 
     @classmethod

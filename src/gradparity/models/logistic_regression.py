@@ -15,6 +15,7 @@ from gradparity.inputs import (
     require_among,
     require_finite,
     require_positive,
+    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import affine, reductions, sigmoid_cross_entropy, squares
@@ -48,6 +49,7 @@ class LogisticRegression:
         if not isinstance(self.positive, int) or self.positive < 0:
             raise UsageError(f"logistic_regression: positive must be a label, 0 or above, got {self.positive!r}")
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
+        require_switches(self)
         require_among(self, reduction=("mean", "sum"), penalty=get_args(squares.Penalty))
 
     @classmethod

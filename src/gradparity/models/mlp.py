@@ -16,6 +16,7 @@ from gradparity.inputs import (
     require_among,
     require_finite,
     require_positive,
+    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import (
@@ -85,6 +86,7 @@ class MLP:
         require_positive("mlp", **{f"widths[{i}]": width for i, width in enumerate(self.widths)})
         coefficients = ("init_std", "weight_decay", "margin", "epsilon", "momentum")
         require_finite("mlp", **{name: getattr(self, name) for name in coefficients})
+        require_switches(self)
         require_among(self, activation=get_args(entrywise.Name), output_activation=get_args(entrywise.Name))
         require_among(self, loss=get_args(Loss), reduction=get_args(reductions.Name), init_weights=get_args(Init))
         require_among(self, penalty=get_args(squares.Penalty), norm=get_args(Norm))

@@ -15,6 +15,7 @@ from gradparity.inputs import (
     require_among,
     require_finite,
     require_positive,
+    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import affine, cross_entropy, reductions, squares
@@ -45,6 +46,7 @@ class SoftmaxRegression:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
         require_positive(self.name, features=self.features, classes=self.classes)
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
+        require_switches(self)
         require_among(self, reduction=("mean", "sum"), penalty=get_args(squares.Penalty))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The decoder-only transformer that predicts each next character: pre-norm blocks of causal attention and a layer φ.
+"""The decoder-only transformer that predicts each next character: blocks of causal attention and a layer φ.
 
 Sources: A. Radford et al., Language Models are Unsupervised Multitask Learners (2019), section 2.3; A. Vaswani et al.,
 Attention Is All You Need (2017), arXiv:1706.03762.
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gradparity.errors import UsageError, unknown
-from gradparity.inputs import require_finite, require_positive, token_inputs
+from gradparity.inputs import require_finite, require_positive, require_switches, token_inputs
 from gradparity.operations import (
     affine,
     cross_entropy,
@@ -36,13 +36,15 @@ Encoding = Literal["learned", "sinusoidal"]
 class Transformer:
     """x₀ = E[tokens] + P; in each block m = x + attention(norm(x)), x' = m + W_down φ(W_up norm(m)); logits = norm(x)W.
 
-    Conventions: pre-norm; ``norm`` is "layer" or "rms"; its scale is 1/√(σ² + ε), or 1/(σ + ε) where
-    ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1 where ``unbiased``. φ is the exact
-    GELU, its approximation by tanh, as in GPT-2, or ReLU, as in Vaswani et al. Every map has a bias but the last, W,
-    which is Eᵀ where ``tied``. P is learned, or where ``encoding`` is "sinusoidal" that of Vaswani et al., section 3.5:
-    sines in the even columns and cosines in the odd ones, columns and positions counted from 0. The reduction over
-    positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions, the mean over
-    sequences) or "sum".
+    Conventions: these are the blocks of GPT-2; unless ``norm_first`` they are those of Vaswani et al. (2017), where
+    m = norm(x + attention(x)), x' = norm(m + W_down φ(W_up m)), logits = xW. ``norm`` is "layer" or "rms"; its scale is
+    1/√(σ² + ε), or 1/(σ + ε) where ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1
+    where ``unbiased``. φ is the exact GELU, its approximation by tanh, as in GPT-2, or ReLU, as in Vaswani et al. Every
+    map has a bias, the last, W, only where ``head_bias``; W is Eᵀ where ``tied``. E[tokens] is multiplied by √width
+    where ``scaled_tokens``, as in Vaswani et al., section 3.4. P is learned, or where ``encoding`` is "sinusoidal" that
+    of their section 3.5: sines in the even columns and cosines in the odd ones, columns and positions counted from 0.
+    The reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions,
+    the mean over sequences) or "sum".
     """
 
     vocabulary: int = 7
@@ -55,12 +57,15 @@ class Transformer:
     """The longest sequence."""
     length: int = 4
     norm: Norm = "layer"
+    norm_first: bool = True
     epsilon: float = 1e-5
     epsilon_outside: bool = False
     unbiased: bool = False
     activation: Activation = "gelu"
     encoding: Encoding = "learned"
+    scaled_tokens: bool = False
     tied: bool = False
+    head_bias: bool = False
     scaled: bool = True
     """Whether scores are divided by √(width / heads), as in Vaswani et al. and GPT-2, and not in T5."""
     reduction: Reduction = "positions"
@@ -71,6 +76,7 @@ class Transformer:
         sizes = {name: getattr(self, name) for name in ("vocabulary", "width", "heads", "inner", "blocks")}
         require_positive("transformer", **sizes, positions=self.positions, length=self.length)
         require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
+        require_switches(self)
         recurrent.require_vocabulary("transformer", self.vocabulary)
         require_reduction("transformer", self.reduction)
         for field, choices in (("norm", Norm), ("activation", Activation), ("encoding", Encoding)):
@@ -125,6 +131,17 @@ class Transformer:
         return tuple(f"block{k}" for k in range(1, self.blocks + 1))
 
     @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of what goes into the first block, and of what comes out of each."""
+        out = "out" if self.norm_first else "norm2.out"
+        return "embedded", *(f"{place}.{out}" for place in self.places)
+
+    @property
+    def head_reads(self) -> str:
+        """The name of what is mapped to the logits."""
+        return "norm.out" if self.norm_first else self.streams[-1]
+
+    @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """Tables of tokens and, where learned, positions; each block's, the last norm's; W of the head unless tied."""
         norm = (layer_norm if self.norm == "layer" else rms_norm).shapes(self.width)
@@ -139,8 +156,9 @@ class Transformer:
             "tokens.table": (self.vocabulary, self.width),
             **({"positions.table": (self.positions, self.width)} if self.encoding == "learned" else {}),
             **{f"{place}.{name}": shape for place in self.places for name, shape in block.items()},
-            **{f"norm.{name}": shape for name, shape in norm.items()},
+            **({f"norm.{name}": shape for name, shape in norm.items()} if self.norm_first else {}),
             **({} if self.tied else {"W": (self.width, self.vocabulary)}),
+            **({"b": (self.vocabulary,)} if self.head_bias else {}),
         }
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -168,12 +186,15 @@ class Transformer:
         layer = bool(rng.random() < 0.5)
         settings: dict[str, Any] = {
             "norm": "layer" if layer else "rms",
+            "norm_first": bool(rng.random() < 0.5),
             "epsilon": float(10 ** rng.uniform(-6, -1)),
             "epsilon_outside": bool(rng.random() < 0.5),
             "unbiased": layer and bool(rng.random() < 0.5),
             "activation": str(rng.choice(get_args(Activation))),
             "encoding": str(rng.choice(get_args(Encoding))),
+            "scaled_tokens": bool(rng.random() < 0.5),
             "tied": bool(rng.random() < 0.5),
+            "head_bias": bool(rng.random() < 0.5),
             "scaled": bool(rng.random() < 0.8),
             "reduction": str(rng.choice(get_args(Reduction))),
         }
@@ -182,8 +203,9 @@ class Transformer:
     @classmethod
     def variants(cls) -> dict[str, "Transformer"]:
         """Return the settings that between them have every line, by what they are called."""
-        rms = cls(norm="rms", tied=True, activation="gelu_tanh", reduction="sequences")
-        return {"": cls(), "rms": rms, "sinusoidal": cls(encoding="sinusoidal", activation="relu")}
+        rms = cls(norm="rms", tied=True, head_bias=True, activation="gelu_tanh", reduction="sequences")
+        of_2017 = cls(encoding="sinusoidal", scaled_tokens=True, norm_first=False, activation="relu", tied=True)
+        return {"": cls(), "rms": rms, "post-norm": of_2017}
 
     @property
     def kinks(self) -> dict[str, Literal["relu"]]:
@@ -202,8 +224,8 @@ class Transformer:
         )
         head = affine.flops(rows, self.width, self.vocabulary, of_input=True)
         tables = 2 if self.encoding == "learned" else 1
-        ends = tables * embedding.flops(rows, self.width) + norm + head + cross_entropy.flops(rows, self.vocabulary)
-        return self.blocks * block + ends
+        ends = tables * embedding.flops(rows, self.width) + head + cross_entropy.flops(rows, self.vocabulary)
+        return self.blocks * block + ends + (norm if self.norm_first else 0)
 
     @property
     def derivation(self) -> tuple[Line, ...]:
@@ -214,7 +236,10 @@ class Transformer:
             partial(norm, self.convention),
             self.activation,
             self.reduction,
+            norm_first=self.norm_first,
             tied=self.tied,
+            head_bias=self.head_bias,
             learned=self.encoding == "learned",
             scaled=self.scaled,
+            scaled_tokens=self.scaled_tokens,
         )

@@ -38,9 +38,10 @@ def lines(x: str, k: int, of_out: GradientRule, *, scaled: bool) -> tuple[Line, 
     )
 
 
-def of_input(k: int) -> str:
+def of_input(k: int) -> GradientRule:
     """dQ W_Qᵀ + dK W_Kᵀ + dV W_Vᵀ: what x receives."""
-    return " + ".join(rf"{d(f'{of}_{k}')} W_{{{of}{k}}}^\top" for of in "QKV")
+    shares = " + ".join(rf"{d(f'{of}_{k}')} W_{{{of}{k}}}^\top" for of in "QKV")
+    return GradientRule(shares, "Queries, keys and values all read it, so their shares are summed.")
 
 
 def _map(x: str, out: str, index: str, name: str, rule: GradientRule) -> tuple[Line, ...]:

@@ -57,35 +57,48 @@ def lines(
     activation: str,
     reduction: positions.Reduction,
     *,
+    norm_first: bool,
     tied: bool,
+    head_bias: bool,
     scaled: bool,
+    scaled_tokens: bool,
     learned: bool,
 ) -> tuple[Line, ...]:
     """Embeddings; of every block norm, attention, norm and entrywise layer; the last norm, logits and loss."""
-    logits = r"\hat Y"
-    last = Symbols(f"X_{blocks}", "C", "s", "N", r"\gamma", r"\beta")
-    of_normed = affine.of_input("W", logits)
+    logits, read = r"\hat Y", "N" if norm_first else f"X_{blocks}"
+    product = rf"{read} E^\top" if tied else f"{read} W"
+    of_stream = affine.of_input("W", logits)
     if tied:
-        of_normed = of_normed._replace(gradient=f"{d(logits)} E")
-    of_stream, last_norm = norm(last, of_normed)
+        of_stream = of_stream._replace(gradient=f"{d(logits)} E")
+    last_norm: tuple[Line, ...] = ()
+    if norm_first:
+        of_stream, last_norm = norm(Symbols(f"X_{blocks}", "C", "s", "N", r"\gamma", r"\beta"), of_stream)
     inner: tuple[Line, ...] = ()
     for k in range(blocks, 0, -1):
-        of_stream, block = _block(k, norm, activation, of_stream, scaled=scaled)
-        inner = (*block, *inner)
+        of_stream, block = (_pre_norm if norm_first else _post_norm)(k, norm, activation, of_stream, scaled=scaled)
+        inner = (*_at(f"block{k}", block), *inner)
     return (
-        *_embeddings(of_stream, logits, tied=tied, learned=learned),
+        *_embeddings(of_stream, logits, read, tied=tied, learned=learned, scaled=scaled_tokens),
         *inner,
         *_at("norm", last_norm),
-        *(() if tied else (line("W", "W", affine.of_weights("N", logits)),)),
-        line("logits", logits, positions.of_logits(reduction, logits), r"N E^\top" if tied else "N W"),
+        *(() if tied else (line("W", "W", affine.of_weights(read, logits)),)),
+        *((line("b", "b", affine.of_bias(logits)),) if head_bias else ()),
+        line("logits", logits, positions.of_logits(reduction, logits), product + (" + b" if head_bias else "")),
         line("loss", "L", SEED, positions.value(reduction, logits)),
     )
 
 
-def _embeddings(of_stream: GradientRule, logits: str, *, tied: bool, learned: bool) -> tuple[Line, ...]:
+def _embeddings(
+    of_stream: GradientRule, logits: str, read: str, *, tied: bool, learned: bool, scaled: bool
+) -> tuple[Line, ...]:
     of_tokens = embedding.of_table("x", "T")
-    of_head = GradientRule(rf"{d(logits)}^\top N", "The head reads the same table, transposed, and adds its share.")
+    factor = r"\sqrt{\mathrm{width}} \, " if scaled else ""
+    of_head = GradientRule(
+        rf"{d(logits)}^\top {read}", "The head reads the same table, transposed, and adds its share."
+    )
     of_sum = GradientRule(d("X_0"), "Tokens and positions are added, so each receives the gradient unchanged.")
+    if scaled:
+        of_sum = GradientRule(factor + d("X_0"), "The tokens' factor in the sum is the factor of their gradient.")
     of_positions = GradientRule(
         rf"\textstyle\sum_i ({d('X_0')})_i", "Every example has the same positions, so their shares are summed."
     )
@@ -94,53 +107,83 @@ def _embeddings(of_stream: GradientRule, logits: str, *, tied: bool, learned: bo
         line("tokens.out", "T", of_sum, embedding.value("E", "x")),
     )
     if not learned:
-        return (*tokens, line("embedded", "X_0", of_stream, f"T + R, \\quad {_SINUSOIDS}"))
+        return (*tokens, line("embedded", "X_0", of_stream, f"{factor}T + R, \\quad {_SINUSOIDS}"))
     return (
         *tokens,
         line("positions.table", "P", GradientRule(d("R"), "A row of the table is the position's own.")),
         line("positions.out", "R", of_positions, r"(P_1, \ldots, P_T)"),
-        line("embedded", "X_0", of_stream, "T + R"),
+        line("embedded", "X_0", of_stream, f"{factor}T + R"),
     )
 
 
 _SINUSOIDS = r"R_{t, 2i} = \sin(t / 10000^{2i/\mathrm{width}}), \quad R_{t, 2i+1} = \cos(t / 10000^{2i/\mathrm{width}})"
 
 
-def _block(
+def _pre_norm(
     k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, scaled: bool
 ) -> tuple[GradientRule, tuple[Line, ...]]:
     """Return what the stream before block k receives, and the block's lines, from the rule of the stream after it."""
-    stream, middle, up, active, down = (f"{symbol}_{k}" for symbol in "XMUGD")
-    (w_up, b_up), (w_down, b_down) = ((f"W_{{{name}{k}}}", f"b_{{{name}{k}}}") for name in "UD")
-    one = Symbols(f"X_{k - 1}", f"C_{k}", f"s_{k}", f"N_{k}", rf"\gamma_{k}", rf"\beta_{k}")
-    two = Symbols(middle, f"C'_{k}", f"s'_{k}", f"N'_{k}", rf"\gamma'_{k}", rf"\beta'_{k}")
-    of_middle, norm2 = norm(two, affine.of_input(w_up, up))
-    of_attention = GradientRule(
-        multi_head.of_input(k), "Queries, keys and values all read it, so their shares are summed."
+    below, middle, stream = f"X_{k - 1}", f"M_{k}", f"X_{k}"
+    one, two = _symbols(k, below, f"N_{k}"), _symbols(k, middle, f"N'_{k}", "'")
+    of_normed, layer = _feed_forward(k, activation, two.out, stream)
+    of_middle, norm2 = norm(two, of_normed)
+    of_below, norm1 = norm(one, multi_head.of_input(k))
+    return both(_unchanged(middle), of_below), (
+        *_at("norm1", norm1),
+        *_attention(k, one.out, middle, scaled=scaled),
+        line("middle", middle, both(_unchanged(stream), of_middle), f"{below} + Y_{k}"),
+        *_at("norm2", norm2),
+        *layer,
+        line("out", stream, of_stream, f"{middle} + D_{k}"),
     )
-    of_below, norm1 = norm(one, of_attention)
-    attention = multi_head.lines(one.out, k, _unchanged(middle), scaled=scaled)
-    return both(_unchanged(middle), of_below), _at(
-        f"block{k}",
-        (
-            *_at("norm1", norm1),
-            *(replace(each, name="attended") if each.name == "out" else each for each in attention),
-            line("middle", middle, both(_unchanged(stream), of_middle), f"X_{k - 1} + Y_{k}"),
-            *_at("norm2", norm2),
-            line("W_up", w_up, affine.of_weights(two.out, up)),
-            line("b_up", b_up, affine.of_bias(up)),
-            line("up", up, entrywise.of_input(activation, up, active), affine.value(two.out, w_up, b_up)),
-            line("active", active, affine.of_input(w_down, down), entrywise.value(activation, up)),
-            line("W_down", w_down, affine.of_weights(active, down)),
-            line("b_down", b_down, affine.of_bias(down)),
-            line("down", down, _unchanged(stream), affine.value(active, w_down, b_down)),
-            line("out", stream, of_stream, f"{middle} + {down}"),
-        ),
+
+
+def _post_norm(
+    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, scaled: bool
+) -> tuple[GradientRule, tuple[Line, ...]]:
+    """Return the same of a block that norms each sum."""
+    below, middle, total = f"X_{k - 1}", f"M_{k}", f"Z_{k}"
+    one, two = _symbols(k, middle, f"N_{k}"), _symbols(k, total, f"X_{k}", "'")
+    of_total, norm2 = norm(two, of_stream)
+    of_normed, layer = _feed_forward(k, activation, one.out, total)
+    of_middle, norm1 = norm(one, both(_unchanged(total), of_normed))
+    return both(_unchanged(middle), multi_head.of_input(k)), (
+        *_attention(k, below, middle, scaled=scaled),
+        line("middle", middle, of_middle, f"{below} + Y_{k}"),
+        *_at("norm1", norm1),
+        *layer,
+        line("out", total, of_total, f"{one.out} + D_{k}"),
+        *_at("norm2", norm2),
+    )
+
+
+def _symbols(k: int, x: str, out: str, prime: str = "") -> Symbols:
+    centred, scale, gain, bias = (f"{symbol}{prime}_{k}" for symbol in ("C", "s", r"\gamma", r"\beta"))
+    return Symbols(x, centred, scale, out, gain, bias)
+
+
+def _attention(k: int, x: str, total: str, *, scaled: bool) -> tuple[Line, ...]:
+    lines = multi_head.lines(x, k, _unchanged(total), scaled=scaled)
+    return tuple(replace(each, name="attended") if each.name == "out" else each for each in lines)
+
+
+def _feed_forward(k: int, activation: str, x: str, total: str) -> tuple[GradientRule, tuple[Line, ...]]:
+    """Return what the layer's input x receives, and the lines of its two maps."""
+    up, active, down = f"U_{k}", f"G_{k}", f"D_{k}"
+    (w_up, b_up), (w_down, b_down) = ((f"W_{{{name}{k}}}", f"b_{{{name}{k}}}") for name in "UD")
+    return affine.of_input(w_up, up), (
+        line("W_up", w_up, affine.of_weights(x, up)),
+        line("b_up", b_up, affine.of_bias(up)),
+        line("up", up, entrywise.of_input(activation, up, active), affine.value(x, w_up, b_up)),
+        line("active", active, affine.of_input(w_down, down), entrywise.value(activation, up)),
+        line("W_down", w_down, affine.of_weights(active, down)),
+        line("b_down", b_down, affine.of_bias(down)),
+        line("down", down, _unchanged(total), affine.value(active, w_down, b_down)),
     )
 
 
 def _unchanged(total: str) -> GradientRule:
-    return GradientRule(d(total), "It is added to the stream, so it receives the stream's gradient unchanged.")
+    return GradientRule(d(total), "It is added, so it receives the sum's gradient unchanged.")
 
 
 def _at(place: str, some: tuple[Line, ...]) -> tuple[Line, ...]:

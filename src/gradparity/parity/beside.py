@@ -8,8 +8,8 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from gradparity.parity.problem import Written
-from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Params, Trace
-from gradparity.recording import Recorder
+from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Key, Params, Trace
+from gradparity.recording import Recorder, name_of
 
 
 def run_beside(
@@ -34,10 +34,10 @@ def run_beside(
     own_batch = batch.map(native)
     places: dict[str, list[str]] = {}
 
-    def note(symbol: str) -> Callable[[str, Array], None]:
-        def inspect(name: str, _: Array) -> None:
+    def note(symbol: str) -> Callable[[Key, Array], None]:
+        def inspect(key: Key, _: Array) -> None:
             if locate is not None:
-                places.setdefault(f"{symbol}['{name}']", []).append(locate(symbol))
+                places.setdefault(f"{symbol}[{name_of(key)!r}]", []).append(locate(symbol))
 
         return inspect
 

@@ -22,7 +22,7 @@ Named = Mapping[str, Float[np.ndarray, "..."]]
 Found = Row | Unchecked
 
 WRONG = (
-    "(Hv)['{}'] is wrong: the gradient is right at these parameters, and changes otherwise than it should when they "
+    "(Hv)[{!r}] is wrong: the gradient is right at these parameters, and changes otherwise than it should when they "
     "move, as where a number stands for something that depends on them"
 )
 
@@ -81,7 +81,7 @@ def measured_rows(backend: str, witness: str, measured: Mapping[str, LossMeasure
         found = agreement_with(measured[name], right) if measured[name].directions else None
         if found is None or (found.agrees and found.limit > TOO_LOOSE):
             why = "its gradient has no derivative along v: these numbers are at a kink"
-            yield Unchecked(f"(Hv)['{name}']", backend, why)
+            yield Unchecked(f"(Hv)[{name!r}]", backend, why)
         else:
             yield _row(name, backend, witness, found.error, found.limit, found.slope)
 

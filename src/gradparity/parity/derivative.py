@@ -94,6 +94,8 @@ def measured(
 def _without_kinks(kept: list[tuple[float, float, float]], here: float, noise: float) -> Measured | None:
     """Measure it from those steps within which there is no kink; None where they are too few."""
     taken, above, below = np.array(kept).reshape(-1, 3).T
+    largest = max(np.max(np.abs(above), initial=0.0), np.max(np.abs(below), initial=0.0))
+    noise = max(noise, float(np.finfo(np.float64).eps * largest))  # f(0) = 0 has none, and its surroundings have
     free = slice(smooth_from(taken, above - 2 * here + below, noise), None)
     if len(taken[free]) < FEWEST:
         return None
@@ -103,7 +105,7 @@ def _without_kinks(kept: list[tuple[float, float, float]], here: float, noise: f
 def complex_step(f: Callable[[complex], complex]) -> float | None:
     """Return Im f(ih) / h, exact to rounding for an analytic f; None where f does not take complex numbers."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        warnings.filterwarnings("error", message="Casting complex")  # what NumPy and PyTorch say
         try:
             value = f(1j * COMPLEX_STEP)
         except Exception:  # whatever it raises: the same code has just run on real numbers

@@ -11,6 +11,7 @@ from itertools import chain, starmap
 import numpy as np
 
 from gradparity.drawing.words import listing
+from gradparity.inputs import independent
 from gradparity.parity.diagnosis import Evidence, diagnose, gather
 from gradparity.parity.differences import ALL, LossMeasurement, agreement_with, flat
 from gradparity.parity.judge import FLOAT64_LIMIT, TOO_LOOSE, Judge
@@ -38,7 +39,7 @@ def examine_ways(problems: Iterable[Problem], seed: int, name: str = "") -> Repo
     """
     posed = list(problems)
     if not posed:
-        return Report(name, 1, seed, (), (), ())
+        return Report(name, 0, seed, (), (), ())
     judged = [excused(problem, rows_of(problem), rows_of) for problem in posed]
     rows = [*told_by_way([explained(problem, each.rows, rows_of) for problem, each in zip(posed, judged, strict=True)])]
     single = {who: max(each.single.get(who, 0.0) for each in judged) for each in judged for who in each.single}
@@ -137,7 +138,7 @@ def evidence_on(problem: Problem, judge: Judge, written: Written, row: Row) -> E
         truth=replace(judge.truth, gradients=told),
         params=problem.params,
         given=problem.given,
-        n=problem.n,
+        n=problem.n or 1,
         reads=reads.get(row.line, ()),
         written=arrays,
         limit=row.limit,
@@ -151,13 +152,14 @@ def _diagnosed(problem: Problem, judge: Judge, written: Written, row: Row) -> Ro
         return row
     why = diagnose(evidence_on(problem, judge, written, replace(row, limit=_limit(row, written))))
     own = (problem.places[row.line],) if row.line in problem.places else ()
-    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}['{row.line}']", own)
+    places = written.places.get(f"{'c' if row.kind == 'value' else 'd'}[{row.line!r}]", own)
     place = ", ".join(dict.fromkeys(places))
     shares = written.shares.get(row.line, ()) if row.kind == "gradient" and row.lane == "float64" else ()
     lost = wrong_share(problem, row.line, shares) if problem.truths else None
     if lost is not None:
         place = places[lost] if lost < len(places) else place
-        why += f"; of its {len(shares)} shares the one that {place} adds is wrong"
+        which = f"the one that {place} adds" if place else "one"
+        why += f"; of its {len(shares)} shares {which} is wrong"
         why += f", number {lost + 1}" if len(set(places)) < len(shares) else ""
     return replace(row, note=problem.spelled(row.note), diagnosis=problem.spelled(why), place=place)
 
@@ -235,7 +237,7 @@ def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
         for name in _asked(problem):
             own = [row for row in rows if row.backend == subject.name and row.line in (name, ALL)]
             if not any(row.limit < TOO_LOOSE or not row.agrees for row in own) and not _raised_in(rows, subject):
-                yield Unchecked(f"d['{name}']", subject.name, _why_unchecked(problem, name, own))
+                yield Unchecked(f"d[{name!r}]", subject.name, _why_unchecked(problem, name, own))
 
 
 def _asked(problem: Problem) -> list[str]:
@@ -268,7 +270,7 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
         yield f"differences: no autodiff, the loss along random directions by {' and '.join(methods)}"
     by_hand = {subject.name for subject in problem.subjects if subject.beside}
     told = {row.line for row in rows if row.kind == "gradient" and row.backend in by_hand}
-    left_out = [f"d['{name}']" for name in problem.optional - told if rows and name in problem.first.gradients]
+    left_out = [f"d[{name!r}]" for name in problem.optional - told if rows and name in problem.first.gradients]
     if left_out:
         yield f"backward never writes {listing(sorted(left_out))}: the lines that go on from there are compared"
     if any(m.single for m in measured.values()):
@@ -287,4 +289,4 @@ def _remarks(problem: Problem, rows: Sequence[Row], seed: int) -> Iterator[str]:
             )
     if problem.hand is not None and (measured or DIFFERENCES in problem.truths) and ALL not in measured:
         wrong = {row.line for row in rows if not row.agrees}
-        yield from no_rules(problem, np.random.default_rng(seed), wrong)
+        yield from no_rules(problem, independent(seed, "rules"), wrong)

@@ -1,7 +1,7 @@
 """One verdict per named array: its distance from the witness's, against what rounding explains."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,16 +85,11 @@ class Judge:
                 self._measured(source, norm(truth[source]) or 1.0) for source in reads or () if source in truth
             )
         limit = max(limit, self.rtol)
-        return Row(
-            name,
-            kind,
-            self.backend,
-            self.witness,
-            self.lane,
-            error,
-            limit,
-            _misfit(array, expected, self.lane),
-        )
+        misfit = _misfit(array, expected, self.lane)
+        row = Row(name, kind, self.backend, self.witness, self.lane, error, limit, misfit)
+        if row.agrees or array is None or array.shape != expected.shape:
+            return row
+        return replace(row, arrays=(array, expected))
 
     def _measured(self, name: str, size: float) -> float:
         """Return how far off a measured gradient may be, of its size: also where a line is fed it."""

@@ -84,7 +84,7 @@ class Problem:
     given: Named
     """What else enters, as a derivation calls it: ``batch.x``, ``batch.y``."""
     n: int
-    """Examples in the batch; 1 where nothing counts examples."""
+    """Examples in the batch; 0 where nothing counts examples."""
     truths: Mapping[str, Trace]
     """Witness -> every value and gradient in float64."""
     budgets: Budgets
@@ -175,7 +175,7 @@ def representable(a: np.ndarray) -> np.ndarray:
 
 def given_in(batch: Batch) -> dict[str, np.ndarray]:
     """Name the arrays of a batch as a derivation does."""
-    extras = {f"batch.extras['{name}']": array for name, array in batch.extras.items()}
+    extras = {f"batch.extras[{name!r}]": array for name, array in batch.extras.items()}
     return {"batch.x": batch.x, "batch.y": batch.y, **extras}
 
 

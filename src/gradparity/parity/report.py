@@ -8,7 +8,7 @@ from gradparity.drawing import Listing, Table
 from gradparity.drawing.words import listing
 from gradparity.parity import rows as together
 from gradparity.parity.report_table import report_table
-from gradparity.parity.rows import Kind, Row, RowFile, Unchecked, UncheckedFile, describe
+from gradparity.parity.rows import Kind, Row, RowFile, Unchecked, UncheckedFile, describe, told
 
 __all__ = ["Kind", "Report", "Row", "describe"]
 
@@ -100,7 +100,7 @@ class Report:
         if not self.agrees:
             what = "gradients disagree:" if self.disagreements else "gradients are not checked:"
             nothing = [] if self.rows or self.unchecked else ["nothing was compared"]
-            lines = [*map(describe, self.findings), *map(str, self.unchecked), *nothing]
+            lines = [*told(self.findings), *map(str, self.unchecked), *nothing]
             raise AssertionError("\n".join([what, *lines]))
 
     @cached_property

@@ -12,11 +12,11 @@ from gradparity.parity.rows import (
     Row,
     Unchecked,
     consequences,
-    describe,
     disagreements,
     findings,
     sign,
     smallest_visible_bugs,
+    told,
 )
 
 TITLES: dict[Kind, str] = {
@@ -78,7 +78,7 @@ def report_table(
         caption=_caption(lanes, witnesses, bugs, {row.kind for row in rows}),
         legend=(_how_to_read(witnesses, bool(bugs)), SIGNS),
         remarks=tuple(remarks),
-        findings=(*map(describe, findings(rows)), *map(str, unchecked)),
+        findings=(*told(findings(rows)), *map(str, unchecked)),
         headline=_headline(rows, backends, unchecked),
         agrees=bool(rows) and not disagreements(rows) and not unchecked,
         listings=tuple(listings),
@@ -126,13 +126,16 @@ def _bug(size: float | None) -> TableCell:
 
 def _headline(rows: Sequence[Row], backends: Sequence[str], unchecked: Sequence[Unchecked]) -> str:
     total, wrong, follow = len(rows), len(disagreements(rows)), len(consequences(rows))
+    if total == 0 and unchecked:
+        return f"Nothing was compared: not checked: {', '.join(dict.fromkeys(each.what for each in unchecked))}."
     if total == 0:
         return f"Nothing was compared: {listing(backends)} has no other machine-derived gradient beside it."
     if not wrong and unchecked:
         what = ", ".join(dict.fromkeys(each.what for each in unchecked))
         return f"Not checked: {what}. The {total} comparisons that were made agree."
     if not wrong:
-        return f"All {total} comparisons of {', '.join(backends)} agree."
+        all_agree = f"All {total} comparisons" if total > 1 else "The one comparison"
+        return f"{all_agree} of {', '.join(backends)} agree{'' if total > 1 else 's'}."
     lines = ", ".join(dict.fromkeys(row.name for row in findings(rows)))
     said = f"{wrong - follow} of {total} comparisons disagree, in {lines}"
     return f"{said}; {follow} more follow from that (↳)." if follow else f"{said}."
@@ -141,6 +144,8 @@ def _headline(rows: Sequence[Row], backends: Sequence[str], unchecked: Sequence[
 def _caption(
     lanes: Sequence[Lane], witnesses: Sequence[str], bugs: Mapping[tuple[Kind, str], float], kinds: Collection[Kind]
 ) -> str:
+    if not lanes:
+        return ""
     worst = " against the worst witness" if len(witnesses) > 1 else ""
     lines = "each line alone, fed the witness's numbers"
     if "whole gradient" in kinds:

@@ -1,10 +1,13 @@
 """Comparisons as data, one named line of one backend against one witness each, and what they come to together."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypedDict
 
+import numpy as np
+
 from gradparity.drawing import Sign
+from gradparity.drawing.words import listing
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
@@ -13,10 +16,10 @@ Lane = Dtype | Short
 DIFFERENCES = "differences"
 """The witness that takes no derivative: differences of the loss itself."""
 NAMED: dict[Kind, str] = {
-    "value": "c['{}']",
-    "gradient": "d['{}']",
+    "value": "c[{!r}]",
+    "gradient": "d[{!r}]",
     "whole gradient": "∂L/∂{}",
-    "Hessian-vector product": "(Hv)['{}']",
+    "Hessian-vector product": "(Hv)[{!r}]",
 }
 """How a row is named: a line's value, a line's gradient, a parameter's gradient from the backend's own chain, and how
 that changes when all parameters move along a direction v."""
@@ -82,6 +85,8 @@ class Row:
     """The smallest case at which the line is wrong, as far as one was found."""
     called: str = ""
     """What its author calls it, where that is not as a derivation writes it."""
+    arrays: tuple[np.ndarray, np.ndarray] | None = field(default=None, compare=False, repr=False)
+    """Of a row that disagrees: the array and the witness's, where both have one shape."""
 
     @property
     def agrees(self) -> bool:
@@ -103,7 +108,9 @@ class Row:
     def to_dict(self) -> RowFile:
         """Return the row as plain data, for JSON; an infinite error is None there."""
         error = self.error if self.error < float("inf") else None
-        return RowFile(**{**asdict(self), "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
+        told = asdict(replace(self, arrays=None))
+        del told["arrays"]
+        return RowFile(**{**told, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
@@ -126,11 +133,22 @@ class Unchecked:
 def describe(row: Row) -> str:
     """Say in one line what a row found."""
     symbol = "c" if row.kind == "value" else "d"
-    line = row.called or f"{symbol}['{row.line}']" + (" (whole gradient)" if row.kind == "whole gradient" else "")
+    line = row.called or f"{symbol}[{row.line!r}]" + (" (whole gradient)" if row.kind == "whole gradient" else "")
     where = f"{row.place + ', ' if row.place else ''}{row.backend} against {row.witness} in {row.lane}"
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     said = f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
     return f"{said}; smallest case: {row.example}" if row.example else said
+
+
+def told(rows: Iterable[Row]) -> Iterator[str]:
+    """Describe findings, of which several lines may have one sentence: one edit of a rule mends them all."""
+    alike: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        said = row.diagnosis.removeprefix(row.name)
+        alike.setdefault((row.backend, said if "in place of" in said else describe(row)), []).append(row)
+    for first, *others in alike.values():
+        also = f"; the same edit mends {listing([row.name for row in others])}" if others else ""
+        yield f"{describe(first)}{also}"
 
 
 def disagreements(rows: Iterable[Row]) -> tuple[Row, ...]:

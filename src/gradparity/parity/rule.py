@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradparity.errors import UsageError
+from gradparity.inputs import independent
 from gradparity.parity import derivative
 from gradparity.parity.norms import norm, typical_size
 from gradparity.parity.perturbed import Loss
@@ -54,7 +55,7 @@ def no_rules(problem: Problem, rng: np.random.Generator, wrong: Collection[str] 
             continue
         if not along.fits(line.gradient, {name: other[name] for name in into}):
             yield (
-                f"d['{line.name}'] is right here, but not the rule: with another gradient of "
+                f"d[{line.name!r}] is right here, but not the rule: with another gradient of "
                 f"{' and '.join(sorted(into))} it would be wrong"
             )
 
@@ -176,7 +177,7 @@ def wrong_share(problem: Problem, name: str, shares: Sequence[np.ndarray]) -> in
     uses = [
         use for child in children.get(name, ()) if child in truth.gradients for use in _uses(child, truth.gradients)
     ]
-    along = _Along(hand, problem, name, {*truth.gradients} | {"loss"}, np.random.default_rng(0))
+    along = _Along(hand, problem, name, {*truth.gradients} | {"loss"}, independent(0, "shares"))
     lost = [i for i, share in enumerate(shares) if not any(along.fits(share, use) for use in uses)]
     return lost[0] if len(lost) == 1 else None
 

@@ -25,7 +25,7 @@ ROUNDED_ONCE = 12**-0.5
 """The root-mean-square error of rounding a number to the nearest, in units of the last place: nobody errs by less."""
 
 
-class Draw(NamedTuple):
+class ShortDraw(NamedTuple):
     """Values and gradients from the same numbers, as NumPy arrays in float32 or float64."""
 
     truth: Trace
@@ -57,7 +57,7 @@ def compared(
     witness: str,
     library: str,
     lane: Short,
-    draws: Sequence[Draw],
+    draws: Sequence[ShortDraw],
     close: str,
     own_forward: bool,
     rtol: float = 0.0,
@@ -103,7 +103,7 @@ class _Line(NamedTuple):
     """What an error is relative to."""
 
 
-def _lines(draws: Sequence[Draw], own_forward: bool) -> Iterator[tuple[Kind, str, list[_Line]]]:
+def _lines(draws: Sequence[ShortDraw], own_forward: bool) -> Iterator[tuple[Kind, str, list[_Line]]]:
     kinds: list[tuple[Kind, str]] = [*([("value", "values")] if own_forward else []), ("gradient", "gradients")]  # type: ignore[list-item]
     for kind, part in kinds:
         for line, right in getattr(draws[0].truth, part).items():
@@ -111,7 +111,7 @@ def _lines(draws: Sequence[Draw], own_forward: bool) -> Iterator[tuple[Kind, str
                 yield kind, line, [_line(draw, part, line) for draw in draws]
 
 
-def _line(draw: Draw, part: str, line: str) -> _Line:
+def _line(draw: ShortDraw, part: str, line: str) -> _Line:
     every: Mapping[str, np.ndarray] = getattr(draw.truth, part)
     truth = every[line]
     largest = max(map(norm, every.values()))

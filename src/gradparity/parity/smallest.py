@@ -32,7 +32,7 @@ class Case(NamedTuple):
         if sum(a.size for a in (*self.arrays.values(), self.yours, self.right)) > 4 * FEW:
             return f"in the shapes {', '.join(f'{name} {a.shape}' for name, a in self.arrays.items())}"
         shown = [f"{name} = {written(a)}" for name, a in self.arrays.items() if a.any()]
-        zero = ["all else 0"] if len(shown) < len(self.arrays) else []
+        zero = ["all else 0" if shown else "nothing but zeros"] if len(shown) < len(self.arrays) else []
         return f"at {', '.join([*shown, *zero])}: {what} is {written(self.yours)}, should be {written(self.right)}"
 
 

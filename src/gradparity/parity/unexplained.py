@@ -36,9 +36,10 @@ def explained(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
 def _told(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
     if not any(map(_is_lost, rows)):
         return rows
-    guards = guards_in(problem.code[:1]) if problem.again else []
+    rows = _by_edits(problem, rows)
+    guards = guards_in(problem.code[:1]) if problem.again and any(map(_is_lost, rows)) else []
     if not guards or problem.again is None:
-        return _by_edits(problem, rows)
+        return rows
     with reduced(guards):
         without = replace(problem.again(), lanes=("float64",), rule=problem.rule, places=problem.places)
         again = {_key(row): row for row in _by_edits(without, rows_of(without))}
@@ -59,7 +60,7 @@ def _hinted(problem: Problem, rows: Sequence[Row]) -> Iterator[Row]:
 
 def _over_the_wrong_axis(problem: Problem) -> str:
     """Say that columns sum to 1 and rows do not, where rows are examples: as labels say, one for each row."""
-    named = {f"c['{name}']": value for name, value in problem.first.values.items()} if problem.truths else {}
+    named = {f"c[{name!r}]": value for name, value in problem.first.values.items()} if problem.truths else {}
     rule = None if problem.batch.x.size else problem.rule()
     if rule is not None:
         named |= {name: value for each in variables_of(rule.forward) for name, value in each.items()}
@@ -96,11 +97,16 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
     if found is None:
         return rows
     return [
-        replace(row, diagnosis=problem.spelled(f"d['{row.line}'] {found.sentence}"), place=found.place)
+        replace(row, diagnosis=problem.spelled(f"{_known_of(row)} {found.sentence}"), place=found.place)
         if row.line in found.lines and (row in lost or FITTED in row.diagnosis)
         else row
         for row in rows
     ]
+
+
+def _known_of(row: Row) -> str:
+    """Begin a sentence with what is known of a line: its name, or a factor that has no name."""
+    return f"{row.diagnosis};" if FITTED in row.diagnosis else f"d[{row.line!r}]"
 
 
 def _limits(rows: Sequence[Row], lost: Row, accuracy: Mapping[str, float], machine: bool) -> dict[str, float]:
@@ -132,8 +138,8 @@ def guessed(problem: Problem, written: Written, line: str, trace: Trace) -> np.n
     array, directions = written.gradients.get(line), problem.measured[line].directions
     if array is None or array.shape != problem.params[line].shape:
         return None
-    known = {f"p['{name}']": p for name, p in problem.params.items()}
-    known |= {f"c['{name}']": value for name, value in trace.values.items()}
+    known = {f"p[{name!r}]": p for name, p in problem.params.items()}
+    known |= {f"c[{name!r}]": value for name, value in trace.values.items()}
     found = norm(np.array([float(np.vdot(array, each.v)) for each in directions]))
     ratio = norm(np.array([each.derivative for each in directions])) / found if found > 0 else 0.0
     whole = ratio and any(abs(k - round(k)) <= WHOLE * k for k in (ratio, 1 / ratio))

@@ -169,13 +169,13 @@ def arranged_like(y: Any, named: Mapping[str, Any]) -> Any:
 def draw_upstream(values: Mapping[str, np.ndarray], rng: np.random.Generator) -> Arrays:
     """Draw a normal upstream gradient of each real output: were its entries equal, it would hide a wrong sum.
 
-    An output of whole numbers, such as an argmax, has none. Raises UsageError where no output is an array of real
-    numbers in float64, and for one that is not finite.
+    An output of whole numbers, such as an argmax, has none; that of one in float32 is a number that float32 has too.
+    Raises UsageError where no output is an array of real numbers, and for one that is not finite.
     """
     for name, value in values.items():
         whole = value.dtype.kind in "biu" and len(values) > 1
-        if value.dtype != np.float64 and not whole:
-            raise UsageError(f"{name} must be a real array in the dtype of the arguments, float64, got {value.dtype}")
+        if value.dtype.kind != "f" and not whole:
+            raise UsageError(f"{name} must be an array of real numbers, got {value.dtype}")
         if not np.isfinite(value).all():
             raise UsageError(
                 f"{name} is NaN or infinite at these arguments: choose arguments where the function is finite"
@@ -183,7 +183,8 @@ def draw_upstream(values: Mapping[str, np.ndarray], rng: np.random.Generator) ->
     real = {name: value for name, value in values.items() if value.dtype.kind == "f"}
     if not real:
         raise UsageError(f"there is nothing to differentiate: none of {', '.join(values)} is a real array")
-    return {name: np.asarray(rng.normal(size=value.shape)) for name, value in real.items()}
+    drawn = {name: np.asarray(rng.normal(size=value.shape)) for name, value in real.items()}
+    return {name: dy.astype(real[name].dtype).astype(np.float64) for name, dy in drawn.items()}
 
 
 def require_callable(what: str, function: Any, arguments: Sequence[Any], last: str = "") -> None:

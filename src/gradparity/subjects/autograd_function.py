@@ -6,10 +6,10 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
-import numpy as np
 from array_api_compat import is_torch_array
 
 from gradparity.errors import UsageError, require_some
+from gradparity.inputs import independent
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.problem import LANES, Problem
 from gradparity.parity.report import Report
@@ -70,7 +70,7 @@ def check_autograd_function(
     require_callable("function", use, arguments)
     require_callable("reference", reference, arguments)
     given = replace(read(reference, arguments, constant), library="torch")
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "upstream")
     values, changes = evaluate_twice(reference, given)
     if changes:
         raise UsageError(

@@ -33,6 +33,7 @@ def posed(
     *,
     truths: Mapping[str, Trace] | None = None,
     own_forward: bool = True,
+    in_float32: bool = True,
     lane: Dtype = "float64",
     budgets: Budgets | None = None,
     measured: Mapping[str, LossMeasurement] | None = None,
@@ -46,7 +47,8 @@ def posed(
     """Pose one way of asking for a rule's gradients. What ``run`` raises is what is wrong with the rule.
 
     ``truths``, if they are known, are what the ``witnesses`` return: the outputs and the gradients of the arguments.
-    ``run`` returns the same, and without ``own_forward`` its outputs are not compared.
+    ``run`` returns the same, and without ``own_forward`` its outputs are not compared. With ``in_float32`` it may
+    return float32 in the lane of float64 too: what it errs by is then judged by what computing in float32 explains.
     """
     known = {name: by(given, upstream) for name, by in witnesses.items()} if truths is None else truths
 
@@ -62,7 +64,10 @@ def posed(
             raise RuleRaisedError(reason(error), any(frame.name == "backward" for frame in frames)) from error
         zero = {x: np.zeros_like(g) for x, g in truth.gradients.items() if x in given.real and not g.any()}
         reads = dict.fromkeys(given.real, tuple(upstream))
-        return Written(found.values if own_forward else None, {**zero, **found.gradients}, {}, reads)
+        values, gradients = found.values, found.gradients
+        if in_float32 and lane == "float64":
+            values, gradients = _widened(values), _widened(gradients)
+        return Written(values if own_forward else None, {**zero, **gradients}, {}, reads)
 
     def elsewhere(differentiate: Differentiate) -> Changed:
         return lambda change: differentiate(*changed(given, upstream, change))
@@ -71,7 +76,7 @@ def posed(
         name=name,
         params=given.real,
         given=given.constant_arrays,
-        n=1,
+        n=0,
         truths={witness: Trace(truth.values, {**upstream, **truth.gradients}) for witness, truth in known.items()},
         budgets=budgets or {},
         subjects=(Subject(subject, beside=beside, changed=elsewhere(run)),),
@@ -148,9 +153,13 @@ def reason(error: Exception) -> str:
     return first if isinstance(error, UsageError) else f"raises {type(error).__name__}: {first}"
 
 
+def _widened(arrays: Arrays) -> Arrays:
+    return {x: a.astype(np.float64) if a.dtype == np.float32 else a for x, a in arrays.items()}
+
+
 def _spellings(given: Arguments, upstream: Arrays) -> Iterator[tuple[str, str]]:
     for argument in given.real:
-        yield f"p['{argument}']", argument
+        yield f"p[{argument!r}]", argument
     for output in upstream:
-        yield f"d['{output}']", f"dy{output.removeprefix('output')}"
-        yield f"c['{output}']", f"y{output.removeprefix('output')}"
+        yield f"d[{output!r}]", f"dy{output.removeprefix('output')}"
+        yield f"c[{output!r}]", f"y{output.removeprefix('output')}"

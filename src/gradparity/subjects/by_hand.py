@@ -9,7 +9,7 @@ import numpy as np
 from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
 from gradparity.protocol import Array, Dtype
-from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, as_numpy, leaves_of, name_of
+from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, as_numpy, leaves_of, name_of, outputs
 from gradparity.subjects.backward_rule import none_note
 from gradparity.subjects.machines import changed_in_place, in_float64, to_library
 
@@ -37,7 +37,8 @@ def by_hand(
 
         y = f(*given.filled({}, native))
         xs = {path: native(x) for path, x in given.floats.items()}
-        dy = {path: native(g) for path, g in upstream.items()}
+        made = outputs(y)
+        dy = {path: convert(g.astype(as_numpy(made[path]).dtype)) for path, g in upstream.items()}
         returned = vjp(*given.filled(xs, native), arranged_like(y, dy))
     changes = [*changed_in_place(given.floats, xs)] if dtype == "float64" else []
     changes += [f"the upstream gradient of {y}" for y in changed_in_place(upstream, dy)] if dtype == "float64" else []

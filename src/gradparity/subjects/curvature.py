@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from gradparity.inputs import independent
 from gradparity.parity.curvature import Found, draw_direction, machine_rows, measured_along, measured_rows
 from gradparity.parity.problem import Problem
 from gradparity.parity.report import Report
@@ -26,7 +27,7 @@ def with_curvature(report: Report, problem: Problem, models: Mapping[str, Model]
     if report.disagreements:
         first = "Hessian-vector products are not looked at before the gradients agree"
         return replace(report, remarks=(*report.remarks, first))
-    rng = np.random.default_rng(report.seed)
+    rng = independent(report.seed, "curvature")
     v = draw_direction(problem.params, rng)
     remarks: list[str] = []
     differentiated = {name: _differentiated(name, model, problem, v, remarks) for name, model in models.items()}

@@ -11,6 +11,7 @@ import numpy as np
 from array_api_compat import is_jax_array
 
 from gradparity.errors import UsageError, require_some
+from gradparity.inputs import independent
 from gradparity.parity.budget import nudged
 from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine_ways
@@ -84,7 +85,7 @@ def check_custom_vjp(
     require_callable("function", function, arguments)
     require_callable("reference", reference, arguments)
     given = replace(read(reference, arguments, constant), library="jax")
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "upstream")
     values, _ = evaluate_twice(reference, given)
     upstream = draw_upstream(values, rng)
     name = name_of(function)

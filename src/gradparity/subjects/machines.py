@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
+from gradparity.parity.judge import FLOAT64_LIMIT
+from gradparity.parity.norms import relative_error
 from gradparity.protocol import Array, Dtype, Trace
 from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, as_numpy, name_of, outputs
 
@@ -163,6 +165,18 @@ def by_torch(
         if g is not None or none_is_zero
     }
     return Trace(_numpy(y), _numpy(gradients))
+
+
+def why_no_witness(values: Arrays, truth: Trace) -> str:
+    """Say why a witness cannot judge: it computed something else, or its own gradient is not a number."""
+    for name, value in values.items():
+        error = relative_error(truth.values[name], value)
+        if not error <= FLOAT64_LIMIT:
+            return f"f gives another {name} on its arrays (relative error {error:.1e})"
+    for name, gradient in truth.gradients.items():
+        if not np.isfinite(gradient).all():
+            return f"its own gradient of {name} is NaN or infinite"
+    return ""
 
 
 def _require_like(y: dict[str, Array], upstream: Arrays) -> None:

@@ -121,7 +121,7 @@ def posed_twice(
     by = {library: partial(differentiate, GRADIENTS[given.library](reference, given))}
     run, truths = partial(differentiate, rule), {library: truth}
     problem = posed(name, _twice(name), run, both, upstream, by, truths=truths, own_forward=False)
-    second = {f"d['{path}']": SECOND.format(path) for path in both.real}
+    second = {f"d[{path!r}]": SECOND.format(path) for path in both.real}
     return replace(problem, spelling=second | dict(problem.spelling), remarks=())
 
 

@@ -13,7 +13,7 @@ from gradparity.parity.budget import nudged
 from gradparity.parity.problem import LANES
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Lane, Short, Unchecked
-from gradparity.parity.short_floats import BITS, DRAWS, Compared, Draw, compared, rounded, ulp
+from gradparity.parity.short_floats import BITS, DRAWS, Compared, ShortDraw, compared, rounded, ulp
 from gradparity.protocol import Array, Trace
 from gradparity.subjects.arguments import Arguments, Arrays, Library, arranged_like, outputs
 from gradparity.subjects.backward_rule import reason
@@ -95,7 +95,7 @@ def _in_lane(
             by_own = own(lane, start, dy)
         except Exception as error:  # a kernel may be written for other dtypes
             return f"it does not run in {lane}: {reason(error)}"
-        draws.append(Draw(plain("float64", start, dy), by_plain, by_own))
+        draws.append(ShortDraw(plain("float64", start, dy), by_plain, by_own))
     return compared(name, given.library, library, lane, draws, CLOSE[given.library], own_forward, rtol)
 
 

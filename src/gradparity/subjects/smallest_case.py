@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradparity import registry
+from gradparity.inputs import independent
 from gradparity.parity import derivative
 from gradparity.parity.beside import run_beside
 from gradparity.parity.differences import witness
@@ -91,7 +92,7 @@ def of_model_file(report: Report, problem: Problem) -> Report:
 
     def at(arrays: Arrays) -> Found:
         params = {name: arrays[name] for name in problem.params}
-        extras = {name: arrays[f"batch.extras['{name}']"] for name in problem.batch.extras}
+        extras = {name: arrays[f"batch.extras[{name!r}]"] for name in problem.batch.extras}
         batch = Batch(arrays["batch.x"], arrays["batch.y"], extras)
         truth = witness(forward, params, batch, rng(0), problem.kinks).trace
         return Found(run_beside(hand, backend, "float64", params, batch, truth).gradients, truth.gradients)
@@ -140,7 +141,7 @@ def of_rule(
 
 def _is_smooth(f: Callable[..., Any], given: Arguments, dy: Named, right: Named) -> bool:
     """Whether differences along a random direction of everything give what the right gradients predict."""
-    rng = np.random.default_rng(0)
+    rng = independent(0, "smoothness")
     v = {x: np.asarray(rng.normal(size=a.shape) * typical_size(a)) for x, a in given.real.items()}
 
     def along(t: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.errors import UsageError, require_some
-from gradparity.inputs import require_batch, require_whole
+from gradparity.inputs import independent, require_batch, require_whole
 from gradparity.parity.beside import run_beside
 from gradparity.parity.diagnosis.rerun import Rule
 from gradparity.parity.examine import examine
@@ -112,13 +112,17 @@ def pose(
     params, batch = draw(spec, rng, n, None if batch is None else require_batch(spec, batch))
     if isinstance(spec, UserModel):
         preflight(spec, params, batch, lanes)
-    chosen, models, failed = sound_models(dict.fromkeys(names), spec, params, batch, lanes)
-    witnesses = [b for b in registry.machines_among(chosen) if b in chosen or _has(b, spec)]
+    # A file may be written for NumPy alone: nobody asked for the machines by name, and differences do without them.
+    spare = [name for name in names if name != "numpy"] if backends is None and isinstance(spec, UserModel) else ()
+    chosen, models, failed = sound_models(dict.fromkeys(names), spec, params, batch, lanes, spare=spare)
+    spared = {name: failed.pop(name) for name in spare if name in failed}
+    machines_here = [b for b in registry.machines_among(chosen) if b.name not in spared]
+    witnesses = [b for b in machines_here if b in chosen or _has(b, spec)]
     models |= {b.name: partial(b.model, spec) for b in witnesses if b not in chosen}
     by_hand, kinks = model_by_hand(chosen, models), kinks_of(spec)
     hand = None if by_hand is None else by_hand.derivation
     machines = {b.name: models[b.name]("float64") for b in witnesses}
-    seen = what_is_known(spec, machines, by_hand, params, batch, kinks, np.random.default_rng(seed), differences)
+    seen = what_is_known(spec, machines, by_hand, params, batch, kinks, independent(seed, "directions"), differences)
     problem = Problem(
         name=spec.name,
         params=params,
@@ -132,7 +136,7 @@ def pose(
         hand=hand,
         batch=batch,
         measured=seen.measured,
-        remarks=seen.remarks,
+        remarks=(*(f"{name} is no witness: {why}" for name, why in spared.items()), *seen.remarks),
         unchecked=(*starmap(_not_run, failed.items()), *_without_hand(spec, chosen)),
         rtol=rtol,
         rule=partial(_rule, spec, hand, chosen, params, batch),

@@ -64,7 +64,7 @@ def against(path: Path, spec: ModelSpec, *, n: int = 11, seed: int = 0) -> Repor
         measured={},
         subjects=(Subject(path.name, beside=lambda *_: own),),
         unchecked=tuple(
-            Unchecked(f"d['{name}']", path.name, f"the file has no 'd/{name}'")
+            Unchecked(f"d[{name!r}]", path.name, f"the file has no 'd/{name}'")
             for name in problem.params
             if name not in file.gradients
         ),
@@ -157,6 +157,6 @@ def _require_known(path: Path, file: Trace, fed: Written) -> None:
 
 
 def _left_out(path: Path, file: Trace, fed: Written) -> tuple[str, ...]:
-    names = [f"c['{name}']" for name in fed.values or {} if name not in file.values]
-    names += [f"d['{name}']" for name in fed.gradients if name not in file.gradients]
+    names = [f"c[{name!r}]" for name in fed.values or {} if name not in file.values]
+    names += [f"d[{name!r}]" for name in fed.gradients if name not in file.gradients]
     return (f"{path.name} leaves out {', '.join(names)}",) if names else ()

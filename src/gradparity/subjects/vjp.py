@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
+from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.judge import FLOAT64_LIMIT
-from gradparity.parity.norms import norm, relative_error
+from gradparity.parity.norms import norm
 from gradparity.parity.probes import probed
 from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Lane
+from gradparity.parity.rows import DIFFERENCES, Lane
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
@@ -27,16 +28,17 @@ from gradparity.subjects.arguments import (
     read,
     require_callable,
 )
-from gradparity.subjects.backward_rule import Differentiate, posed, posed_in_float32, reason
+from gradparity.subjects.backward_rule import Differentiate, posed, posed_in_float32
 from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.gradient_lines import editable, located
-from gradparity.subjects.jacobian import is_small, with_jacobian
+from gradparity.subjects.jacobian import is_worth_it, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_jax,
     by_torch,
     evaluate,
     evaluate_twice,
+    why_no_witness,
 )
 from gradparity.subjects.second_derivative import (
     GRADIENTS,
@@ -93,7 +95,7 @@ def check_vjp(
     require_callable("vjp", vjp, arguments, "dy")
     given = read(f, arguments, constant)
     values, changes = evaluate_twice(f, given)
-    upstream = draw_upstream(values, np.random.default_rng(seed))
+    upstream = draw_upstream(values, independent(seed, "upstream"))
     rule = by_hand(f, vjp, given, upstream)
     given, notes = asked_for(given, rule, name_of(vjp))
     notes += [f"{name_of(f)} changes {x} in place: a caller that still needs it finds other numbers" for x in changes]
@@ -107,14 +109,14 @@ def check_vjp(
         ways[0] = replace(ways[0], rule=lambda: again)
     report = examine_ways(ways, seed, name_of(f))
     if "float64" in lanes:
-        report = _with_jacobian(report, f, vjp, given, upstream, rtol)
+        report = _with_jacobian(report, f, vjp, given, upstream, seed, rtol)
         witness = _quickest(report)
         if given.library == "numpy" and witness == "jax":  # which would compile every operation for every size
             witness = None
         wrong = {row.line for row in report.disagreements}
         right = partial(UNCOMPILED[witness], f) if witness else partial(_measured_right, f, seed, wrong)
         report = of_rule(report, f, _own(f, vjp), right, given, upstream, witness)
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "short lanes")
     if short:
         own, plain = by_rule(f, _rule(vjp, given), given.library), by_autodiff(f, given.library)
         report = in_short_lanes(
@@ -144,7 +146,8 @@ def _posed(
         {witness: partial(WITNESSES[witness], f) for witness in truths},
         truths=truths,
         own_forward=False,
-        measured=_measured(f, given, upstream, np.random.default_rng(seed)),
+        in_float32=any(value.dtype == np.float32 for value in values.values()),
+        measured=_measured(f, given, upstream, independent(seed, "directions")),
         probes=cache(partial(_probes, f, given, values, upstream, seed)),
         remarks=remarks,
         rtol=rtol,
@@ -173,8 +176,9 @@ def _in_float32(
     if witness is None:
         raise UsageError(f"lanes: float32 needs JAX or PyTorch as a witness: {'; '.join(notes) or 'none is installed'}")
     by = (witness, partial(WITNESSES[witness], f))
-    rng = np.random.default_rng(seed)
-    yield posed_in_float32(name_of(f), name_of(vjp), run, given, upstream, by, rng, own_forward=False, rtol=rtol)
+    yield posed_in_float32(
+        name_of(f), name_of(vjp), run, given, upstream, by, independent(seed, "roundings"), own_forward=False, rtol=rtol
+    )
 
 
 def _own(f: Callable[..., Any], vjp: Callable[..., Any]) -> Differentiate:
@@ -195,22 +199,28 @@ def _measured_right(
 
 
 def _with_jacobian(
-    report: Report, f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rtol: float
+    report: Report,
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
 ) -> Report:
-    """Add what each output alone tells, where that is cheap and a machine can say what is right."""
-    witness = _quickest(report)
-    own = [row for row in report.rows if (row.witness, row.lane) == (witness, "float64")]
-    looser = any(row.limit > max(FLOAT64_LIMIT, rtol) for row in own)  # for a reason
-    if witness is None or looser or not is_small(upstream, given.real):
+    """Add what each output alone tells, where that is cheap: by a machine, or entry by entry without one."""
+    witness = _quickest(report) or DIFFERENCES
+    if not is_worth_it(report, witness, upstream, given.real, rtol):
         return report
+
+    def right(dy: Arrays) -> tuple[Arrays, float]:
+        if witness != DIFFERENCES:
+            return UNCOMPILED[witness](f, given, dy).gradients, 0.0
+        found = _probes(f, given, evaluate(f, given, given.real), dy, seed)
+        return found.trace.gradients, max(found.accuracy.values(), default=0.0)
+
+    name = f"{name_of(vjp)} for one output alone"
     return with_jacobian(
-        report,
-        f"{name_of(vjp)} for one output alone",
-        lambda dy: by_hand(f, vjp, given, dy).gradients,
-        witness,
-        lambda dy: UNCOMPILED[witness](f, given, dy).gradients,
-        upstream,
-        given.real,
+        report, name, lambda dy: by_hand(f, vjp, given, dy).gradients, witness, right, upstream, given.real
     )
 
 
@@ -246,31 +256,25 @@ def _witnesses(
     f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, notes: list[str]
 ) -> Iterator[tuple[str, Trace]]:
     """Yield the machines that can judge; of the others a note says why not."""
+    refused: dict[str, Exception] = {}
     for witness, differentiate in WITNESSES.items():
         if find_spec(witness) is None:
             continue
         try:
             truth = differentiate(f, given, upstream)
         except Exception as error:  # f need not be written for every library
-            notes.append(f"{witness} is no witness, for f does not run on its arrays: {reason(error)}")
+            refused[witness] = error
             continue
-        problem = _not_the_same(values, truth)
+        problem = why_no_witness(values, truth)
         if problem:
             notes.append(f"{witness} is no witness: {problem}")
         else:
             yield witness, truth
-
-
-def _not_the_same(values: Arrays, truth: Trace) -> str:
-    """Say why a witness cannot judge: it computed something else, or its own gradient is not a number."""
-    for name, value in values.items():
-        error = relative_error(truth.values[name], value)
-        if not error <= FLOAT64_LIMIT:
-            return f"f gives another {name} on its arrays (relative error {error:.1e})"
-    for name, gradient in truth.gradients.items():
-        if not np.isfinite(gradient).all():
-            return f"its own gradient of {name} is NaN or infinite"
-    return ""
+    if refused:
+        why = " and ".join(dict.fromkeys(type(error).__name__ for error in refused.values()))
+        advice = ": written for array_api_compat.array_namespace(x) in place of numpy it would"
+        said = f"f does not run on the arrays of {listing(list(refused))}, no witness then ({why})"
+        notes.append(f"{said}{advice if given.library == 'numpy' else ''}")
 
 
 def _measured(
@@ -290,7 +294,7 @@ def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: A
         y = evaluate(f, given, {name: x + change[name] if name in change else x for name, x in given.real.items()})
         return sum(np.sum(g * y[name]) for name, g in upstream.items())
 
-    found = probed(loss, given.real, np.random.default_rng(seed)).gradients
+    found = probed(loss, given.real, independent(seed, "probes")).gradients
     gradients = {name: each.gradient for name, each in found.items()}
     accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
     return Probes(Trace(values, {**upstream, **gradients}), accuracy)

@@ -18,7 +18,7 @@ LARGE = 2e8
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Evidenced:
     """What the witnesses tell, all of it NumPy in float64."""
 
     truths: Mapping[str, Trace]
@@ -44,7 +44,7 @@ def what_is_known(
     kinks: Kinks,
     rng: np.random.Generator,
     differences: bool,
-) -> Known:
+) -> Evidenced:
     """Ask the machines; where there are none, differences of the loss.
 
     Without ``differences``, machines alone are asked where there are any. Raises UsageError where there are neither
@@ -61,7 +61,7 @@ def what_is_known(
         large = spec.flops(len(batch.x)) > LARGE
         measured = (measure_jointly if large else measure)(by_hand.derivation.forward, params, batch, rng, kinks)
     truths = {name: in_order(traces[name], spec) for name in machines}
-    return Known(truths, {name: model.trace for name, model in machines.items()}, measured)
+    return Evidenced(truths, {name: model.trace for name, model in machines.items()}, measured)
 
 
 def _can_be_a_witness(trace: Trace, params: Params) -> bool:
@@ -77,7 +77,7 @@ def _can_be_a_witness(trace: Trace, params: Params) -> bool:
 
 def _by_differences(
     spec: ModelSpec, by_hand: Model | None, params: Params, batch: Batch, kinks: Kinks, rng: np.random.Generator
-) -> Known:
+) -> Evidenced:
     if by_hand is None or by_hand.derivation is None:
         raise UsageError(
             f"{spec.name}: there is neither a machine to differentiate it nor a forward pass on NumPy arrays to take "
@@ -85,15 +85,15 @@ def _by_differences(
         )
     forward, feels = by_hand.derivation.forward, {"numpy": by_hand.trace}
     if spec.flops(len(batch.x)) > LARGE:
-        return Known({}, feels, measure_jointly(forward, params, batch, rng, kinks))
+        return Evidenced({}, feels, measure_jointly(forward, params, batch, rng, kinks))
     found = witness(forward, params, batch, rng, kinks)
     remark = (
-        f"no machine is installed, so the loss itself is the witness, entry by entry, by {found.method}: "
+        f"no machine is a witness here, so the loss itself is, entry by entry, by {found.method}: "
         "it tells every gradient, and not whether the forward pass is what you mean"
     )
     large = [name for name, each in found.measured.items() if each.directions]
     along = (f"along random directions only, for they are large: {', '.join(large)}",) if large else ()
-    return Known({DIFFERENCES: in_order(found.trace, spec)}, feels, found.measured, (remark, *along))
+    return Evidenced({DIFFERENCES: in_order(found.trace, spec)}, feels, found.measured, (remark, *along))
 
 
 def model_by_hand(chosen: Sequence[Backend], models: Mapping[str, Callable[[Dtype], Model]]) -> Model | None:

@@ -27,6 +27,18 @@ def jax_piece(name: str, *arguments: Any, **choices: Any) -> Piece:
 
 KERNELS = [
     *pieces(
+        torch_piece("T5Norm", "t5_norm", normal(2, 3, 8), normal(8)),
+        mistake(
+            "sum for mean",
+            "(grad_hat * x).mean(-1, keepdim=True)",
+            "(grad_hat * x).sum(-1, keepdim=True)",
+            "x",
+            "a sum where a mean belongs",
+        ),
+        mistake("power", "inv**2 * (grad_hat", "inv * (grad_hat", "x", "inv"),
+        mistake("batch axis only", ".flatten(0, -2).sum(0)", ".mean((0, 1))", "weight", "a mean where a sum belongs"),
+    ),
+    *pieces(
         torch_piece("RMSNorm", "rms_norm", normal(5, 8), normal(8)),
         mistake("share forgotten", "(wdy - xhat * (wdy * xhat).mean(-1, keepdim=True))", "wdy", "x", "lacks|share"),
         mistake(

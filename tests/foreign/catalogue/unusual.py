@@ -73,7 +73,11 @@ UNUSUAL = [
         ),
         mistake("one side only", "dout[(x < lo) | (x > hi)]", "dout[x < lo]", "x", "mask"),
         mistake(
-            "of the upstream gradient", "dout[(x < lo) | (x > hi)]", "dout[(dout < lo) | (dout > hi)]", "x", "mask"
+            "of the upstream gradient",
+            "dout[(x < lo) | (x > hi)]",
+            "dout[(dout < lo) | (dout > hi)]",
+            "x",
+            "uses dout where x",
         ),
     ),
     *pieces(

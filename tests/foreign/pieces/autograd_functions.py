@@ -251,3 +251,23 @@ class LayerNorm(torch.autograd.Function):
         c2 = wdy.mean(-1, keepdim=True)
         dx = (wdy - (xhat * c1 + c2)) * rstd
         return dx, (dy * xhat).sum(0), dy.sum(0)
+
+
+def t5_norm(x, weight, eps=1e-6):
+    return weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps))
+
+
+class T5Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, eps=1e-6):
+        inv = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+        ctx.save_for_backward(x, weight, inv)
+        return weight * (x * inv)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weight, inv = ctx.saved_tensors
+        grad_hat = grad * weight
+        grad_x = inv * (grad_hat - x * inv**2 * (grad_hat * x).mean(-1, keepdim=True))
+        grad_weight = (grad * x * inv).flatten(0, -2).sum(0)
+        return grad_x, grad_weight, None

@@ -53,6 +53,7 @@ def test_files_load_by_path_with_the_seed(tmp_path: Path, monkeypatch: pytest.Mo
         assert not np.array_equal(first.test.y, other.test.y)
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -73,6 +74,7 @@ def test_what_is_neither_name_nor_file_is_refused(
         data.load(name)
 
 
+@pytest.mark.fault(kind="options")
 def test_options_that_do_not_apply_are_refused() -> None:
     with pytest.raises(UsageError, match="the seed must be at least 0, got -1"):
         data.load("synthetic", seed=-1)

@@ -43,6 +43,7 @@ def test_the_seed_decides_the_split(tmp_path: Path) -> None:
     assert not np.array_equal(csv_file.load(path, 5).test.y, csv_file.load(path, 6).test.y)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -69,6 +70,7 @@ def test_each_error_names_the_file_and_the_row(tmp_path: Path, lines: list[str],
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize("content", [b"1,2\n\xff\xfe,3\n", b'1,"2\n' + b"0" * 140_000])
 def test_what_is_no_text_table_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.csv"
@@ -77,6 +79,7 @@ def test_what_is_no_text_table_is_refused(tmp_path: Path, content: bytes) -> Non
         csv_file.load(path, 0)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_table_in_one_line_is_refused_before_its_cells_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

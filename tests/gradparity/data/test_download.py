@@ -17,6 +17,7 @@ def check(path: Path) -> str:
     return text.upper()
 
 
+@pytest.mark.fault(kind="download")
 @pytest.mark.parametrize("first", [None, b"corrupt"])
 def test_the_second_mirror_is_used_when_the_first_has_no_file_or_a_wrong_one(
     tmp_path: Path, server: Any, first: bytes | None
@@ -35,6 +36,7 @@ def test_a_good_first_mirror_is_the_only_one_asked(tmp_path: Path, server: Any) 
     assert server.asked == ["/a/file"]
 
 
+@pytest.mark.fault(kind="download")
 def test_when_every_mirror_fails_each_answer_is_told_and_nothing_is_left(tmp_path: Path, server: Any) -> None:
     server.answers = {"/b/file": b"corrupt"}
     closed = "http://127.0.0.1:9/file"
@@ -48,6 +50,7 @@ def test_when_every_mirror_fails_each_answer_is_told_and_nothing_is_left(tmp_pat
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.fault(kind="download")
 def test_an_answer_cut_short_is_no_answer(tmp_path: Path, server: Any) -> None:
     server.answers = {"/file": b"right"}
     server.cut_short = True
@@ -56,6 +59,7 @@ def test_an_answer_cut_short_is_no_answer(tmp_path: Path, server: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="download")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, server: Any) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(UsageError, match=r"taken.* cannot be written"):
@@ -84,6 +88,7 @@ def test_a_terminal_sees_a_bar(
     assert "downloading file" in captured.err
 
 
+@pytest.mark.fault(kind="download")
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -104,6 +109,7 @@ def test_an_answer_that_is_too_large_is_no_header_or_leads_to_plain_http_is_no_a
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(kind="download")
 def test_a_download_that_never_ends_is_ended(tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answers = {"/file": b"right"}
     monkeypatch.setattr("gradparity.data.download.DEADLINE", -1)
@@ -111,6 +117,7 @@ def test_a_download_that_never_ends_is_ended(tmp_path: Path, server: Any, monkey
         fetch([server.url + "file"], tmp_path / "file", check, 7)
 
 
+@pytest.mark.fault(kind="download")
 def test_plain_http_from_elsewhere_is_not_asked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no mirror gave 'file' \(example.com: no https\)"):
         fetch(["http://example.com/file"], tmp_path / "file", check, 7)

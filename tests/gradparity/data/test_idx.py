@@ -46,6 +46,7 @@ def test_a_gzip_of_several_members_is_one_file(tmp_path: Path, encode: Encode) -
     np.testing.assert_array_equal(idx.read(path, SHAPE).array, IMAGES)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize(
     ("damage", "message"),
@@ -74,6 +75,7 @@ def test_each_damage_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize("position", [3, 15, -7, -1])
 def test_a_corrupted_gzip_is_refused_wherever_a_byte_is_changed(tmp_path: Path, encode: Encode, position: int) -> None:
     zipped = bytearray(gzip.compress(encode(IMAGES)))
@@ -84,6 +86,7 @@ def test_a_corrupted_gzip_is_refused_wherever_a_byte_is_changed(tmp_path: Path, 
         idx.read(path, SHAPE)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize("length", [2, 12, 30, -1])
 def test_a_gzip_cut_short_is_truncated(tmp_path: Path, encode: Encode, length: int) -> None:
     path = tmp_path / "short.gz"
@@ -92,11 +95,13 @@ def test_a_gzip_cut_short_is_truncated(tmp_path: Path, encode: Encode, length: i
         idx.read(path, SHAPE)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone' cannot be read: No such file"):
         idx.read(tmp_path / "gone", SHAPE)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_bomb_is_never_inflated(tmp_path: Path, encode: Encode) -> None:
     inflated = 1 << 26
     path = tmp_path / "bomb.gz"

@@ -67,6 +67,7 @@ def test_the_argument_wins_over_the_variable(tmp_path: Path, published: Any, mon
     assert same(mnist.load(published.source, tmp_path / "here"), published)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_missing_folder_is_an_error(tmp_path: Path, published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"the data folder '.*absent' is no folder"):
         mnist.load(published.source, tmp_path / "absent")
@@ -75,6 +76,7 @@ def test_a_missing_folder_is_an_error(tmp_path: Path, published: Any, monkeypatc
         mnist.load(published.source, None)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.usefixtures("cache")
 def test_a_wrong_file_in_the_users_folder_is_named_with_both_hashes_and_the_fix(tmp_path: Path, published: Any) -> None:
     published.write(tmp_path)
@@ -91,6 +93,7 @@ def test_a_wrong_file_in_the_users_folder_is_named_with_both_hashes_and_the_fix(
     assert message.endswith("delete it to have it downloaded, or replace it by an unaltered copy")
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.usefixtures("cache")
 def test_a_file_of_the_other_data_set_is_recognised(
     tmp_path: Path, published: Any, monkeypatch: pytest.MonkeyPatch
@@ -136,6 +139,7 @@ def test_only_what_the_folder_lacks_is_downloaded(tmp_path: Path, published: Any
     assert server.asked == ["/up/t10k-labels-idx1-ubyte.gz"]
 
 
+@pytest.mark.fault(kind="download")
 def test_a_damaged_file_in_the_cache_is_downloaded_again(cache: Path, published: Any, server: Any) -> None:
     source = with_mirrors(published, server, "up")
     publish(published, server, "up")
@@ -147,6 +151,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(cache: Path, published:
     assert idx.read(damaged, (12, 3, 4)).sha256 == source.train[0].sha256
 
 
+@pytest.mark.fault(kind="download")
 def test_without_network_or_cache_one_line_says_what_was_tried_and_what_to_do(
     tmp_path: Path, cache: Path, published: Any, server: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:

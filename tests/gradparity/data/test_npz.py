@@ -110,6 +110,7 @@ def with_value(array: np.ndarray, index: tuple[int, ...], value: float) -> np.nd
     return copy
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -140,6 +141,7 @@ def test_arrays_that_break_a_rule_are_refused(tmp_path: Path, arrays: dict[str, 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -160,6 +162,7 @@ def test_test_examples_unlike_the_train_examples_are_refused(
         npz.load(save(tmp_path, **(good | change)), 0)
 
 
+@pytest.mark.fault(kind="data")
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     for content in (b"", b"x,y\n1,2\n", b"\x80\x04K\x01."):
@@ -168,6 +171,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
             npz.load(path, 0)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path, x=X, y=Y)
     content = bytearray(path.read_bytes())
@@ -177,6 +181,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
         npz.load(path, 0)
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize(
     ("member", "message"),
     [
@@ -195,6 +200,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path: Path, member: bytes, mes
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.fault(kind="data")
 def test_a_header_that_lies_about_its_size_takes_no_memory(tmp_path: Path) -> None:
     header = io.BytesIO()
     about = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 5)}
@@ -206,6 +212,7 @@ def test_a_header_that_lies_about_its_size_takes_no_memory(tmp_path: Path) -> No
         npz.load(tmp_path / "fake.npz", 0)
 
 
+@pytest.mark.fault(kind="data")
 def test_what_whole_numbers_become_is_counted_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

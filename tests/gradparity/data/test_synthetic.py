@@ -52,6 +52,7 @@ def test_real_targets_are_explained_by_a_linear_map() -> None:
     assert np.mean(error**2) < 0.05 * np.mean(dataset.test.y**2)
 
 
+@pytest.mark.fault(kind="python")
 def test_impossible_shapes_are_refused() -> None:
     with pytest.raises(UsageError, match="synthetic: features must be a whole number of at least 1, got 0"):
         SyntheticShape(features=0)

@@ -36,6 +36,7 @@ def test_a_users_text_is_read(tmp_path: Path) -> None:
     assert found.name == "own.txt"
 
 
+@pytest.mark.fault(kind="data")
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -48,6 +48,7 @@ def test_listing_joins_with_commas_and_and() -> None:
     assert [words.listing(ws) for ws in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
+@pytest.mark.fault(kind="words")
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -55,6 +55,7 @@ def test_a_solution_takes_the_place_of_what_writes_its_line() -> None:
     assert [given.lines_of(line) for line in ("a", "b")] == ['d["a"] = 1', "d.add('b', g)"]
 
 
+@pytest.mark.fault(kind="output")
 def test_start_writes_the_file_and_never_overwrites_one() -> None:
     path = start("bug-hunt-1")
     assert path == Path("bug_hunt_1.py")
@@ -65,6 +66,7 @@ def test_start_writes_the_file_and_never_overwrites_one() -> None:
     assert path.read_text() == "mine"
 
 
+@pytest.mark.fault(kind="machine")
 def test_start_says_what_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"unknown exercise 'softmax-regresion'.*did you mean 'softmax-regression'"):
         start("softmax-regresion")
@@ -89,6 +91,7 @@ OTHER_FILES = [
 ]
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize(("name", "text", "says"), OTHER_FILES)
 def test_any_other_file_is_one_sentence(name: str, text: str | None, says: str) -> None:
     if text is not None:

@@ -138,6 +138,7 @@ def test_a_file_that_is_started_anew_has_its_hints_from_the_first_rung(
     assert "2 of 3" not in run("hint", "softmax_regression.py")[1]
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize("command", ["check", "hint"])
 def test_bad_input_is_one_line_and_status_2(command: str, run: Run) -> None:
     for name, text in (("gone.py", None), ("empty.py", ""), ("broken.py", "1 +")):

@@ -103,6 +103,7 @@ def test_a_number_in_place_of_n_is_wrong_whatever_number_it_is(solved: Solved, j
         assert outcome.wrong.symptom == "all of it is off by one and the same factor"
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize("value", ["None", '"right"', "[1, 2]", 'c["logits"] + 0j'])
 def test_what_is_not_an_array_of_real_numbers_is_a_wrong_line(value: str, solved: Solved, judged: Judged) -> None:
     outcome = judged(solved({"logits": f'd["logits"] = {value}'}))
@@ -138,6 +139,7 @@ REFUSED: list[tuple[dict[str, str], list[tuple[str, str]], str]] = [
 ]
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize(("lines", "edits", "says"), REFUSED)
 def test_what_cannot_be_judged_is_refused_with_its_line(
     lines: dict[str, str], edits: list[tuple[str, str]], says: str, solved: Solved, judged: Judged
@@ -166,3 +168,38 @@ def test_pytorch_and_jax_check_alike() -> None:
     )
     assert first.gradients.keys() == second.gradients.keys() >= set(chosen.questions)
     assert all(np.allclose(first.gradients[line], second.gradients[line], rtol=1e-12) for line in chosen.questions)
+
+
+IN_A_LOOP = {
+    "a share of the next time": ('keep * d["m", t + 1]', '0 * d["m", t + 1]', "m", 1),
+    "what is made from it is not blamed": ('(1 - keep) * d["m", t]', 'd["m", t]', "z", 2),
+    "the first time only": ('(1 - np.tanh(c["z", t]) ** 2)', '(1 - np.tanh(c["z", t]) ** 2) * (t > 0)', "z", 0),
+    "a sum": ('d.add("b", d["z", t].sum(axis=0))', 'd.add("b", d["z", t].sum())', "b", None),
+    "still blank": ('c["m", t - 1].T @ d["z", t]', "...", "U", None),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line", "number"), IN_A_LOOP.values(), ids=IN_A_LOOP)
+def test_in_a_loop_the_first_wrong_pass_is_named(
+    old: str, new: str, line: str, number: int | None, judged: Judged
+) -> None:
+    outcome = judged(_looping(old, new), "leaky-memory")
+    assert outcome.wrong is not None
+    assert (outcome.wrong.line, outcome.wrong.number) == (line, number)
+    assert outcome.wrong.blank == (new == "...")
+    assert line not in outcome.right
+    assert outcome.shapes["m"] == "(n, 4)"
+
+
+@pytest.mark.fault(kind="exercise")
+def test_a_sum_over_a_loop_that_broke_off_is_not_blamed(judged: Judged) -> None:
+    with pytest.raises(UsageError, match=r"^my_answer\.py:\d+: d\['b'\] is written twice: .* through d\.add"):
+        judged(_looping('d.add("b", d["z", t].sum(axis=0))', 'd["b"] = d["z", t].sum(axis=0)'), "leaky-memory")
+
+
+def _looping(old: str, new: str) -> Path:
+    """Write leaky-memory, whose backward pass is a loop through time, solved but for one piece."""
+    text, path = exercise("leaky-memory").solved(), Path("my_answer.py")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path

@@ -22,7 +22,7 @@ TELLING = ("@", "*", " / ", "sum(", "exp", ".T", "one_hot", "one-hot", "eye", "s
 """What every way to write the right line has some of."""
 ALLOWED = {str(n) for n in (*DRAWS, *range(1, 4))}
 """Examples, and the rungs of the ladder."""
-NAMES = re.compile(r"exercise \w+ \S+|d\['\S+'\]|\S+\.py(:\d+)?|\((\d*n|\d+)(, \d+)*,?\)|\(\)")
+NAMES = re.compile(r"exercise \w+ \S+|d\['\S+'(, \d+)?\]|\S+\.py(:\d+)?|\((\d*n|\d+)(, \d+)*,?\)|\(\)")
 """Names, places and shapes."""
 
 

@@ -49,6 +49,7 @@ def test_a_right_file_agrees_and_prints_and_files_are_kept_apart(
     assert outcome.witness in ("torch", "jax")
 
 
+@pytest.mark.fault(kind="exercise")
 def test_a_file_that_opens_itself_changes_a_copy(solved: Solved) -> None:
     path = solved({"b": 'open(__file__, "w").close()\n    d["b"] = -d["logits"].sum(axis=0)'})
     same = untouched(path)
@@ -70,6 +71,7 @@ def test_the_first_blank_is_named() -> None:
     assert outcome.wrong.place == f"softmax_regression.py:{number}"
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize(
     "loop", ["while True:\n        print(0)", "sum(iter(int, 1))", "import time\n    time.sleep(1e6)"]
 )
@@ -95,6 +97,7 @@ ENDS = {
 }
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize("statement", ENDS)
 def test_whatever_ends_early_is_one_sentence(statement: str, solved: Solved) -> None:
     path = solved({"W": statement})
@@ -120,6 +123,7 @@ UNRUN = {
 }
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize("text", UNRUN)
 def test_a_file_that_does_not_parse_is_not_run(text: str, solved: Solved) -> None:
     with pytest.raises(UsageError, match=UNRUN[text]):
@@ -138,6 +142,7 @@ import os, time
     d["b"] = d["logits"].sum(axis=0)"""
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux hands over the orphans, and has /proc")
 def test_a_fork_that_hides_and_stays_is_ended(solved: Solved) -> None:
     file = solved({"b": HIDES})
@@ -167,6 +172,7 @@ CHEATS = {
 }
 
 
+@pytest.mark.fault(kind="exercise")
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_file_cannot_make_itself_right(cheat: str, solved: Solved) -> None:
     try:
@@ -176,6 +182,7 @@ def test_a_file_cannot_make_itself_right(cheat: str, solved: Solved) -> None:
     assert wrong is not None
 
 
+@pytest.mark.fault(kind="words")
 def test_what_it_prints_cannot_steer_the_terminal(solved: Solved) -> None:
     printed = judge_file(solved({"b": 'print("\\x1b[2J", "x" * 9999)'}), PATIENCE).printed
     assert printed.startswith("\\x1b[2J xxx")

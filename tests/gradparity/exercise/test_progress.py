@@ -35,6 +35,7 @@ def test_a_file_that_is_forgotten_begins_again() -> None:
 ZEROTH = '{"rungs": {"x": ["W", 0]}, "format": "gradparity-progress/1"}'
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize("damage", ["", "{", "[1]", '{"x": 3}', ZEROTH])
 def test_a_damaged_memory_is_refused_with_what_to_do(damage: str) -> None:
     progress.climb(ONE, "W", 3)
@@ -43,6 +44,7 @@ def test_a_damaged_memory_is_refused_with_what_to_do(damage: str) -> None:
         progress.climb(ONE, "W", 3)
 
 
+@pytest.mark.fault(kind="machine")
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder belongs")
     with pytest.raises(UsageError, match=r"progress is kept in .*exercises\.json', which cannot be written"):

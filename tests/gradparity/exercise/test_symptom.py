@@ -24,7 +24,8 @@ SAID = {
     f'd["W"] = ({W})[::-1]': "it holds the right numbers in the wrong places",
     f'd["W"] = ({W}).sum(axis=0, keepdims=True) + np.zeros((7, 5))': "it is added up along an axis that should have "
     "stayed",
-    f'd["W"] = ({W}) + np.arange(5)': "its numbers are wrong, in no simple way",
+    f'd["W"] = ({W}) + np.arange(1, 6)': "its numbers are wrong, in no simple way",
+    f'd["W"] = ({W}) + np.arange(5)': "some entries are right, the others are wrong",
     f'd["W"] = ({W}) + p["W"]': "a term is missing from it, or one is there that does not belong",
     f'd["W"] = ({W}) * p["W"]': "it is off by a factor that differs from entry to entry",
     f'd["W"] = np.abs({W})': "some entries have the wrong sign, and all have the right size",

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from gradparity import registry
-from gradparity.models import GRU, LSTM, MLP, RNN, LinearRegression, LogisticRegression, SoftmaxRegression, Transformer
+from gradparity.models import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    ConvNet,
+    LinearRegression,
+    LogisticRegression,
+    SoftmaxRegression,
+    Transformer,
+)
 from gradparity.operations.batch_norm import Running, statistics, update
 from gradparity.operations.layer_norm import Convention
 from gradparity.operations.windows import Windows
@@ -72,6 +82,17 @@ def test_the_two_layer_net_of_cs231n_assignment_2(decay: float, printed: float) 
     batch = Batch(from_to(-5.5, 4.5, 5, 3).T, np.array([0, 5, 1]))
     loss, _ = loss_and_grad(MLP((5, 50, 7), weight_decay=decay), params, batch)
     assert loss == pytest.approx(printed, abs=5e-11)
+
+
+@pytest.mark.parametrize(("decay", "printed"), [(0.0, 2.3026), (0.5, 2.5086)])
+def test_the_three_layer_convnet_of_cs231n_assignment_2(decay: float, printed: float) -> None:
+    """Its loss on random images, from weights of 1e-3, without and with ½ · 0.5 Σ W²."""
+    windows: dict[str, Any] = {"kernel": (7, 7), "padding": (3, 3), "pool": (2, 2), "batch_norm": False}
+    spec = ConvNet((3, 32, 32), (32,), hidden=(100,), classes=10, weight_decay=decay, **windows)
+    rng = np.random.default_rng(0)
+    params = {name: 1e-3 * rng.normal(size=shape) * (len(shape) > 1) for name, shape in spec.param_shapes.items()}
+    loss, _ = loss_and_grad(spec, params, spec.example_batch(rng, 5))
+    assert loss == pytest.approx(printed, abs=1e-3)
 
 
 def test_the_sanity_checks_of_cs231n_at_small_weights() -> None:
@@ -194,6 +215,43 @@ def test_recurrent_layers_are_pytorchs_with_its_two_biases(model: Any, layer: An
     np.testing.assert_allclose(d["W_h"], own.weight_hh_l0.grad.T, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(d["b_x"], own.bias_ih_l0.grad, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(d["b_h"], own.bias_hh_l0.grad, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any) -> None:
+    """torch.nn.TransformerEncoderLayer between the tokens' rows times √width and the same table transposed."""
+    settings: Any = {"activation": activation, "tied": True, "scaled_tokens": True, "head_bias": True}
+    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, **settings)
+    rng = np.random.default_rng(0)
+    params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
+    batch, given = spec.example_batch(rng, 3), of_torch(**params)
+    own: Any = torch.nn.TransformerEncoderLayer(6, 2, 8, 0.0, activation, norm_first=norm_first, batch_first=True)
+    own.double()
+    with torch.no_grad():
+        own.self_attn.in_proj_weight.copy_(torch.cat([given[f"block1.W_{name}"].T for name in "qkv"]))
+        own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
+        for map_, name in ((own.self_attn.out_proj, "o"), (own.linear1, "up"), (own.linear2, "down")):
+            map_.weight.copy_(given[f"block1.W_{name}"].T)
+            map_.bias.copy_(given[f"block1.b_{name}"])
+        for norm, name in ((own.norm1, "norm1"), (own.norm2, "norm2")):
+            norm.weight.copy_(given[f"block1.{name}.gain"])
+            norm.bias.copy_(given[f"block1.{name}.bias"])
+    x, y = torch.tensor(batch.x), torch.tensor(batch.y)
+    stream = 6**0.5 * given["tokens.table"][x] + given["positions.table"]
+    stream = own(stream, torch.nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64))
+    if norm_first:
+        stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given["norm.bias"])
+    logits = stream @ given["tokens.table"].T + given["b"]
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+    torch.autograd.backward(expected)
+    loss, d = loss_and_grad(spec, params, batch)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(d["b"], given["b"].grad, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(d["tokens.table"], given["tokens.table"].grad, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(d["block1.W_up"], own.linear1.weight.grad.T, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(d["block1.norm1.gain"], own.norm1.weight.grad, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(d["block1.W_q"], own.self_attn.in_proj_weight.grad[:6].T, rtol=1e-9, atol=1e-13)
 
 
 def test_batch_norm_and_its_running_statistics_are_pytorchs() -> None:

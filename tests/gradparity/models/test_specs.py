@@ -1,4 +1,5 @@
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gradparity.models import (
     LogisticRegression,
     SoftmaxRegression,
     Transformer,
+    default_spec,
     names,
     require_model,
     spec_for_data,
@@ -143,6 +145,18 @@ def test_settings_that_make_no_model_of_characters_are_refused(build: object, sa
         build()  # type: ignore[operator]
 
 
+SWITCHES = [
+    (name, field.name) for name in names() for field in fields(require_model(name)) if isinstance(field.default, bool)
+]
+
+
+@pytest.mark.parametrize(("model", "switch"), SWITCHES)
+def test_a_switch_is_true_or_false_and_no_other_word(model: str, switch: str) -> None:
+    assert getattr(default_spec(model, [f"{switch}=false"]), switch) is False
+    with pytest.raises(UsageError, match=f"{model}: {switch} must be True or False, got 'no'"):
+        default_spec(model, [f"{switch}=no"])
+
+
 def test_a_new_lstm_forgets_little() -> None:
     spec = LSTM(gates="gfio", hidden=3)
     assert spec.init(np.random.default_rng(0))["b"][3:6].tolist() == [1, 1, 1]
@@ -154,7 +168,7 @@ def test_a_new_lstm_forgets_little() -> None:
         (lambda: ConvNet(kernel=(3, 9)), "a window must fit into the image: got a window of 3×9 on 9×7"),
         (lambda: ConvNet(channels=(3, 4, 5, 6)), "must fit into the image: got a window of 3×2 on 2×1.*fewer blocks"),
         (lambda: ConvNet(stride=(0, 1)), "stride must be two whole numbers of at least 1, height and width"),
-        (lambda: ConvNet(channels=()), r"channels must be 1 or more sizes, got \(\)"),
+        (lambda: ConvNet(channels=()), r"channels must be 1 or more sizes, as \(6, 16\), got \(\)"),
         (lambda: ConvNet.for_data(50, 10, 10), "as many pixels as x has columns, 50, got 1×7×7: set image="),
         (lambda: ConvNet.for_data(64, None, 3), "convnet needs labels, got 3 real"),
     ],

@@ -69,6 +69,7 @@ def test_exactly_the_wrong_line_disagrees(line: str, factor: float, witness: str
         report.assert_ok()
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_line_never_written_disagrees(witness: str) -> None:
     def backward(_: Any, batch: Batch, c: Any, d: Any) -> None:
         logits = (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"])) / len(batch.y)

@@ -27,12 +27,14 @@ def refused(report: Report) -> str:
     return str(raised.value)
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_wrong_rule_at_a_kink_does_not_pass_with_nothing_compared() -> None:
     report = gradparity.check_vjp(lambda x: np.maximum(x, 0), lambda _, dy: dy * 5, np.array([0.0, 1.0, -1.0]))
     assert "d['x'] of <lambda> is not checked: " in refused(report)
     assert "no derivative at a kink" in report.unchecked[0].reason
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_witness_alone_is_not_checked_against_itself() -> None:
     report = gradparity.check("softmax_regression", backends=["torch"])
     assert report.rows == ()
@@ -40,6 +42,7 @@ def test_a_witness_alone_is_not_checked_against_itself() -> None:
     assert report.table.headline.startswith("Nothing was compared")
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_files_derivation_that_no_backend_runs_is_not_checked() -> None:
     report = gradparity.check(FILE, backends=["jax", "torch"])
     assert not report.disagreements
@@ -49,6 +52,7 @@ def test_a_files_derivation_that_no_backend_runs_is_not_checked() -> None:
     assert report.table.headline.startswith("Not checked: the hand derivation. The ")
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_limit_that_would_let_half_a_gradient_pass_checks_nothing() -> None:
     """Rounding of x at 1e8 moves sin(x) by all of its size: float32 alone can tell nothing."""
 
@@ -72,12 +76,14 @@ def test_a_limit_that_would_let_half_a_gradient_pass_checks_nothing() -> None:
     assert report.disagreements  # float64 tells
 
 
+@pytest.mark.fault(kind="silence")
 def test_an_empty_report_does_not_agree() -> None:
     assert not Report("m", 3, 0, ("numpy",), (), ()).agrees
     row = Row("W", "gradient", "numpy", "torch", "float64", 0.0, 1e-10)
     assert Report("m", 3, 0, ("numpy",), ("torch",), (row,)).agrees
 
 
+@pytest.mark.fault(kind="silence")
 @pytest.mark.parametrize(
     ("choices", "says"),
     [
@@ -96,6 +102,7 @@ def test_a_file_is_asked_for_lanes_before_it_is_run() -> None:
         gradparity.check(FILE, lanes=[])
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_machine_that_leaves_out_a_line_disagrees() -> None:
     """A backend that names its lines and forgets one is not one that names none."""
     problem = pose(SoftmaxRegression(), backends=["numpy", "torch"], lanes=["float64"], differences=False)

@@ -59,4 +59,4 @@ def test_of_what_stays_large_the_shapes_are_told() -> None:
 
 def test_numbers_are_written_as_by_hand() -> None:
     assert written(np.array([[1.0, -0.0], [0.123456, 1e-17]])) == "[[1, 0], [0.1235, 0]]"
-    assert Case({"x": np.array(0.0)}, np.array(1), np.array(2)).told("y") == "at all else 0: y is 1, should be 2"
+    assert Case({"x": np.array(0.0)}, np.array(1), np.array(2)).told("y") == "at nothing but zeros: y is 1, should be 2"

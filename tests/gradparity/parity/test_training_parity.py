@@ -184,6 +184,7 @@ def test_a_mistake_shows_early_and_is_forgotten_late_on_a_convex_problem() -> No
     assert [(row.step, row.agrees) for row in found.rows if row.backend == "numpy"] == [(10, False), (100, True)]
 
 
+@pytest.mark.fault(kind="silence")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_disagree(bad: float) -> None:
     found = run(Planted(REGRESSION, scaled(bad, "b")))
@@ -221,6 +222,7 @@ def test_a_users_own_model_is_trained_as_it_is() -> None:
     assert {row.backend for row in found.rows} == {"numpy", "torch"}
 
 
+@pytest.mark.fault(kind="backend")
 def test_a_backend_that_cannot_train_says_why_and_the_others_are_compared() -> None:
     """A compiler refuses a branch on numbers, which is all right one call at a time."""
     pytest.importorskip("jax")
@@ -245,6 +247,7 @@ def test_a_backend_that_cannot_train_says_why_and_the_others_are_compared() -> N
         training_parity(spec, backends=["numpy", "jax"], steps=5)
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("choices", "says"),
     [

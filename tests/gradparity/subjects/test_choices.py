@@ -128,6 +128,7 @@ def test_only_the_ways_asked_for_are_tried(check: str, ways: dict[str, str]) -> 
         assert all(row.backend.endswith(words) for row in report.rows)
 
 
+@pytest.mark.fault(kind="python")
 @every_check
 @pytest.mark.parametrize(
     ("choices", "says"),
@@ -151,6 +152,7 @@ def test_a_choice_that_there_is_not_is_told_in_one_line(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize("check", ["autograd_function", "custom_vjp"])
 def test_an_unknown_way_names_those_that_there_are(check: str) -> None:
     with pytest.raises(UsageError, match=r"unknown way 'pmap': there is .*plain"):
@@ -165,11 +167,13 @@ def test_models_take_rtol_too() -> None:
         assert_gradients_agree("softmax_regression", rtol=1.0)
 
 
+@pytest.mark.fault(kind="python")
 def test_an_unknown_lane_names_those_that_there_are() -> None:
     with pytest.raises(UsageError, match="unknown lane 'float8': there is float32, float64; did you mean"):
         require_some("lanes", ["float8"], LANES)
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("function", "says"),
     [

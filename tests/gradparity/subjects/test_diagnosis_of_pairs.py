@@ -146,7 +146,7 @@ def test_a_tree_is_told_on_which_line_each_gradient_is_made(tmp_path: Path) -> N
 def test_a_wrong_pair_is_told_with_the_smallest_numbers_at_which_it_is_wrong() -> None:
     report = check_vjp(affine, lambda x, w, _b, dy: (dy @ w.T, x.T @ dy, dy.mean(0)), X, W, B)
     (row,) = report.findings
-    assert row.example == "at dy = [[1], [0]], all else 0: d['b'] is [0.5], should be [1]"
+    assert row.example == "at dy = [[0], [1]], all else 0: d['b'] is [0.5], should be [1]"
 
 
 def test_of_a_kernel_that_loses_what_is_beyond_a_block_the_smallest_shape_is_told() -> None:

@@ -168,6 +168,7 @@ def test_pairs_on_numpy_have_no_short_lane() -> None:
         check_vjp(np.sin, lambda x, dy: dy * np.cos(x), np.ones(3), lanes=["bfloat16"])
 
 
+@pytest.mark.fault(kind="python")
 def test_no_lane_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match=r"lanes must be a list of at least one, got \[\]: .* bfloat16, float16"):
         check_vjp(np.sin, lambda x, dy: dy * np.cos(x), np.ones(3), lanes=[])

@@ -91,6 +91,7 @@ def test_settings_reach_a_built_in_model() -> None:
     assert specs.spec_of("mlp", ["widths=5,4,3"]) == MLP(widths=(5, 4, 3))
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("model", "says"),
     [
@@ -98,6 +99,7 @@ def test_settings_reach_a_built_in_model() -> None:
         ("mine.py", "there is no model file 'mine.py'"),
         (np.ones(3), "ndarray: 'param_shapes' is missing"),
         (None, "NoneType: 'param_shapes' is missing"),
+        (int, "int: 'param_shapes' is missing"),
     ],
 )
 def test_says_what_it_cannot_take(model: Any, says: str) -> None:
@@ -119,6 +121,7 @@ def test_without_any_machine_the_loss_itself_is_the_witness(without: Callable[..
     assert report.witnesses == ("differences",)
 
 
+@pytest.mark.fault(kind="python")
 def test_a_backend_that_is_named_must_be_installed(without: Callable[..., None]) -> None:
     without("jax")
     with pytest.raises(UsageError, match="backend 'jax' cannot be used, 'jax' is not installed"):
@@ -139,6 +142,7 @@ def _examples(n: int, features: int = 7, labels: type = int) -> Batch:
     return Batch(np.ones((n, features)), np.ones(n, labels))
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("batch", "says"),
     [
@@ -156,6 +160,7 @@ def test_a_batch_that_a_model_cannot_take_is_refused(batch: object, says: str) -
         require_batch(SPEC, batch)
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
@@ -177,6 +182,7 @@ def test_a_whole_number_is_an_integer_that_is_large_enough(value: object) -> Non
         require_whole("n", value, 2)
 
 
+@pytest.mark.fault(kind="python")
 @pytest.mark.parametrize(
     ("call", "says"),
     [

@@ -48,6 +48,7 @@ def test_the_one_line_that_is_wrong_is_named_though_it_spoils_those_after_it(tra
     assert {row.line for row in report.consequences} == {"W1", "b1"}
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_name_that_is_left_out_is_said_and_a_parameter_without_gradient_is_not_agreement(
     trace: Path, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_shape_that_is_wrong_is_told_and_spoils_no_other_line(trace: Path, tmp
     assert [row.name for row in traced.against(path, SPEC).findings] == ["d['z2']"]
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -89,6 +91,7 @@ def test_a_trace_of_something_else_is_refused(
         traced.against(path, SPEC)
 
 
+@pytest.mark.fault(kind="format")
 def test_what_is_no_whole_file_is_refused(trace: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(trace.read_bytes()[:-8])

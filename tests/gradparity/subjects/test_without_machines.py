@@ -22,7 +22,7 @@ BLOCKED = """
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("jax", "jaxlib", "optax", "torch", "autograd"):
+        if name.partition(".")[0] in ("jax", "jaxlib", "optax", "torch", "autograd", "scipy"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
 sys.meta_path.insert(0, Blocked())
 """
@@ -85,14 +85,16 @@ def test_every_command_runs_and_names_the_wrong_line_and_its_cause(printed: Call
         "check wrong.py",
         "check softmax_regression",
         "check mlp",
+        "check mlp --set activation=gelu",
         "explain wrong.py",
         "explain wrong.py --html out.html",
         "exercise start softmax-regression",
     )
-    right, wrong, softmax, mlp, explained, *_ = out.split("status ")
+    right, wrong, softmax, mlp, gelu, explained, *_ = out.split("status ")
     for shown in (right, softmax, mlp):
         assert "numpy agree." in shown
         assert "the loss itself is the witness, entry by entry, by complex steps" in shown
+    assert "numpy agree." in gelu
     assert wrong.startswith("0")
     assert "✗ d['z'] has the factor 1 - c['a'] where 1 - c['a']**2 belongs (wrong.py:30, numpy against differences" in (
         wrong

@@ -12,6 +12,8 @@ import pytest
 from gradparity.errors import UsageError
 from gradparity.journal import packed
 from gradparity.models import names
+from gradparity.parity.report import Report
+from gradparity.parity.rows import Unchecked
 from gradparity.report.cli import sweep as cli
 from gradparity.sweep import draws as sweeping
 from gradparity.sweep.draws import Draw, DrawOutcome, draws, sweep
@@ -98,6 +100,7 @@ def test_finished_draws_are_not_repeated(tmp_path: Path, checked: list[int]) -> 
     assert checked == [12, 13]
 
 
+@pytest.mark.fault(kind="silence")
 def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_count(
     buggy: str, tmp_path: Path, checked: list[int]
 ) -> None:
@@ -116,6 +119,7 @@ def test_what_was_checked_before_the_file_or_its_neighbour_changed_does_not_coun
     assert checked == [0, 1, 2] * 2
 
 
+@pytest.mark.fault(kind="silence")
 def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path, checked: list[int]) -> None:
     path = tmp_path / "sweep.jsonl"
     sweep("mlp", 3, backends=QUICK, journal=path)
@@ -127,6 +131,7 @@ def test_a_draw_that_the_journal_says_disagreed_is_checked_again(tmp_path: Path,
     assert checked == [1]
 
 
+@pytest.mark.fault(kind="journal")
 def test_a_smaller_sweep_leaves_the_journal_of_a_larger_one(
     tmp_path: Path, checked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +144,15 @@ def test_a_smaller_sweep_leaves_the_journal_of_a_larger_one(
     assert cli.run("mlp", 10, **how) == 0
     assert checked == list(range(10))
     assert not journal.exists()
+
+
+@pytest.mark.fault(kind="silence")
+def test_a_draw_in_which_nothing_was_compared_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = Unchecked("the loss", "numpy", "it needs what is not installed")
+    nothing = Report("mlp", 3, 0, ("numpy",), ("torch",), (), unchecked=(reason,))
+    monkeypatch.setattr(Draw, "check", lambda _: nothing)
+    with pytest.raises(UsageError, match=f"^nothing was compared in draw 0; {reason}$"):
+        sweep("mlp", 1, backends=QUICK, lanes=["float64"])
 
 
 def test_a_sweep_stops_at_the_first_counter_example_which_runs_again(
@@ -176,12 +190,14 @@ def test_a_sweep_without_counter_example_says_how_much_of_the_limit_was_used(
     assert len(kept.read_text().splitlines()) == 4
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(("count", "jobs"), [(0, 1), (5, 0), (5, -2)])
 def test_unusable_counts_are_refused(count: int, jobs: int) -> None:
     with pytest.raises(UsageError, match="must be at least 1"):
         cli.run("mlp", count, seed=0, backends=QUICK, lanes=["float64"], jobs=jobs, resume=None, json=None)
 
 
+@pytest.mark.fault(kind="format")
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"backends": [], "lanes": []}'])
 def test_a_file_without_counter_example_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "counter.json"
@@ -206,6 +222,24 @@ def test_the_file_of_a_draw_gives_the_same_draw(tmp_path: Path) -> None:
 def test_other_processes_find_the_same() -> None:
     here, there = (sweep("mlp", 4, seed=5, backends=["numpy", "torch"], jobs=jobs) for jobs in (1, 2))
     assert np.allclose([o.worst["float32"] for o in here.outcomes], [o.worst["float32"] for o in there.outcomes])
+
+
+@pytest.mark.fault(kind="machine")
+def test_a_worker_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text("""
+import os, time
+from gradparity.sweep.draws import _end_with
+_end_with(os.getppid())
+print("ready", flush=True)
+time.sleep(20)
+print("still there", flush=True)
+""")
+    with subprocess.Popen(["sh", "-c", f"{sys.executable} {worker} & wait"], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"ready\n"
+        owner.kill()
+        assert owner.stdout.read() == b""
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ def planted(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> SoftmaxRegression
     return SoftmaxRegression(features=6, classes=4)
 
 
+@pytest.mark.fault(kind="lie")
 def test_a_gradient_wrong_by_a_twentieth_of_a_percent_is_refused(planted: SoftmaxRegression) -> None:
     status, reason = gradient_refusal(planted, "wrong")
     assert status == "disagrees"
@@ -52,6 +53,7 @@ def test_right_weights_are_accepted_and_one_slightly_wrong_array_is_named_with_b
     assert "b is off by" in wrong
 
 
+@pytest.mark.fault(kind="lie")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(task: Task, bad: float) -> None:
     weights = trained(numpy_loops.notebook(task), task.drawn)

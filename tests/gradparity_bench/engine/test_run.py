@@ -15,8 +15,9 @@ from gradparity_bench.drawn import draw
 from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
 from gradparity_bench.engine.guard import GradientGuard
-from gradparity_bench.engine.measure import Bench, measure_point
+from gradparity_bench.engine.measure import measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
+from gradparity_bench.engine.sitting import Bench
 from gradparity_bench.points import points, spec_at
 from gradparity_bench.results import Measurement, Result
 from gradparity_bench.standings import Point
@@ -46,6 +47,8 @@ class Runtime:
             os.abort()
         if self.fault == "hangs":
             time.sleep(1000)
+        if self.fault == "once" and not self.calls:
+            os.mkdir(os.environ["STARTED"])  # there already in the second process
         if self.fault == "greedy":
             np.ones(2**50, dtype=np.uint8)
         state, loss = compiled(state, batch)
@@ -54,11 +57,11 @@ class Runtime:
             state = state._replace(params={name: 0 * value for name, value in state.params.items()})
         return state, loss
 
-dies, hangs, greedy, idle, tires = (
-    replace(right, name=name, runtime=Runtime(name)) for name in ("dies", "hangs", "greedy", "idle", "tires")
+dies, hangs, greedy, idle, tires, once = (
+    replace(right, name=name, runtime=Runtime(name)) for name in ("dies", "hangs", "greedy", "idle", "tires", "once")
 )
 """
-NAMES = ("dies", "hangs", "greedy", "idle", "tires")
+NAMES = ("dies", "hangs", "greedy", "idle", "tires", "once")
 POINTS = points("softmax_regression", batch_size=[8])
 
 
@@ -97,11 +100,12 @@ def workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken", "unlimited")
 def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     before = workers()
     names = ["lost", "dies", "numpy", "greedy", "wrong", "idle", "tires"]
-    (found,) = gradparity_bench.run(POINTS, names, rounds=3).measurements
+    (found,) = gradparity_bench.run(POINTS, names, rounds=3, processes=1).measurements
     said = {row.backend: (row.status, row.reason) for row in found.rows}
     assert list(said) == names
     assert said["numpy"] == ("timed", "")
@@ -121,6 +125,7 @@ def test_what_fails_costs_its_own_row_only_and_says_why() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.usefixtures("broken")
 def test_a_worker_that_hangs_is_ended_when_patience_is(tmp_path: Path) -> None:
     arrays = tmp_path / "drawn.npz"
@@ -143,9 +148,25 @@ def test_a_file_in_the_current_folder_is_not_taken_for_a_library(
         assert worker.request("finish")["peak"] > 0
 
 
+@pytest.mark.usefixtures("broken", "unchecked", "unlimited")
+def test_what_fails_in_a_later_process_is_not_timed_and_the_others_keep_their_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARTED", str(tmp_path / "started"))
+    (found,) = gradparity_bench.run(POINTS, ["once", "numpy"], rounds=3, processes=2).measurements
+    once, numpy = found.rows
+    assert (once.status, once.rounds) == ("failed", None)
+    assert "FileExistsError" in once.reason
+    assert numpy.rounds is not None
+    assert numpy.rounds.processes == (0, 0, 1)
+    assert found.again is not None
+    assert (found.again.backend, found.again.reason) == ("once", "once is not timed")
+    assert found.noise_floor() is None
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
-    (found,) = gradparity_bench.run(POINTS, ["numpy"], rounds=3).measurements
+    (found,) = gradparity_bench.run(POINTS, ["numpy"], rounds=3, processes=1).measurements
     (row,) = found.rows
     assert row.rounds is not None
     assert row.phases is not None
@@ -153,6 +174,7 @@ def test_a_row_has_every_number_and_the_threads_that_were_asked() -> None:
         assert len(getattr(row.rounds, call)) == 3
         assert min(getattr(row.rounds, call)) > 0
     assert min(row.rounds.epoch) > min(row.rounds.step)
+    assert row.rounds.processes == (0, 0, 0)
     assert row.threads_observed is not None
     assert row.threads_observed < 1.1
     assert (row.library, row.differentiation) == ("numpy", "hand")
@@ -182,10 +204,11 @@ def interrupt_at(moment: str) -> Callable[[str], None]:
     return progress
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     before = workers()
-    result = gradparity_bench.run(POINTS * 2, ["numpy"], rounds=9, progress=interrupt_at("round 2 of 9"))
+    result = gradparity_bench.run(POINTS * 2, ["numpy"], rounds=9, processes=1, progress=interrupt_at("round 2 of 9"))
     assert not result.complete
     (found,) = result.measurements
     rounds = found.row("numpy").rounds
@@ -194,6 +217,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_the_finished_rounds() -> None:
     assert workers() == before
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> None:
     before = workers()
@@ -202,11 +226,14 @@ def test_ctrl_c_before_the_first_round_keeps_nothing_and_ends_all_workers() -> N
     assert workers() == before
 
 
+@pytest.mark.fault(kind="journal")
 @pytest.mark.usefixtures("unchecked", "unlimited")
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = tmp_path / "sweep.jsonl"
     sweep = points("softmax_regression", batch_size=[4, 8])
-    first = gradparity_bench.run(sweep, ["numpy"], rounds=3, keep=keep, progress=interrupt_at("point 2 of 2"))
+    first = gradparity_bench.run(
+        sweep, ["numpy"], rounds=3, processes=1, keep=keep, progress=interrupt_at("point 2 of 2")
+    )
     assert not first.complete
     assert [m.point for m in first.measurements] == sweep[:1]
 
@@ -218,13 +245,13 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
         return real(bench, backends, point)
 
     monkeypatch.setattr(engine, "measure_point", counted)
-    second = gradparity_bench.run(sweep, ["numpy"], rounds=3, keep=keep)
+    second = gradparity_bench.run(sweep, ["numpy"], rounds=3, processes=1, keep=keep)
     assert measured == sweep[1:]
     assert second.complete
     assert second.measurements[0] == first.measurements[0]
     assert formats.decoded(json.dumps(second.to_dict()).encode(), Result, "it", "is none", "") == second
     with pytest.raises(UsageError, match="another"):
-        gradparity_bench.run(sweep, ["numpy"], rounds=4, keep=keep)
+        gradparity_bench.run(sweep, ["numpy"], rounds=4, processes=1, keep=keep)
 
 
 @pytest.mark.usefixtures("unchecked", "unlimited")
@@ -234,13 +261,21 @@ def test_a_users_file_is_executed_once_in_each_process(tmp_path: Path) -> None:
     noting = f"import os\nwith open({str(log)!r}, 'a') as log:\n    print(os.getpid(), file=log)\n"
     file.write_text(f"{example.read_text()}\n{noting}")
     where = points(str(file), batch_size=[8])
-    assert gradparity_bench.run(where, ["numpy"], rounds=3).measurements[0].timed
+    assert gradparity_bench.run(where, ["numpy"], rounds=3, processes=1).measurements[0].timed
     assert spec_at(where[0]) is spec_at(where[0])
     processes = log.read_text().split()
     assert len(processes) == len(set(processes)) == 3  # this one, and two workers of the backend
     file.write_text(file.read_text() + "\n")
     spec_at(where[0])
     assert log.read_text().split() == [*processes, str(os.getpid())]
+
+
+@pytest.mark.fault(kind="options")
+@pytest.mark.parametrize(
+    ("rounds", "processes", "each"), [(60, 6, [10] * 6), (10, 4, [3, 3, 2, 2]), (3, 6, [1, 1, 1]), (3, 1, [3])]
+)
+def test_rounds_are_dealt_out_to_processes_evenly(rounds: int, processes: int, each: list[int]) -> None:
+    assert measure.dealt(rounds, processes) == each
 
 
 @pytest.mark.parametrize(

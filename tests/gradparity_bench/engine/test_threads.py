@@ -20,6 +20,7 @@ def test_a_worker_is_bound_to_cores_that_this_process_may_use() -> None:
     assert set(cores(len(allowed))) == allowed
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize("threads", [0, -1, 100_000])
 def test_threads_that_cannot_be_are_refused(threads: int) -> None:
     with pytest.raises(UsageError, match="threads must be at"):

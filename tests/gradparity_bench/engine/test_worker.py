@@ -69,6 +69,7 @@ def test_threads_that_never_sleep_are_not_waited_for(monkeypatch: pytest.MonkeyP
     assert clock.now < 1
 
 
+@pytest.mark.fault(kind="backend")
 @pytest.mark.parametrize(
     ("error", "status"),
     [

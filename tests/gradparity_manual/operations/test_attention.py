@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.gradparity_manual.operations.machines import Named, Operation, hold, over_shapes, sizes
 
 from gradparity.protocol import Array
-from gradparity_manual.operations import attention
+from gradparity_manual.operations import attention, multi_head
 
 lengths = st.integers(1, 5)
 
@@ -44,6 +44,35 @@ def test_attention_is_derived_as_machines_do(
     seen = np.random.default_rng(seed).random((n, 1, queries, keys)) < 0.6
     seen[0, 0, 0] = False
     hold(ATTENTION, q=(n, heads, queries, width), k=(n, heads, keys, width), v=(n, heads, keys, outputs), seen=seen)
+
+
+def many_heads(heads: int) -> Operation:
+    def backward(a: Named, c: Any, d: Any) -> None:
+        d["x"] = multi_head.backward(a, a["x"], heads, c, d)
+
+    def in_jax(x: Array, seen: Array, **p: Array) -> Array:
+        q, k, v = (jnp.stack(jnp.split(x @ p[f"W_{name}"] + p[f"b_{name}"], heads, axis=-1), axis=1) for name in "qkv")
+        return jnp.concat(list(by_jax(q, k, v, seen).swapaxes(0, 1)), axis=-1) @ p["W_o"] + p["b_o"]
+
+    def in_torch(x: Any, seen: Any, **p: Any) -> Any:
+        mapped = torch.cat([p[f"W_{name}"].T for name in "qkv"]), torch.cat([p[f"b_{name}"] for name in "qkv"])
+        attend = torch.nn.functional.multi_head_attention_forward
+        turned = x.swapaxes(0, 1)  # (length, n, width)
+        out, _ = attend(
+            turned, turned, turned, x.shape[-1], heads, *mapped, None, None, add_zero_attn=False, dropout_p=0.0,
+            out_proj_weight=p["W_o"].T, out_proj_bias=p["b_o"], attn_mask=~seen,
+        )  # fmt: skip
+        return out.swapaxes(0, 1)
+
+    return Operation(lambda a, c: multi_head.forward(a, a["x"], heads, a["seen"], c), backward, in_jax, in_torch)
+
+
+@over_shapes
+@given(sizes, st.integers(1, 3), lengths, st.integers(1, 3))
+def test_multi_head_attention_is_derived_as_machines_do(n: int, heads: int, length: int, part: int) -> None:
+    width = heads * part
+    maps = {f"{kind}_{name}": shape for name in "qkvo" for kind, shape in (("W", (width, width)), ("b", (width,)))}
+    hold(many_heads(heads), x=(n, length, width), seen=attention.causal(length, np.zeros(1)), **maps)
 
 
 def test_causal_attention_is_that_of_pytorch() -> None:

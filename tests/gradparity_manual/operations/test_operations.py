@@ -1,16 +1,17 @@
 import pkgutil
-from collections.abc import Callable
 
 import numpy as np
+import optax
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.gradparity_manual.operations.machines import Operation, hold, over_shapes, sizes
 
 import gradparity_manual.operations as hand
 from gradparity import operations
-from gradparity.recording import Gradients
-from gradparity_manual.operations import cross_entropy, embedding
+from gradparity_manual.operations import cross_entropy, embedding, positions
 from gradparity_manual.operations.cross_entropy import log_sum_exp, one_hot, softmax
 
 tables = arrays(
@@ -60,24 +61,33 @@ def test_one_hot_has_the_shape_and_dtype_of_its_model() -> None:
     assert hot.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
-def slope(loss: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
-    """The gradient of a number by central differences, entry by entry."""
-    found = np.empty_like(at)
-    for index in np.ndindex(at.shape):
-        step = np.zeros_like(at)
-        step[index] = STEP
-        found[index] = (loss(at + step) - loss(at - step)) / (2 * STEP)
-    return found
+EMBEDDING = Operation(
+    lambda a, c: embedding.forward(a, a["x"], c),
+    lambda a, _, d: embedding.backward(a, a["x"], d),
+    lambda table, x: table[x],
+    lambda table, x: torch.nn.functional.embedding(x, table),
+)
 
 
-def test_a_row_of_a_table_receives_the_sum_over_the_places_of_its_token() -> None:
-    rng = np.random.default_rng(0)
-    x, upstream = np.array([[0, 2, 2], [3, 0, 2]]), rng.normal(size=(2, 3, 4))
-    p, d = {"table": rng.normal(size=(5, 4))}, Gradients(out=upstream)
-    embedding.backward(p, x, d)
-    expected = slope(lambda a: float((embedding.forward({"table": a}, x, {}) * upstream).sum()), p["table"])
-    np.testing.assert_allclose(d["table"], expected, atol=1e-8)
-    assert not d["table"][[1, 4]].any()
+@over_shapes
+@given(sizes, sizes, sizes, sizes, st.integers(0, 99))
+def test_an_embedding_is_derived_as_machines_do(n: int, length: int, rows: int, width: int, seed: int) -> None:
+    """With more places than rows some tokens stand twice; with fewer, some rows have none and receive zero."""
+    hold(EMBEDDING, table=(rows, width), x=np.random.default_rng(seed).integers(0, rows, (n, length)))
+
+
+NEXT_TOKENS = Operation(
+    lambda a, c: c.setdefault("out", positions.forward(a["z"], a["y"])),
+    lambda a, _, d: d.update(z=d["out"] * positions.backward(a["z"], a["y"])),
+    lambda z, y: optax.softmax_cross_entropy_with_integer_labels(z, y).sum(),
+    lambda z, y: torch.nn.functional.cross_entropy(z.flatten(0, 1), y.flatten(), reduction="sum"),
+)
+
+
+@over_shapes
+@given(sizes, sizes, sizes, st.integers(0, 99))
+def test_the_loss_of_next_tokens_is_derived_as_machines_do(n: int, length: int, vocabulary: int, seed: int) -> None:
+    hold(NEXT_TOKENS, z=(n, length, vocabulary), y=np.random.default_rng(seed).integers(0, vocabulary, (n, length)))
 
 
 def test_an_operation_is_derived_by_hand_in_the_file_of_its_name() -> None:

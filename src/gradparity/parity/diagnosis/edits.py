@@ -5,6 +5,8 @@ or a share that was forgotten. What is edited is a syntax tree, and whoever asks
 """
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -12,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from gradparity.parity.diagnosis.rerun import Editable, Known
+from gradparity.parity.diagnosis.rerun import Editable, InScope
 from gradparity.parity.diagnosis.variants import (
     FACTORS,
     SUMS,
@@ -43,7 +45,7 @@ class Slot(NamedTuple):
     put: Callable[[ast.expr], None]
 
 
-class Unit(NamedTuple):
+class Clause(NamedTuple):
     """What one statement computes: one array, mostly."""
 
     statement: ast.stmt
@@ -54,51 +56,61 @@ class Unit(NamedTuple):
     slots: Sequence[Slot]
     """The value, and every expression in it."""
     body: list[ast.stmt]
-    """The statements that it is one of; empty for all but the first unit of a statement."""
+    """The statements that it is one of; empty for all but the first clause of a statement."""
 
 
-def units_of(function: ast.FunctionDef) -> list[Unit]:
+def clauses_of(function: ast.FunctionDef) -> list[Clause]:
     """Return what a function computes, in the order of its lines."""
     return [
-        unit._replace(body=body if i == 0 else [])
+        clause._replace(body=body if i == 0 else [])
         for body in _bodies(function)
         for statement in body
-        for i, unit in enumerate(_units(statement))
+        for i, clause in enumerate(_clauses(statement))
     ]
 
 
-def replacements(unit: Unit, _: Editable, __: Known) -> Iterator[Edit]:
+def replacements(clause: Clause, _: Editable, __: InScope) -> Iterator[Edit]:
     """Put one thing for another of its kind, and whole statements otherwise."""
-    if unit.body:
-        yield from _statements(unit.statement, unit.body)
-    for slot in unit.slots:
+    if clause.body:
+        yield from _statements(clause.statement, clause.body)
+    for slot in clause.slots:
         yield from _replaced(slot, likely(slot.node))
 
 
-def other_names(unit: Unit, _: Editable, known: Known) -> Iterator[Edit]:
+def other_names(clause: Clause, _: Editable, known: InScope) -> Iterator[Edit]:
     """Put one name for another, of the arrays and numbers that the function knows."""
-    for slot in unit.slots:
+    for slot in clause.slots:
         yield from _replaced(slot, others(slot.node, known))
 
 
-Beside: TypeAlias = Callable[[ast.expr, Known, Shape], Iterator[tuple[str, str]]]
+def other_names_throughout(clause: Clause, _: Editable, known: InScope) -> Iterator[Edit]:
+    """Put one name for another wherever it stands in a part, as in both comparisons of a mask."""
+    for slot in clause.slots:
+        count = Counter(node.id for node in ast.walk(slot.node) if isinstance(node, ast.Name))
+        for name in (name for name, times in count.items() if times > 1):
+            text, there = ast.unparse(slot.node), re.compile(rf"(?<![.\w]){name}\b(?!=[^=])")
+            variants = others(ast.Name(name, ast.Load()), known)
+            yield from _replaced(slot, ((there.sub(other, text), why) for other, why in variants))
 
 
-def beside_a_value(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+Beside: TypeAlias = Callable[[ast.expr, InScope, Shape], Iterator[tuple[str, str]]]
+
+
+def beside_a_value(what: Beside, clause: Clause, editable: Editable, known: InScope) -> Iterator[Edit]:
     """Add something to a whole value, made of the arrays and numbers that the function knows."""
-    if unit.whole is not None and _is_a_value(unit.whole):
-        shape = np.shape(known[unit.target]) if unit.target in known else editable.shape(unit.whole.node)
-        yield from _replaced(unit.whole, what(unit.whole.node, known, shape or ()))
+    if clause.whole is not None and _is_a_value(clause.whole):
+        shape = np.shape(known[clause.target]) if clause.target in known else editable.shape(clause.whole.node)
+        yield from _replaced(clause.whole, what(clause.whole.node, known, shape or ()))
 
 
-def beside_a_part(what: Beside, unit: Unit, editable: Editable, known: Known) -> Iterator[Edit]:
+def beside_a_part(what: Beside, clause: Clause, editable: Editable, known: InScope) -> Iterator[Edit]:
     """Add something to a part of a value."""
-    for slot in filter(_is_a_value, unit.slots if not isinstance(unit.statement, ast.If | ast.For) else ()):
-        if unit.whole is None or slot.node is not unit.whole.node:
+    for slot in filter(_is_a_value, clause.slots if not isinstance(clause.statement, ast.If | ast.For) else ()):
+        if clause.whole is None or slot.node is not clause.whole.node:
             yield from _replaced(slot, what(slot.node, known, editable.shape(slot.node) or ()))
 
 
-Kind: TypeAlias = Callable[[Unit, Editable, Known], Iterator[Edit]]
+Kind: TypeAlias = Callable[[Clause, Editable, InScope], Iterator[Edit]]
 OF_FACTORS: tuple[Beside, ...] = tuple(partial(forgotten_factors, form) for form in FACTORS)
 # Where rows sum to 1, say, a share fits that is only a name forgotten in a part: the name is tried first.
 ADDED: tuple[Kind, ...] = (
@@ -112,16 +124,17 @@ RARE_IN_PARTS: tuple[Beside, ...] = (*OF_FACTORS, forgotten_shares, forgotten_pr
 KINDS: tuple[tuple[float, Kind], ...] = (
     (0.0, replacements),
     (1.0, other_names),
+    (1.5, other_names_throughout),
     *((2 + 0.1 * i, kind) for i, kind in enumerate(ADDED)),
     *((3 + 0.1 * i, partial(beside_a_part, what)) for i, what in enumerate(RARE_IN_PARTS)),
 )
-"""How unlikely each kind of edit is, and what yields those of one unit."""
+"""How unlikely each kind of edit is, and what yields those of one clause."""
 
 
-def scaled(unit: Unit) -> Iterator[Edit]:
-    """Change what a unit computes a little: to see which gradients are made of it."""
-    if unit.whole:
-        yield from _replaced(unit.whole, iter([(f"({ast.unparse(unit.whole.node)}) * 1.25 + 0.125", "")]))
+def scaled(clause: Clause) -> Iterator[Edit]:
+    """Change what a clause computes a little: to see which gradients are made of it."""
+    if clause.whole:
+        yield from _replaced(clause.whole, iter([(f"({ast.unparse(clause.whole.node)}) * 1.25 + 0.125", "")]))
 
 
 def _replaced(slot: Slot, variants: Iterator[tuple[str, str]]) -> Iterator[Edit]:
@@ -144,22 +157,22 @@ def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
                 yield held
 
 
-def _units(statement: ast.stmt) -> Iterator[Unit]:
+def _clauses(statement: ast.stmt) -> Iterator[Clause]:
     if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) and statement.value:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         places = [each for target in targets if isinstance(target, ast.Subscript) for each in _slots(target)]
         for slot, target in _values(Slot(statement.value, _putter(statement, "value", None)), targets[0]):
-            yield Unit(statement, slot, target, [slot, *_slots(slot.node), *places], [])
+            yield Clause(statement, slot, target, [slot, *_slots(slot.node), *places], [])
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and statement.value.args:
         args = statement.value.args
         for slot, target in _values(Slot(args[-1], _putter(statement.value, "args", len(args) - 1)), None):
-            yield Unit(statement, slot, target, [slot, *_slots(slot.node)], [])
-        yield Unit(statement, None, "", list(_slots(statement)), [])
+            yield Clause(statement, slot, target, [slot, *_slots(slot.node)], [])
+        yield Clause(statement, None, "", list(_slots(statement)), [])
     elif not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Expr):
         headers = [field for field in ("test", "iter") if hasattr(statement, field)]
         slots = [Slot(getattr(statement, field), _putter(statement, field, None)) for field in headers]
         inner = [each for slot in slots for each in (slot, *_slots(slot.node))]
-        yield Unit(statement, None, "", [] if isinstance(statement, ast.While) else inner, [])
+        yield Clause(statement, None, "", [] if isinstance(statement, ast.While) else inner, [])
 
 
 def _values(slot: Slot, target: ast.expr | None) -> Iterator[tuple[Slot, str]]:

@@ -48,7 +48,7 @@ class Evidence:
     @property
     def line(self) -> str:
         """The line as a derivation writes it: ``d['W1']``."""
-        return f"{self.symbol}['{self.name}']"
+        return f"{self.symbol}[{self.name!r}]"
 
     @cached_property
     def upstream(self) -> float:
@@ -68,7 +68,7 @@ class Evidence:
     @property
     def per_example(self) -> bool:
         """Whether axis 0 counts the examples."""
-        return self.expected.shape[:1] == (self.n,) and f"p['{self.name}']" not in self.terms
+        return self.expected.shape[:1] == (self.n,) and f"p[{self.name!r}]" not in self.terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,15 +185,15 @@ def gather(
     values, gradients = truth.values, truth.gradients
     own = values if symbol == "c" else gradients
     expected = np.asarray(own[name], dtype=np.float64)
-    terms = {f"d['{other}']": g for other, g in gradients.items()} if symbol == "d" else {}
-    terms |= {f"c['{other}']": value for other, value in values.items()}
-    terms |= {f"p['{other}']": p for other, p in params.items()}
+    terms = {f"d[{other!r}]": g for other, g in gradients.items()} if symbol == "d" else {}
+    terms |= {f"c[{other!r}]": value for other, value in values.items()}
+    terms |= {f"p[{other!r}]": p for other, p in params.items()}
     for label, other in given.items():
         # An embedding's rows count the tokens of x, a classifier's columns the classes of y.
         first, last = expected.shape[:1], expected.shape[-1:]
         terms |= _of_batch(label, other, (*last, *first) if label == "batch.y" else (*first, *last))
-    del terms[f"{symbol}['{name}']"]
-    known = tuple(f"{symbol}['{read}']" for read in reads)
+    del terms[f"{symbol}[{name!r}]"]
+    known = tuple(f"{symbol}[{read!r}]" for read in reads)
     finite = {term: np.asarray(a, dtype=np.float64) for term, a in terms.items() if np.isfinite(a).all()}
     return Evidence(
         symbol,

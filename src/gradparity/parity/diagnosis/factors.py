@@ -35,7 +35,10 @@ def known_factor(error: Discrepancy) -> str | None:
                 return f"{start} " + "; or ".join(f"{f.what}: {f.reason}" for f in matches)
     upstream = {read: float(e.terms[read].item()) for read in e.reads if read in e.terms and e.terms[read].size == 1}
     forgotten = [read for read, g in upstream.items() if g != 1 and error.agree(g * error.array, error.expected)]
-    return f"lacks the factor {forgotten[0]}: the upstream gradient is left out" if forgotten else None
+    if forgotten:
+        return f"lacks the factor {forgotten[0]}: the upstream gradient is left out"
+    numbers = [f for f in _scalars(e) if error.agree(error.array, f.value * error.expected)]
+    return f"is {numbers[0].what}: {numbers[0].reason}" if numbers else None
 
 
 def constant_factor(error: Discrepancy) -> str | None:
@@ -85,6 +88,22 @@ def _roots(e: Evidence) -> list[Factor]:
             found += [
                 Factor(size / (size - 1), f"{larger} {right}", f"as if divided by {name} − 1 where {name} belongs"),
                 Factor((size - 1) / size, f"{smaller} {right}", f"as if divided by {name} where {name} − 1 belongs"),
+            ]
+    return found
+
+
+def _scalars(e: Evidence) -> list[Factor]:
+    """The single numbers among the named arrays, such as a temperature, each as a factor and as a divisor."""
+    numbers = {name: float(a.item()) for name, a in e.terms.items() if a.size == 1 and a.dtype.kind == "f"}
+    found = []
+    for name, value in numbers.items():
+        if value in (0.0, 1.0, -1.0) or not np.isfinite(value):
+            continue
+        for power, raised in ((1, name), (2, f"{name}²")):
+            k = abs(value**power)
+            found += [
+                Factor(k, f"{raised} times the right value", "divide by it, or leave out a factor"),
+                Factor(1 / k, f"1/{raised} times the right value", "multiply by it, or leave out a division"),
             ]
     return found
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from gradparity.parity.diagnosis.edits import KINDS, Edit, Unit, scaled, units_of
+from gradparity.parity.diagnosis.edits import KINDS, Clause, Edit, clauses_of, scaled
 from gradparity.parity.diagnosis.rerun import Editable, Rule, Run, functions_of
 from gradparity.parity.effort import seconds_of
 from gradparity.parity.norms import SINGLE, in_single, relative_error
@@ -94,23 +94,23 @@ def _edits(
     functions: list[Editable], run: Run, as_it_is: Gradients, wrong: AbstractSet[str]
 ) -> Iterator[tuple[Editable, Edit]]:
     """Yield every edit, put in force, of every function: those of the likeliest statements first."""
-    ranked: dict[int, list[tuple[Editable, Unit]]] = {}
+    ranked: dict[int, list[tuple[Editable, Clause]]] = {}
     for editable in functions:
-        for unit in units_of(editable.tree):
-            ranked.setdefault(_rank(editable, unit, run, as_it_is, wrong), []).append((editable, unit))
+        for clause in clauses_of(editable.tree):
+            ranked.setdefault(_rank(editable, clause, run, as_it_is, wrong), []).append((editable, clause))
     known = {editable.function: editable.known() for editable in functions}
     order = [(weight + RANKED * rank, kind, rank) for weight, kind in KINDS for rank in ranked]
     for _, kind, rank in sorted(order, key=lambda each: each[0]):
-        for editable, unit in ranked[rank]:
+        for editable, clause in ranked[rank]:
             with editable.restored():
-                for edit in kind(unit, editable, known[editable.function]):
+                for edit in kind(clause, editable, known[editable.function]):
                     yield editable, edit
 
 
-def _rank(editable: Editable, unit: Unit, run: Run, as_it_is: Gradients, wrong: AbstractSet[str]) -> int:
-    """Return 0 for a unit that all the wrong lines are made of and no right one, and more the less likely it is."""
+def _rank(editable: Editable, clause: Clause, run: Run, as_it_is: Gradients, wrong: AbstractSet[str]) -> int:
+    """Return 0 for a clause that all the wrong lines are made of and no right one, and more the less likely it is."""
     with editable.restored():
-        runs = [editable.tried(run) for _ in scaled(unit)]
+        runs = [editable.tried(run) for _ in scaled(clause)]
     if not all(runs) or not runs:
         return 2
     changed = {line for now in runs for line in now if relative_error(now[line], as_it_is[line]) > SAME}

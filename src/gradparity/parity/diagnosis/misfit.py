@@ -35,9 +35,9 @@ def misfit(e: Evidence) -> str | None:
 def _never_written(e: Evidence) -> str:
     for stray, array in e.strays.items():
         if _equal(e, array, e.expected):
-            return f"is never written: {e.symbol}['{stray}'] holds its value"
+            return f"is never written: {e.symbol}[{stray!r}] holds its value"
     close = difflib.get_close_matches(e.name, e.strays, n=1)
-    return "is never written" + (f": is {e.symbol}['{close[0]}'] meant to be it?" if close else "")
+    return "is never written" + (f": is {e.symbol}[{close[0]!r}] meant to be it?" if close else "")
 
 
 def _shape_cause(e: Evidence, array: np.ndarray) -> str:

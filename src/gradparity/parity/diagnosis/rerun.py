@@ -6,6 +6,7 @@ import gc
 import io
 import linecache
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -36,14 +37,14 @@ class Rule(NamedTuple):
 ENTRIES = 30
 """A larger mapping is data."""
 
-Known: TypeAlias = Mapping[str, Any]
+InScope: TypeAlias = Mapping[str, Any]
 """What a function calls its arrays and numbers -> what they were when it returned."""
 Run: TypeAlias = Callable[[], Mapping[str, np.ndarray]]
 """Runs the rule and returns its gradients."""
 
 
 @runtime_checkable
-class Function(Protocol):
+class PlainFunction(Protocol):
     """A plain function, whose code may be put in the place of another."""
 
     __code__: CodeType
@@ -55,7 +56,7 @@ class Function(Protocol):
 class Editable(NamedTuple):
     """A user's function that ran, with its source."""
 
-    function: "Function"
+    function: "PlainFunction"
     tree: ast.FunctionDef
     variables: dict[str, Any]
     """Its variables when it returned."""
@@ -65,7 +66,7 @@ class Editable(NamedTuple):
         """Where it stands."""
         return self.function.__code__.co_filename
 
-    def known(self) -> Known:
+    def known(self) -> InScope:
         """Name its arrays and numbers: variables, entries and attributes of them, what else its source reads."""
         found = {name: value for name, value in self.variables.items() if _is_number(value)}
         for name, value in self.variables.items():
@@ -109,7 +110,7 @@ class Editable(NamedTuple):
             return {}
         self.function.__code__ = code
         try:
-            with np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
+            with warnings.catch_warnings(action="ignore"), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
                 return run()
         except Exception:  # whatever an edit breaks
             return {}
@@ -210,7 +211,7 @@ def _essence(code: CodeType) -> tuple[Any, ...]:
     return code.co_names, code.co_varnames, constants, operators
 
 
-def _compiled(function: Function, tree: ast.FunctionDef) -> CodeType | None:
+def _compiled(function: PlainFunction, tree: ast.FunctionDef) -> CodeType | None:
     """Return the code of the edited function, with the same free variables; None where it cannot replace the old."""
     free = function.__code__.co_freevars
     own = ast.copy_location(ast.FunctionDef(tree.name, tree.args, tree.body, [], None), tree)

@@ -77,7 +77,7 @@ def share(error: Discrepancy) -> str | None:
         return None
     k, x = min(found, key=lambda pair: abs(abs(pair[0]) - 1) > e.limit)
     what = times(abs(k), bracketed(x.text), e.n, max(e.limit, 1e-6))
-    decay = e.symbol == "d" and x.text == f"p['{e.name}']"
+    decay = e.symbol == "d" and x.text == f"p[{e.name!r}]"
     if k > 0:
         why = "weight decay that the loss has not, or has once" if decay else "not subtracted, or added once too often"
         return f"has {what} too much: {why}"

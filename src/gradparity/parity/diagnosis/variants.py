@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradparity.parity.diagnosis.rerun import Known
+from gradparity.parity.diagnosis.rerun import InScope
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -67,7 +67,7 @@ def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
         yield from _of_entry(node)
 
 
-def others(node: ast.expr, known: Known) -> Iterator[tuple[str, str]]:
+def others(node: ast.expr, known: InScope) -> Iterator[tuple[str, str]]:
     """One name for another of the same shape; one more condition of a mask."""
     text = ast.unparse(node)
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and text in known:
@@ -97,7 +97,7 @@ def _step_before(node: ast.expr) -> str:
     return found[0] if found else ""
 
 
-def forgotten_factors(form: str, node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+def forgotten_factors(form: str, node: ast.expr, known: InScope, shape: Shape | None) -> Iterator[tuple[str, str]]:
     """A factor of one form that stood beside an expression, which has this shape where that is known."""
     for name in _beside(known, shape):
         factor = form.replace("{}", name)
@@ -105,7 +105,7 @@ def forgotten_factors(form: str, node: ast.expr, known: Known, shape: Shape | No
             yield f"{_bracketed(node)} * {factor}", f"lacks the factor {factor}"
 
 
-def forgotten_names(node: ast.expr, known: Known, shape: Shape | None) -> Iterator[tuple[str, str]]:
+def forgotten_names(node: ast.expr, known: InScope, shape: Shape | None) -> Iterator[tuple[str, str]]:
     """A minus, or something that should be added."""
     e = _bracketed(node)
     yield f"-{e}", "has the wrong sign"
@@ -115,11 +115,11 @@ def forgotten_names(node: ast.expr, known: Known, shape: Shape | None) -> Iterat
             yield f"{e} - {name}", f"lacks - {name}"
 
 
-def _beside(known: Known, shape: Shape | None) -> list[str]:
+def _beside(known: InScope, shape: Shape | None) -> list[str]:
     return [name for name, value in known.items() if not shape or _fits(np.shape(value), shape)]
 
 
-def forgotten_shares(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
+def forgotten_shares(node: ast.expr, known: InScope, shape: Shape) -> Iterator[tuple[str, str]]:
     """What the backward pass of a normalisation or of a softmax takes away."""
     alike = [name for name, value in known.items() if np.shape(value) == shape]
     for form in SHARES:
@@ -135,7 +135,7 @@ def _bracketed(node: ast.expr) -> str:
     return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
 
 
-def forgotten_products(node: ast.expr, known: Known, shape: Shape) -> Iterator[tuple[str, str]]:
+def forgotten_products(node: ast.expr, known: InScope, shape: Shape) -> Iterator[tuple[str, str]]:
     """A label or a product of two that should be added to an expression of this shape."""
     for term in (*_one_hot(known, shape), *_products(known, shape)):
         yield f"({ast.unparse(node)}) + {term}", f"lacks {term}"
@@ -148,7 +148,7 @@ def _fits(shape: Shape, wide: Shape) -> bool:
     return len(shape) <= len(wide) and all(size in (1, whole) for size, whole in pairs)
 
 
-def _one_hot(known: Known, shape: Shape) -> Iterator[str]:
+def _one_hot(known: InScope, shape: Shape) -> Iterator[str]:
     """Labels, one-hot along the last axis."""
     for name, value in known.items() if shape else ():
         whole = isinstance(value, np.ndarray | np.integer | int) and np.asarray(value).dtype.kind in "iu"
@@ -156,7 +156,7 @@ def _one_hot(known: Known, shape: Shape) -> Iterator[str]:
             yield f"np.eye({shape[-1]})[{name}]"
 
 
-def _products(known: Known, shape: Shape) -> Iterator[str]:
+def _products(known: InScope, shape: Shape) -> Iterator[str]:
     """Products of two arrays, entry by entry and as matrices, of this shape."""
     arrays = {name: np.shape(value) for name, value in known.items() if np.ndim(value)}
     for a, left in arrays.items():
@@ -259,7 +259,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
     if name in ("var", "std"):
         for keyword in BIASED:
             if not any(each.arg == keyword.partition("=")[0] for each in node.keywords):
-                own = ast.keyword(*_keyword(keyword))
+                own = ast.parse(f"f({keyword})").body[0].value.keywords[0]  # type: ignore[attr-defined]
                 new_call = ast.Call(node.func, node.args, [*node.keywords, own])
                 yield ast.unparse(new_call), f"lacks {keyword}: n and n - 1 are mixed up"
     if name == "reshape" and isinstance(node.func, ast.Attribute):
@@ -283,11 +283,6 @@ def _over_other_axes(node: ast.Call) -> Iterator[tuple[str, str]]:
             args = [new if argument is axis else argument for argument in node.args]
             keywords = [ast.keyword(k.arg, new) if k is by_name else k for k in node.keywords]
             yield ast.unparse(ast.Call(node.func, args, keywords)), f"goes over axis {was} where axis {other} belongs"
-
-
-def _keyword(text: str) -> tuple[str, ast.expr]:
-    name, _, value = text.partition("=")
-    return name, ast.parse(value, mode="eval").body
 
 
 def _of_reshape(array: str, sizes: Sequence[str]) -> Iterator[tuple[str, str]]:

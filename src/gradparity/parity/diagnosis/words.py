@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 UNEXPLAINED = "no known cause fits"
-VAGUE = re.compile(rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value: ")
+VAGUE = re.compile(
+    rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value(: | everywhere)"
+)
 """Sentences that say where or how much, and not why: a fitted coefficient, rows, the one entry that there is."""
 
 
@@ -54,7 +56,10 @@ def example(i: int, n: int) -> str:
 
 def times(coefficient: float, term: str, n: int, precision: float) -> str:
     """Write coefficient * term; 1 is left out, and n, 1/n and 2/n are called so."""
-    for value, text in ((1.0, term), (1 / n, f"(1/n) * {term}"), (2 / n, f"(2/n) * {term}"), (n, f"n * {term}")):
+    known = {term: 1.0}
+    if n > 1:
+        known |= {f"(1/n) * {term}": 1 / n, f"(2/n) * {term}": 2 / n, f"n * {term}": n}
+    for text, value in known.items():
         if abs(coefficient / value - 1) <= precision:
             return text
     return f"{coefficient:.4g} * {term}"

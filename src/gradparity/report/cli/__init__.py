@@ -32,7 +32,7 @@ EXAMPLES = {
     "data": "gradparity data --data-dir ~/data",
 }
 app = typer.Typer(
-    epilog=EXIT_STATUS,
+    epilog=f"Example:  gradparity check my_model.py\n\n{EXIT_STATUS}",
     help="Gradients derived by hand beside gradients derived by a machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

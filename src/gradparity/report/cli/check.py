@@ -14,17 +14,22 @@ from gradparity.report.cli.options import (
     JsonFile,
     LearningRate,
     ModelOrFile,
+    Open,
     OptimizerName,
     Quiet,
     ScheduleName,
     Set,
+    Verbose,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
+    from gradparity.protocol import Line
 
-SWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
+UNSWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
 TRACED = ("backends", "dtype", "steps", "order", "draws", "replay")
 
@@ -39,7 +44,7 @@ class CheckCommand(TyperCommand):
             options.refuse_given(ctx, "is for sweeps: add --draws N, or leave it out", "jobs", "resume")
         else:
             rule = "has no use in a sweep, which draws settings and sizes, compares gradients and makes no page"
-            options.refuse_given(ctx, f"{rule}: leave it out", *SWEPT)
+            options.refuse_given(ctx, f"{rule}: leave it out", *UNSWEPT)
         if ctx.params["steps"] is None:
             options.refuse_given(ctx, "is for training: add --steps N, or leave it out", "optimizer", "schedule", "lr")
         if ctx.params["replay"] is not None:
@@ -54,12 +59,20 @@ def check_command(
     backends: Backends = None,
     settings: Set = None,
     n: DrawnExamples = 11,
-    dtype: Annotated[str, typer.Option("--dtype", help="float32, float64 or both.")] = "both",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="float32, float64 or both.", rich_help_panel=options.CHOSEN)
+    ] = "both",
     seed: DrawSeed = 0,
-    order: Annotated[int, typer.Option("--order", help="2 compares Hessian-vector products as well.")] = 1,
+    order: Annotated[
+        int, typer.Option("--order", help="2 compares Hessian-vector products as well.", rich_help_panel=options.CHOSEN)
+    ] = 1,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", help="Train every backend that many steps too, and compare after 10, 100, …"),
+        typer.Option(
+            "--steps",
+            help="Train every backend that many steps too, and compare after 10, 100, …",
+            rich_help_panel=options.TRAINED,
+        ),
     ] = None,
     optimizer: OptimizerName = "sgd",
     schedule: ScheduleName = "constant",
@@ -67,24 +80,54 @@ def check_command(
     json: JsonFile = None,
     page: Annotated[Path | None, options.output("--report", "Write one HTML page.")] = None,
     draws: Annotated[
-        int | None, typer.Option("--draws", help="Check that many random seeds, sizes and settings instead of one.")
+        int | None,
+        typer.Option(
+            "--draws",
+            help="Check that many random seeds, sizes and settings instead of one.",
+            rich_help_panel=options.SWEPT,
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", help="Processes of a sweep; -1 is one for each core.")] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", help="Processes of a sweep; -1 is one for each core.", rich_help_panel=options.SWEPT),
+    ] = 1,
     resume: Annotated[Path | None, options.output("--resume", "Where a sweep keeps its finished draws.")] = None,
     replay: Annotated[
-        Path | None, typer.Option("--replay", metavar="FILE", help="Check again the draw that a sweep kept.")
+        Path | None,
+        typer.Option(
+            "--replay", metavar="FILE", help="Check again the draw that a sweep kept.", rich_help_panel=options.SWEPT
+        ),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option("--against", metavar="FILE", help="Check a trace that another program wrote.")
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FILE",
+            help="Check a trace that another program wrote.",
+            rich_help_panel=options.CHOSEN,
+        ),
     ] = None,
     owners: Annotated[
         list[str] | None,
-        typer.Option("--names", metavar="GRADIENT=NAME", help="Of plain code: whose gradient a name is."),
+        typer.Option(
+            "--names",
+            metavar="GRADIENT=NAME",
+            help="Of plain code: whose gradient a name is.",
+            rich_help_panel=options.CHOSEN,
+        ),
     ] = None,
     loss: Annotated[
-        str, typer.Option("--loss", metavar="EXPRESSION", help="Of plain code: its loss, in its own names.")
+        str,
+        typer.Option(
+            "--loss",
+            metavar="EXPRESSION",
+            help="Of plain code: its loss, in its own names.",
+            rich_help_panel=options.CHOSEN,
+        ),
     ] = "",
+    opened: Open = False,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
     from gradparity import parity
@@ -97,6 +140,7 @@ def check_command(
     from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
+    options.require_page(page, opened)
     if page is not None:
         require_package("matplotlib", "plots", "--report")
     lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
@@ -114,7 +158,7 @@ def check_command(
         with progress() as doing:
             doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
             code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
-        raise typer.Exit(shown(code, None, json, page))
+        raise typer.Exit(shown(code, None, json, page, opened))
     if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     with progress() as doing:
@@ -146,10 +190,17 @@ def check_command(
             lanes=lanes,
         )
 
-    raise typer.Exit(shown(report, training, json, page))
+    raise typer.Exit(shown(report, training, json, page, opened, spec.derivation))
 
 
-def shown(report: "Report", training: "TrainingParity | None", json: Path | None, page: Path | None) -> int:
+def shown(
+    report: "Report",
+    training: "TrainingParity | None",
+    json: Path | None,
+    page: Path | None,
+    opened: bool,
+    derivation: "Sequence[Line]" = (),
+) -> int:
     """Show what was found wherever it is asked for; return the exit status."""
     from gradparity.drawing.terminal import console
     from gradparity.output import write_json, write_text
@@ -159,10 +210,9 @@ def shown(report: "Report", training: "TrainingParity | None", json: Path | None
     if page is not None:
         from gradparity.report.page import check_page
 
-        write_text(page, check_page(report, training))
+        write_text(page, check_page(report, training, derivation))
     console.print(report)
     if training is not None:
         console.print("", training, sep="\n")
-    if page is not None:
-        print(f"The page is {page}")
+    options.tell_page(page, opened)
     return 0 if report.agrees and (training is None or training.agrees) else 1

@@ -19,11 +19,13 @@ from gradparity.report.cli.options import (
     JsonFile,
     LearningRate,
     ModelOrFile,
+    Open,
     OptimizerName,
     Quiet,
     ScheduleName,
     Seed,
     Set,
+    Verbose,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def compare_command(
     seed: Seed = 42,
     json: JsonFile = None,
     report: Annotated[Path | None, options.output("--report", "Write one HTML page with plots.")] = None,
+    opened: Open = False,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
     from gradparity import comparison
@@ -55,6 +59,7 @@ def compare_command(
     from gradparity.subjects.model_file import file_of
     from gradparity.training import Settings
 
+    options.require_page(report, opened)
     require_package("scipy", "bench", "gradparity compare")
     if report is not None:
         require_package("matplotlib", "plots", "--report")
@@ -77,8 +82,7 @@ def compare_command(
 
         write_text(report, comparison_page(result))
     console.print(result.report, "", Shown(_table(result)), sep="\n")
-    if report is not None:
-        print(f"The page with the plots is {report}")
+    options.tell_page(report, opened)
     raise typer.Exit(0 if result.agrees else 1)
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from gradparity.exercise import Grade, Outcome
 
 app = typer.Typer(
-    help="Write or repair a backward pass; be told which line is wrong, not the answer.", no_args_is_help=True
+    help="Write or repair a backward pass; be told which line is wrong, not the answer.",
+    epilog="Example:  gradparity exercise start softmax-regression",
+    no_args_is_help=True,
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that `gradparity exercise start` wrote.")]
@@ -101,8 +103,8 @@ def _check(file: Path) -> bool:
     if wrong is not None and wrong.blank:
         done = f"; right so far: {', '.join(_line(outcome, line) for line in outcome.right)}" if outcome.right else ""
         raise UsageError(
-            f"{wrong.place}: {_line(outcome, wrong.line)} is still blank: write an expression in place of the three "
-            f"dots{done}"
+            f"{wrong.place}: {_line(outcome, wrong.line, wrong.number)} is still blank: write an expression in place "
+            f"of the three dots{done}"
         )
     for line in outcome.right:
         _say(f"✓ {_line(outcome, line)}")
@@ -110,7 +112,7 @@ def _check(file: Path) -> bool:
         _say(f"All lines agree with {outcome.witness}.")
         _next(file, outcome.exercise)
         return True
-    _say(f"✗ {_line(outcome, wrong.line)}, {wrong.place}: {wrong.symptom}")
+    _say(f"✗ {_line(outcome, wrong.line, wrong.number)}, {wrong.place}: {wrong.symptom}")
     _say("The error is in this line alone, for what it was given is right.")
     print("For a hint:")
     print(f"  gradparity exercise hint {quote(str(file))}")
@@ -132,7 +134,7 @@ def hint(file: File) -> None:
         return
     rung = progress.climb(file, wrong.line, len(RUNGS))
     question = exercise(outcome.exercise).questions[wrong.line]
-    said = (f"{wrong.place}, {_line(outcome, wrong.line)}", wrong.symptom, question)
+    said = (f"{wrong.place}, {_line(outcome, wrong.line, wrong.number)}", wrong.symptom, question)
     for number, (kind, text) in enumerate(zip(RUNGS[:rung], said, strict=False), start=1):
         _say(f"{number} of {len(RUNGS)}, the {kind}: {text}")
     if rung < len(RUNGS):
@@ -235,8 +237,8 @@ def _remark(outcome: "Outcome") -> None:
         _say("What the file writes to the current folder is discarded in a check.")
 
 
-def _line(outcome: "Outcome", line: str) -> str:
-    return f"d['{line}'] {outcome.shapes[line]}"
+def _line(outcome: "Outcome", line: str, number: int | None = None) -> str:
+    return f"d['{line}'{'' if number is None else f', {number}'}] {outcome.shapes[line]}"
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gradparity.report.cli import options
-from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Quiet, Set
+from gradparity.report.cli.options import DrawnExamples, DrawSeed, JsonFile, ModelOrFile, Open, Quiet, Set, Verbose
 
 
 def explain_command(
@@ -15,16 +15,26 @@ def explain_command(
     n: DrawnExamples = 11,
     seed: DrawSeed = 0,
     upstream: Annotated[
-        bool, typer.Option("--upstream", help="Walk one gradient back from the loss, a line for each Enter.")
+        bool,
+        typer.Option(
+            "--upstream",
+            help="Walk one gradient back from the loss, a line for each Enter.",
+            rich_help_panel=options.WRITTEN,
+        ),
     ] = False,
     equations: Annotated[
-        bool, typer.Option("--equations", help="Print every equation of JAX, not only a few.")
+        bool,
+        typer.Option(
+            "--equations", help="Print every equation of JAX, not only a few.", rich_help_panel=options.WRITTEN
+        ),
     ] = False,
     json: JsonFile = None,
     html: Annotated[
         Path | None, options.output("--html", "Write one HTML page with the graph, and print where it is.")
     ] = None,
+    opened: Open = False,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
     from gradparity.output import require_writable, write_json, write_text
@@ -32,16 +42,23 @@ def explain_command(
     from gradparity.subjects.specs import spec_of
 
     options.require_drawable(n, seed)
+    options.require_page(html, opened)
     require_writable(json, html, inputs=(split(model)[0],))
     if is_plain(model):
         refused = "--set" if settings else "--upstream" if upstream else ""
-        raise typer.Exit(_plain_code(model, refused, equations, seed, json, html))
-    spec = spec_of(model, settings or [])
+        raise typer.Exit(_plain_code(model, refused, equations, seed, json, html, opened))
+    from gradparity.drawing.terminal import progress
 
-    from gradparity.explain import explain as explained
-    from gradparity.report.cli.derivation import print_explanation, walk
+    with progress() as doing:
+        # A user's file may import what takes seconds.
+        task = doing.add_task(f"reading {model}")
+        spec = spec_of(model, settings or [])
+        doing.update(task, description=f"following {spec.name} by hand and by machine, line by line")
 
-    explanation = explained(spec, n=n, seed=seed)
+        from gradparity.explain import explain as explained
+        from gradparity.report.cli.derivation import print_explanation, walk
+
+        explanation = explained(spec, n=n, seed=seed)
     if json is not None:
         write_json(json, explanation.to_dict())
     if html is not None:
@@ -52,12 +69,13 @@ def explain_command(
         walk(explanation, equations)
     elif html is None:
         print_explanation(explanation, equations)
-    if html is not None:
-        print(f"The page with the graph is {html}")
+    options.tell_page(html, opened)
     raise typer.Exit(0 if explanation.agrees else 1)
 
 
-def _plain_code(file: str, refused: str, every: bool, seed: int, json: Path | None, html: Path | None) -> int:
+def _plain_code(
+    file: str, refused: str, every: bool, seed: int, json: Path | None, html: Path | None, opened: bool
+) -> int:
     """Show each of the user's own lines with the machines' operations below it; return the exit status."""
     from gradparity.errors import UsageError
     from gradparity.report.cli.check import shown
@@ -65,4 +83,4 @@ def _plain_code(file: str, refused: str, every: bool, seed: int, json: Path | No
 
     if refused:
         raise UsageError(f"{refused} is for models, got plain code, {file}: leave it out")
-    return shown(check_file(file, seed=seed, explain="all" if every else "few"), None, json, html)
+    return shown(check_file(file, seed=seed, explain="all" if every else "few"), None, json, html, opened)

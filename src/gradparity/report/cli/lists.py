@@ -33,16 +33,15 @@ def backends() -> None:
     from gradparity import registry
     from gradparity.drawing.terminal import Shown, console
 
-    found = [registry.availability(name) for name in registry.names()]
+    found = [registry.listed(name) for name in registry.names()]
     console.print(Shown(_words(("backend", "library", "derived by", "from", "here"), map(_row, found))))
     for command in dict.fromkeys(each.install for each in found if each.install):
         print(f"to install what is missing:  {command}")
 
 
 def _row(each: "Availability") -> tuple[str, ...]:
-    known = each.backend
-    about = (known.library, known.differentiation) if known else ("", "")
-    return (each.name, *about, each.provider, "yes" if known else f"no: {each.problem}")
+    about = each.listed[:2] if each.listed else ("", "")
+    return (each.name, *about, each.provider, "yes" if each.listed else f"no: {each.problem}")
 
 
 def data(data_dir: DataDir = None) -> None:

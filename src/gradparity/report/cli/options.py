@@ -1,6 +1,8 @@
 """The options that read alike in every command, and what their words mean."""
 
 import os
+import traceback
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -15,11 +17,29 @@ if TYPE_CHECKING:
     from gradparity.data import Dataset
     from gradparity.protocol import Dtype, ModelSpec
 
+# The groups of options in --help.
+CHOSEN, TRAINED, SWEPT, WRITTEN = "What is computed", "Training", "Sweeps", "What is written"
+
 
 @contextmanager
 def _silent() -> Iterator[None]:
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        traceback.print_exc()
+        raise
+
+
+def _trace(context: Any, wanted: bool) -> bool:
+    if wanted:
+        context.with_resource(_traced())
+    return wanted
 
 
 def _quieten(context: Any, wanted: bool) -> bool:
@@ -37,7 +57,7 @@ def _place(context: Any, path: Path | None) -> Path | None:
 
 def output(name: str, help: str) -> Any:
     """Return the option of a file that is written."""
-    return typer.Option(name, metavar="FILE", help=help, callback=_place)
+    return typer.Option(name, metavar="FILE", help=help, callback=_place, rich_help_panel=WRITTEN)
 
 
 def _models(incomplete: str) -> list[str]:
@@ -86,6 +106,7 @@ Backends = Annotated[
         "--backends",
         help="Names that `gradparity backends` lists, with commas; without it numpy, jax, torch if installed.",
         autocompletion=backend_names,
+        rich_help_panel=CHOSEN,
     ),
 ]
 Set = Annotated[
@@ -95,6 +116,7 @@ Set = Annotated[
         metavar="NAME=VALUE",
         help="A setting of the model, as `gradparity models` lists them.",
         autocompletion=_settings,
+        rich_help_panel=CHOSEN,
     ),
 ]
 Data = Annotated[
@@ -104,21 +126,26 @@ Data = Annotated[
         help="digits, mnist, fashion_mnist, text, synthetic, or a .npz, .csv or .txt file; without it digits, or text "
         "for a model of the next characters.",
         autocompletion=_data_sets,
+        rich_help_panel=CHOSEN,
     ),
 ]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.")
+    Path | None,
+    typer.Option("--data-dir", help="Where MNIST's files are, if not in $GRADPARITY_DATA.", rich_help_panel=CHOSEN),
 ]
-DtypeName = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", help="Examples of a step.")]
-EpochCount = Annotated[int, typer.Option("--epochs", help="Passes over the training examples.")]
-LearningRate = Annotated[float, typer.Option("--lr", help="Learning rate.")]
+DtypeName = Annotated[str, typer.Option("--dtype", help="float32 or float64.", rich_help_panel=CHOSEN)]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="Examples of a step.", rich_help_panel=CHOSEN)]
+EpochCount = Annotated[
+    int, typer.Option("--epochs", help="Passes over the training examples.", rich_help_panel=TRAINED)
+]
+LearningRate = Annotated[float, typer.Option("--lr", help="Learning rate.", rich_help_panel=TRAINED)]
 OptimizerName = Annotated[
     str,
     typer.Option(
         "--optimizer",
         metavar="NAME[,SETTING=NUMBER…]",
         help="sgd, momentum, adagrad, rmsprop, adam or adamw; as in adamw,weight_decay=0.1,clip_norm=1.",
+        rich_help_panel=TRAINED,
     ),
 ]
 ScheduleName = Annotated[
@@ -127,17 +154,51 @@ ScheduleName = Annotated[
         "--schedule",
         metavar="NAME[,SETTING=NUMBER…]",
         help="How the learning rate changes: constant; step,every=100,factor=0.5; cosine,warmup=100,final=0.1.",
+        rich_help_panel=TRAINED,
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of initial weights, batches and random data.")]
-DrawnExamples = Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.")]
-DrawSeed = Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.")]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Seed of initial weights, batches and random data.", rich_help_panel=CHOSEN)
+]
+DrawnExamples = Annotated[int, typer.Option("--batch-size", help="Examples that are drawn.", rich_help_panel=CHOSEN)]
+DrawSeed = Annotated[int, typer.Option("--seed", help="Seed of parameters and examples.", rich_help_panel=CHOSEN)]
 JsonFile = Annotated[
     Path | None, output("--json", "Write the results as JSON; - is standard output, and nothing else is printed.")
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print nothing: the exit status is the answer.", callback=_quieten)
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print nothing: the exit status is the answer.",
+        callback=_quieten,
+        rich_help_panel=WRITTEN,
+    ),
 ]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Print the traceback of what is refused.", callback=_trace, rich_help_panel=WRITTEN
+    ),
+]
+Open = Annotated[
+    bool, typer.Option("--open", help="Show the page that is written in the browser.", rich_help_panel=WRITTEN)
+]
+
+
+def require_page(page: Path | None, opened: bool) -> None:
+    """Raise UsageError, before any work, where there will be no page to open."""
+    if opened and page in (None, STANDARD_OUTPUT):
+        raise UsageError("--open shows a page that is written to a file: name one, or leave it out")
+
+
+def tell_page(page: Path | None, opened: bool) -> None:
+    """Say where the page is, and open it where that is wanted."""
+    if page is None:
+        return
+    print(f"The page is {page}")
+    if opened and not webbrowser.open(page.as_uri()):
+        print("No browser was found: open it yourself.")
 
 
 def names_of(backends: str) -> list[str]:

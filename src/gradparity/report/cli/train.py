@@ -20,6 +20,7 @@ from gradparity.report.cli.options import (
     ScheduleName,
     Seed,
     Set,
+    Verbose,
 )
 
 
@@ -27,7 +28,13 @@ def train_command(
     model: ModelOrFile = "softmax_regression",
     backend: Annotated[
         str,
-        typer.Option("--backend", "--backends", help="The one that trains.", autocompletion=options.backend_names),
+        typer.Option(
+            "--backend",
+            "--backends",
+            help="The one that trains.",
+            autocompletion=options.backend_names,
+            rich_help_panel=options.CHOSEN,
+        ),
     ] = "numpy",
     settings: Set = None,
     data: Data = None,
@@ -44,9 +51,16 @@ def train_command(
         Path | None, options.output("--checkpoint", "Write a safetensors file after each epoch.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="FILE", help="Go on from a checkpoint, of whichever backend.")
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="FILE",
+            help="Go on from a checkpoint, of whichever backend.",
+            rich_help_panel=options.TRAINED,
+        ),
     ] = None,
     _quiet: Quiet = False,
+    _verbose: Verbose = False,
 ) -> None:
     """Train a model on one backend; print loss and accuracy after each epoch."""
     from gradparity import checkpoints, registry, training

@@ -1,10 +1,13 @@
-"""What the page shows of a model's first matrix: the weights it learned, and its gradient derived in two ways.
+"""What the page shows of arrays: the weights that were learned, a gradient derived in two ways, and a wrong line.
 
 A matrix is a small picture: blue below zero, red above, white at zero.
 """
 
 import base64
 import io
+import linecache
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +17,17 @@ from matplotlib.image import imsave
 from gradparity import registry
 from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.drawing.words import number
-from gradparity.protocol import Differentiation
+from gradparity.parity import Report
+from gradparity.parity.rows import Row
+from gradparity.protocol import Differentiation, Line
 
 COLOR_MAP = "RdBu_r"
 MOST_WEIGHTS = 20
 MOST_GRADIENTS = 5
+MOST_LINES = 6
+"""Wrong lines that are drawn."""
+MOST_ENTRIES = 100
+"""Rows and columns of a wrong line's array that are drawn."""
 
 
 class Picture(NamedTuple):
@@ -59,6 +68,54 @@ class GradientPanel(NamedTuple):
     """Whether the whole matrix is one picture, because the data are no images."""
     relative: str
     """The largest difference as a share of the largest entry; empty where there is none."""
+    noun: str
+    silent: list[str]
+    """The pictures of columns that get no gradient at all."""
+
+
+class Evidence(NamedTuple):
+    """A wrong line: where it is written, what it should say, and its array beside the witness's."""
+
+    name: str
+    place: str
+    source: str
+    formula: str
+    """LaTeX; empty where the model comes without."""
+    pictures: tuple[tuple[Picture, str], ...]
+    """Each with its scale."""
+    part: str
+    """Which part of the array is shown; empty where it is whole."""
+
+
+def evidence(report: Report, derivation: Sequence[Line]) -> list[Evidence]:
+    """Return what there is to see of each wrong line, as far as its array and the witness's have one shape."""
+    rules = {line.name: line for line in derivation}
+    return [_seen(row, rules.get(row.line)) for row in report.findings[:MOST_LINES] if row.arrays is not None]
+
+
+def _seen(row: Row, rule: Line | None) -> Evidence:
+    hand, machine = (_flat(array) for array in row.arrays or ())
+    shared = max(largest(hand), largest(machine))
+    difference = hand - machine
+    drawn = (
+        (row.backend, hand, shared),
+        (row.witness, machine, shared),
+        ("difference", difference, largest(difference)),
+    )
+    file, _, line = row.place.rpartition(":")
+    source = linecache.getline(file, int(line)).strip() if Path(file).is_file() and line.isdigit() else ""
+    formula = "" if rule is None else rule.forward if row.kind == "value" else rule.backward
+    pictures = tuple((Picture(label, picture(matrix, scale)), number(scale)) for label, matrix, scale in drawn)
+    whole = (row.arrays or (hand,))[0].size
+    part = f"{hand.size:,} of {whole:,} entries" if hand.size < whole else ""
+    return Evidence(row.name, row.place, source, formula, pictures, part)
+
+
+def _flat(array: np.ndarray) -> Float[np.ndarray, "rows columns"]:
+    """Lay an array out as a matrix, as much of it as can be seen; what is no number is shown as 0."""
+    matrix = np.asarray(array, np.float64)
+    matrix = matrix.reshape(len(matrix) if matrix.ndim > 1 else 1, -1)
+    return np.nan_to_num(matrix[:MOST_ENTRIES, :MOST_ENTRIES], posinf=0.0, neginf=0.0)
 
 
 def weights(comparison: Comparison) -> Weights | None:
@@ -86,7 +143,9 @@ def gradients(comparison: Comparison) -> GradientPanel | None:
         _row(comparison, f"by machine ({by_machine.backend})", machine, shared),
         _row(comparison, "difference", difference, own),
     )
-    return GradientPanel(name, rows, comparison.dataset.image_shape is None, number(own / shared) if own else "")
+    whole, noun = comparison.dataset.image_shape is None, _noun(comparison)
+    silent = [] if whole else [f"{noun} {i}" for i, column in enumerate(hand.T[:MOST_GRADIENTS]) if not column.any()]
+    return GradientPanel(name, rows, whole, number(own / shared) if own else "", noun, silent)
 
 
 def _row(comparison: Comparison, label: str, matrix: Float[np.ndarray, "features columns"], scale: float) -> PictureRow:

@@ -19,6 +19,9 @@ MARKERS = "osD^vPX"
 DASH = 4.0
 """Length of a dash, in line widths."""
 
+COLUMNS = 3
+"""Entries of a legend beside each other."""
+
 
 def curves(name: str, ylabel: str, series: Mapping[str, Sequence[float]]) -> Markup:
     """Draw a curve per backend over the epochs, so that curves on top of each other can all be seen.
@@ -91,7 +94,11 @@ def drift(training: TrainingParity, lane: Dtype) -> Markup:
         axes.yaxis.set_minor_locator(NullLocator())
         handles = [Line2D([], [], label=name, **_look(training.backends.index(name))) for name in series]
         handles.append(Line2D([], [], label="rounding explains", color=COLORS["ink"], linestyle=":"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=2.2)
+        # As many rows as the lane with most curves needs, so that the axes of all lanes stand at one height.
+        most = max(map(len, training.distances.values())) + 1
+        blank = Line2D([], [], label=" ", linestyle="none")
+        handles += [blank] * (most // COLUMNS * COLUMNS + 1 - len(handles) if most % COLUMNS else 0)
+        figure.legend(handles=handles, loc="outside upper left", ncols=COLUMNS, handlelength=2.2)
 
     description = f"Distance from {training.truth}'s float64 run in {lane} over the steps, for {', '.join(series)}"
     return inline_svg(f"drift-{lane}", description, SIZE, draw)
@@ -163,7 +170,7 @@ def _curve(axes: Axes, values: Sequence[float], i: int, count: int, first: int =
 
 def _legend(figure: Figure, backends: Sequence[str], first: int = 0) -> None:
     handles = [Line2D([], [], label=backend, **_look(i)) for i, backend in enumerate(backends, start=first)]
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=2.2)
+    figure.legend(handles=handles, loc="outside upper left", ncols=COLUMNS, handlelength=2.2)
 
 
 def _look(i: int) -> dict[str, Any]:

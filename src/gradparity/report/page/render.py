@@ -15,13 +15,14 @@ from gradparity.manifest import manifest
 from gradparity.parity import Report
 from gradparity.parity.rows import Lane, Row
 from gradparity.parity.training_parity import TrainingParity
+from gradparity.protocol import Line
 from gradparity.report.page import panels, plots
 from gradparity.training import MONITORED
 
 
-def render_check(report: Report, training: TrainingParity | None) -> str:
+def render_check(report: Report, training: TrainingParity | None, derivation: Sequence[Line]) -> str:
     """Return the HTML page of a check."""
-    sections = [_lines(report), *([] if training is None else [_steps(training)])]
+    sections = [_lines(report, derivation), *([] if training is None else [_steps(training)])]
     return page(
         "check",
         report.model,
@@ -40,7 +41,7 @@ def render_comparison(comparison: Comparison) -> str:
         headline=_headline(report, comparison.trains_alike),
         accusations=[*_accusations(report), *comparison.findings],
         summary=report.summary,
-        parity=_lines(report),
+        parity=_lines(report, comparison.spec.derivation),
         drift=None if training is None else _steps(training),
         spec=comparison.spec,
         dataset=comparison.dataset,
@@ -60,8 +61,17 @@ def render_comparison(comparison: Comparison) -> str:
     )
 
 
-def _lines(report: Report) -> Section:
-    return Section("parity", "Line by line", report.table)
+def _lines(report: Report, derivation: Sequence[Line]) -> Section:
+    """Return the table of lines, and before it what is to be seen of each that is wrong."""
+    drawing = template("evidence.html.jinja", "gradparity.report.page")
+    figures = []
+    for line in panels.evidence(report, derivation):
+        about = (
+            f"{line.name} where it is wrong: what {line.pictures[0][0].label} gives, what it should be, and the "
+            "difference on a scale of its own; red is above 0, blue below"
+        )
+        figures.append((Markup(drawing.render(line=line)), f"{about}; {line.part}." if line.part else f"{about}."))
+    return Section("parity", "Line by line", report.table, tuple(figures))
 
 
 def _steps(training: TrainingParity) -> Section:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -9,14 +10,14 @@ from gradparity.errors import UsageError, did_you_mean, quoted, raised
 from gradparity.protocol import HandDerivation
 from gradparity.subjects.model_file.failures import explain_exception, explaining
 from gradparity.subjects.model_file.model import UserModel
-from gradparity.subjects.model_file.source import Source, code_of, definition, source_of
+from gradparity.subjects.model_file.source import FileSource, code_of, definition, source_of
 
 REQUIRED = ("param_shapes", "input_shape", "forward", "backward")
 SUSPENDED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 OPTIONAL = ("num_classes", "target_shape", "init", "example_batch")
 
 
-def adopt(thing: Any, source: Source | None = None) -> UserModel:
+def adopt(thing: Any, source: FileSource | None = None) -> UserModel:
     """Take ``thing``'s attributes (or entries, where it is a mapping) as a model.
 
     They are ``param_shapes`` (name -> shape), ``input_shape`` (of one example), ``num_classes`` (labels) or
@@ -24,7 +25,7 @@ def adopt(thing: Any, source: Source | None = None) -> UserModel:
     ``init(rng)`` and ``example_batch(rng, n)``. A class is instantiated. Raises UsageError, with the line in the
     user's file, for what is missing or is not what it should be.
     """
-    source = source or (Source("model", None) if isinstance(thing, Mapping) else source_of(thing))
+    source = source or (FileSource("model", None) if isinstance(thing, Mapping) else source_of(thing))
     thing = _instance(thing, source) if inspect.isclass(thing) else thing
     there = _declared(thing, source)
     labels, targets = there.get("num_classes"), there.get("target_shape")
@@ -49,9 +50,11 @@ def adopt(thing: Any, source: Source | None = None) -> UserModel:
     )
 
 
-def _instance(cls: type, source: Source) -> Any:
+def _instance(cls: type, source: FileSource) -> Any:
     try:
-        inspect.signature(cls).bind()
+        # A class that is not written in Python may show no signature: making one will tell.
+        with suppress(ValueError):
+            inspect.signature(cls).bind()
     except TypeError as error:
         raise UsageError(
             f"{source.at()}: class {cls.__name__} must be made without arguments, {error}: give each a default, "
@@ -65,7 +68,7 @@ def _instance(cls: type, source: Source) -> Any:
         raise explain_exception(error, cls, f"making a {cls.__name__}") from error
 
 
-def _declared(thing: Any, source: Source) -> dict[str, Any]:
+def _declared(thing: Any, source: FileSource) -> dict[str, Any]:
     """Return those of the names that a model may have which ``thing`` has; raise where a required one is missing."""
     names = list(thing) if isinstance(thing, Mapping) else [name for name in dir(thing) if not name.startswith("_")]
     for name in REQUIRED:
@@ -78,7 +81,7 @@ def _declared(thing: Any, source: Source) -> dict[str, Any]:
     return {name: _read(thing, name, source) for name in (*REQUIRED, *OPTIONAL) if name in names}
 
 
-def _read(thing: Any, name: str, source: Source) -> Any:
+def _read(thing: Any, name: str, source: FileSource) -> Any:
     try:
         return thing[name] if isinstance(thing, Mapping) else getattr(thing, name)
     except KeyboardInterrupt:
@@ -87,7 +90,7 @@ def _read(thing: Any, name: str, source: Source) -> Any:
         raise UsageError(f"{source.at(name)}: reading {name} raised {raised(error)}") from error
 
 
-def _param_shapes(value: Any, source: Source) -> dict[str, tuple[int, ...]]:
+def _param_shapes(value: Any, source: FileSource) -> dict[str, tuple[int, ...]]:
     place = source.at("param_shapes")
     if not isinstance(value, Mapping) or not value:
         raise UsageError(
@@ -100,7 +103,7 @@ def _param_shapes(value: Any, source: Source) -> dict[str, tuple[int, ...]]:
     return {name: _shape(f"param_shapes['{name}']", shape, source) for name, shape in value.items()}
 
 
-def _shape(name: str, value: Any, source: Source) -> tuple[int, ...]:
+def _shape(name: str, value: Any, source: FileSource) -> tuple[int, ...]:
     sizes = tuple(value) if isinstance(value, tuple | list) else (value,)
     if all(_is_size(size) for size in sizes):
         return tuple(int(size) for size in sizes)
@@ -112,7 +115,7 @@ def _shape(name: str, value: Any, source: Source) -> tuple[int, ...]:
     )
 
 
-def _count(value: Any, source: Source) -> int:
+def _count(value: Any, source: FileSource) -> int:
     if not _is_size(value):
         raise UsageError(
             f"{source.at('num_classes')}: num_classes must be a whole number of at least 1, got {quoted(value)}: "
@@ -125,7 +128,7 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
-def _function(name: str, value: Any, parameters: str, source: Source) -> Callable[..., Any]:
+def _function(name: str, value: Any, parameters: str, source: FileSource) -> Callable[..., Any]:
     """Return the function such that whatever it raises is explained. ``parameters`` is what it must take."""
     if not callable(value):
         raise UsageError(
@@ -150,5 +153,5 @@ def _function(name: str, value: Any, parameters: str, source: Source) -> Callabl
     return explaining(value, name)
 
 
-def _optional(name: str, there: Mapping[str, Any], parameters: str, source: Source) -> Callable[..., Any] | None:
+def _optional(name: str, there: Mapping[str, Any], parameters: str, source: FileSource) -> Callable[..., Any] | None:
     return _function(name, there[name], parameters, source) if there.get(name) is not None else None

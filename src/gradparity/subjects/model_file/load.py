@@ -14,7 +14,7 @@ from gradparity.errors import UsageError, raised, unknown
 from gradparity.subjects.model_file.adopt import adopt
 from gradparity.subjects.model_file.model import UserModel
 from gradparity.subjects.model_file.preflight import leaving_no_thread
-from gradparity.subjects.model_file.source import UNREADABLE, Source, last_step, shown, unreadable
+from gradparity.subjects.model_file.source import UNREADABLE, FileSource, last_step, shown, unreadable
 
 FUNCTIONS = ("forward", "backward")
 _ONE_AT_A_TIME = RLock()
@@ -52,7 +52,7 @@ def load(argument: str) -> UserModel:
         return _adopt_from(file, there[name], name)
     classes = _classes(module)
     if any(hasattr(module, function) for function in FUNCTIONS) or not classes:
-        return adopt(module, Source(path.stem, file))
+        return adopt(module, FileSource(path.stem, file))
     if len(classes) > 1:
         choices = " or ".join(f"{path}:{each}" for each in classes)
         raise UsageError(f"{shown(file)}: a file without a name is one model, got {len(classes)}: choose {choices}")
@@ -62,7 +62,7 @@ def load(argument: str) -> UserModel:
 
 def _adopt_from(file: str, thing: Any, name: str) -> UserModel:
     owner = None if isinstance(thing, ModuleType) else thing if inspect.isclass(thing) else type(thing)
-    return adopt(thing, Source(name, file, owner.__name__ if owner else None))
+    return adopt(thing, FileSource(name, file, owner.__name__ if owner else None))
 
 
 def _classes(module: ModuleType) -> dict[str, type]:

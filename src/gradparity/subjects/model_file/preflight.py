@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradparity.errors import UsageError, quoted
-from gradparity.protocol import Array, Batch, Dtype, HandWrittenSpec, Params
+from gradparity.protocol import Array, Batch, Dtype, HandWrittenSpec, Key, Params
 from gradparity.recording import Recorder, name_of
 from gradparity.subjects.model_file import rules
 from gradparity.subjects.model_file.source import calling_line, code_of, definition, last_step, shown
@@ -121,13 +121,15 @@ class _Run:
             if self._frozen:
                 value.flags.writeable = False
 
-    def _inspect_value(self, name: str, value: Array) -> None:
+    def _inspect_value(self, key: Key, value: Array) -> None:
+        name = name_of(key)
         rules.require_value(name, value, self._dtype, self.p, self._whole_numbers)
         self._note("c", name, value, self._hand.forward)
 
-    def _inspect_gradient(self, name: str, value: Array) -> None:
+    def _inspect_gradient(self, key: Key, value: Array) -> None:
+        name = name_of(key)
         # Of what a loop writes, one pass: its gradient is written pass by pass, too.
-        values = {name_of(key): array for key, array in self.c.data.items()}
+        values = {name_of(each): array for each, array in self.c.data.items()}
         rules.require_gradient(name, value, self._dtype, self.p, values, self._whole_numbers)
         self._note("d", name, value, self._hand.backward)
 

@@ -24,7 +24,7 @@ def unreadable(file: str, error: BaseException) -> UsageError:
     return UsageError(f"{place}: Python cannot read the file, {text}: correct this line")
 
 
-class Source(NamedTuple):
+class FileSource(NamedTuple):
     """What a user's model was read from."""
 
     name: str
@@ -42,14 +42,14 @@ class Source(NamedTuple):
         return shown(self.file) + (f":{line}" if line else "")
 
 
-def source_of(thing: Any) -> Source:
+def source_of(thing: Any) -> FileSource:
     """Return where a module, class, instance or namespace was written."""
     if inspect.ismodule(thing):
-        return Source(thing.__name__.rpartition(".")[2], getattr(thing, "__file__", None))
+        return FileSource(thing.__name__.rpartition(".")[2], getattr(thing, "__file__", None))
     owner = thing if inspect.isclass(thing) else type(thing)
     codes = [code_of(value) for base in owner.__mro__ for value in vars(base).values()]
     own = [code for code in codes if code and code.co_qualname.startswith(f"{owner.__qualname__}.")]
-    return Source(owner.__name__, own[0].co_filename, owner.__name__) if own else Source(owner.__name__, None)
+    return FileSource(owner.__name__, own[0].co_filename, owner.__name__) if own else FileSource(owner.__name__, None)
 
 
 def code_of(function: Any) -> CodeType | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
+from gradparity.inputs import independent
 from gradparity.subjects.plain.capture import unit_of
 from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.recorder import is_real, with_changed
@@ -53,7 +54,7 @@ def pair_unit(
 ) -> Unit:
     """Make a unit of a pair: ``again`` calls the forward function with ``values``, its arguments."""
     forward, backward = pair
-    rng = np.random.default_rng(seed)
+    rng = independent(seed, "upstream")
     upstream: list[Any] = []
 
     def call(roots: Mapping[str, Any]) -> Finished:

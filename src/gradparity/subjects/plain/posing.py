@@ -109,7 +109,7 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     }
 
     def beside(_: Dtype, __: Trace) -> Written:
-        places = {f"d['{name}']": checked.places_of(judged) for name, judged in lines.items()}
+        places = {f"d[{name!r}]": checked.places_of(judged) for name, judged in lines.items()}
         values = {name: judged.value for name, judged in lines.items()}
         return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
 
@@ -144,9 +144,9 @@ def _reads(judged: Judged, lines: Mapping[str, Judged]) -> tuple[str, ...]:
 
 
 def _spelling(lines: Mapping[str, Judged], first: Mapping[str, Variable]) -> dict[str, str]:
-    spelling = {f"d['{name}']": judged.line.name for name, judged in lines.items()}
+    spelling = {f"d[{name!r}]": judged.line.name for name, judged in lines.items()}
     for name, variable in first.items():
-        spelling |= {f"p['{name}']": variable.name, f"c['{name}']": variable.name}
+        spelling |= {f"p[{name!r}]": variable.name, f"c[{name!r}]": variable.name}
     return spelling
 
 

@@ -6,6 +6,7 @@ import importlib.machinery
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,15 +63,15 @@ def program_of(path: Path) -> Program:
 
 
 def _cells(path: Path, text: str) -> str:
-    """Return a notebook's code as one text; what is Jupyter's own is left out, line by line."""
+    """Return a notebook's code as one text; in place of each line that is Jupyter's own, a step that does nothing."""
     try:
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
         sources = ["".join(cell["source"]) for cell in cells]
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{path}: a notebook is JSON with a list of cells, this is not: save it anew") from error
-    shells = ("%", "!", "?")
-    lines = [f"# {line}" if line.lstrip().startswith(shells) else line for text in sources for line in text.split("\n")]
-    return "\n".join(lines) + "\n"
+    shells = "%!?"
+    lines = [line for text in sources for line in text.split("\n")]
+    return "".join(re.sub(rf"^(\s*)(?=[{shells}])", r"\1pass  # ", line) + "\n" for line in lines)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.probes import ProbedGradient, probed
 from gradparity.parity.problem import NO_BATCH
@@ -61,7 +62,7 @@ class Truths:
         if not wanted:
             return
         values = {name: v.value for name, v in wanted.items()}
-        found = probed(self.loss, values, np.random.default_rng(self.seed), seconds)
+        found = probed(self.loss, values, independent(self.seed, "probes"), seconds)
         for name, gradient in found.gradients.items():
             self.measured[wanted[name].number] = _times(gradient, self.factor(wanted[name]))
         self.at_kinks |= {wanted[name].number for name in found.at_kinks}
@@ -95,7 +96,7 @@ class Truths:
             change = {name: moved[name] - value for name, value in values.items() if moved[name] is not value}
             c["loss"] = self.loss(change)
 
-        return measure(forward, values, NO_BATCH, np.random.default_rng(self.seed), {}) if values else {}
+        return measure(forward, values, NO_BATCH, independent(self.seed, "directions"), {}) if values else {}
 
 
 def _times(found: ProbedGradient, factor: float) -> ProbedGradient:

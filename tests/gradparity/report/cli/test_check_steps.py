@@ -6,24 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import __main__
-
 pytest.importorskip("torch")
 MODEL = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
 BOTH = ("--backends", "numpy,torch")
-
-
-@pytest.fixture
-def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Run a command; return its exit status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        status = __main__.run([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return command
 
 
 @pytest.fixture
@@ -72,6 +57,7 @@ def test_without_steps_nothing_is_trained(gradparity, tmp_path: Path) -> None:  
     assert 'id="drift"' not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import __main__, registry
+from gradparity import registry
 from gradparity.parity.report import Report, Row
 from gradparity.subjects import specs
 
@@ -21,25 +21,6 @@ MACHINE = [
 ]
 NO_MACHINE = "neither JAX nor PyTorch is installed: pip install 'gradparity[all]'"
 needs_machine = pytest.mark.skipif(not MACHINE, reason=NO_MACHINE)
-
-
-@pytest.fixture
-def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Run a command; return its exit status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        status = __main__.run([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return command
-
-
-def test_help_names_every_command(gradparity) -> None:  # type: ignore[no-untyped-def]
-    status, out, err = gradparity("--help")
-    assert (status, err) == (0, "")
-    assert all(command in out for command in ("compare", "check", "train", "models", "backends", "data"))
 
 
 def test_train_prints_a_line_an_epoch_and_the_test_accuracy(gradparity) -> None:  # type: ignore[no-untyped-def]
@@ -110,22 +91,7 @@ def test_compare_checks_trains_and_times(gradparity, tmp_path: Path) -> None:  #
     assert all(len(own) > 0 for own in written["seconds_per_step"].values())
 
 
-@pytest.mark.parametrize("command", ["models", "backends", "data"])
-def test_lists_fit_a_terminal_of_80_columns(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
-    status, out, err = gradparity(command)
-    assert (status, err) == (0, "")
-    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("to "))
-
-
-def test_backends_names_the_command_that_installs_what_is_missing(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    absent = registry.Availability("jax", "gradparity", None, "'jax' is not installed", "pip install 'gradparity[jax]'")
-    monkeypatch.setattr(registry, "availability", lambda _: absent)
-    monkeypatch.setattr(registry, "names", lambda: ["jax"])
-    _, out, _ = gradparity("backends")
-    assert "no: 'jax' is not installed" in out
-    assert "to install what is missing:  pip install 'gradparity[jax]'" in out
-
-
+@pytest.mark.fault(kind="unruly")
 @pytest.mark.parametrize("command", ["check", "explain"])
 @pytest.mark.parametrize("place", ["forward(p, batch, c):", "backward(p, batch, c, d):"])
 def test_a_users_code_cannot_end_a_command_as_if_all_were_well(  # type: ignore[no-untyped-def]
@@ -176,6 +142,7 @@ BAD = [
 ]
 
 
+@pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(("arguments", "says"), BAD, ids=lambda a: " ".join(a) if isinstance(a, list) else "")
 def test_bad_input_is_one_line_on_standard_error_and_status_2(arguments: list[str], says: str) -> None:
     done = subprocess.run([sys.executable, "-m", "gradparity", *arguments], capture_output=True, text=True, check=False)
@@ -228,6 +195,7 @@ def _read(controller: int) -> bytes:
         return b""
 
 
+@pytest.mark.fault(kind="machine")
 def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -236,6 +204,7 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.parametrize("raised", [ValueError("a bug"), OSError(28, "No space left on device", "out.json")])
 def test_what_is_not_the_users_mistake_has_a_status_of_its_own(gradparity, monkeypatch, raised: Exception) -> None:  # type: ignore[no-untyped-def]
     def fails(*_: object, **__: object) -> None:
@@ -255,6 +224,7 @@ def _shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(["bash", "-c", run], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.fault(kind="machine")
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
@@ -282,11 +252,7 @@ def test_json_to_standard_output_is_all_that_is_printed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quiet_leaves_the_exit_status(gradparity) -> None:  # type: ignore[no-untyped-def]
-    assert gradparity("train", "--epochs", 1, "-q") == (0, "", "")
-    assert gradparity("train", "--epochs", 0, "-q")[::2] == (2, "gradparity: --epochs must be at least 1, got 0\n")
-
-
+@pytest.mark.fault(kind="unruly")
 def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
@@ -297,6 +263,7 @@ def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.fault(kind="output")
 def test_an_output_that_is_the_checked_file_is_refused(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "mine.py"
     file.write_text("mine")
@@ -336,12 +303,6 @@ def test_a_shell_completes_names(words: str, offered: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert offered in done.stdout.split()
-
-
-@pytest.mark.parametrize("command", ["compare", "check", "explain", "train", "trace", "bench", "exercise start"])
-def test_every_help_has_an_example(gradparity, command: str) -> None:  # type: ignore[no-untyped-def]
-    _, out, _ = gradparity(*command.split(), "--help")
-    assert f"Example:  gradparity {command}" in " ".join(out.split()).replace("Example: ", "Example:  ")
 
 
 @needs_machine

@@ -53,6 +53,7 @@ def test_a_registered_group_of_commands_runs_and_one_that_cannot_be_loaded_is_le
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.fault(kind="words")
 def test_what_an_encoding_lacks_is_a_question_mark() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gradparity", "models"],

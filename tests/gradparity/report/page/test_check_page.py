@@ -1,7 +1,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gradparity.comparison import Comparison
@@ -70,3 +72,23 @@ def test_nothing_compared_is_not_shown_as_agreement(make_comparison: MakeCompari
     page = words(make_comparison(images, backends=("jax",), witnesses=("jax",)).report.to_html())
     assert "✗ Nothing was compared" in page
     assert "✓" not in page
+
+
+def test_a_wrong_line_is_shown_with_its_source_its_formula_and_three_pictures(
+    make_comparison: MakeComparison, images: Dataset, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text('\n    d["W"] = batch.x @ d["logits"]\n')
+    comparison = make_comparison(images, wrong=[("numpy", "W")])
+    arrays = np.ones((3, 200)), np.zeros((3, 200))
+    rows = tuple(
+        row if row.agrees else replace(row, place=f"{file}:2", arrays=arrays) for row in comparison.report.rows
+    )
+    html = check_page(replace(comparison.report, rows=rows), derivation=comparison.spec.derivation)
+    assert f"{file}:2</span><br><code>d[&#34;W&#34;] = batch.x @ d[&#34;logits&#34;]</code>" in html
+    assert re.findall(r"<figcaption>(\w+)<br>±(\S+)</figcaption>", html) == [
+        ("numpy", "1"), ("jax", "1"), ("difference", "1"),
+    ]  # fmt: skip
+    assert "red is above 0, blue below; 300 of 600 entries." in html
+    assert html.count("<math") == check_page(comparison.report).count("<math") + 1
+    assert "arrays" not in rows[0].to_dict()

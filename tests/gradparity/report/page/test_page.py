@@ -195,6 +195,7 @@ def test_a_multilayer_perceptron_shows_its_first_layers_units(make_comparison: M
     assert "The first 20 of 25 are shown." in text
     assert "unit 19" in text
     assert "∂L/∂W1" in text
+    assert "A unit is one of the first hidden layer, and its picture one column of W1." in text
 
 
 def test_real_targets_have_no_accuracy_and_no_images(make_comparison: MakeComparison, real_targets: Dataset) -> None:

@@ -57,6 +57,15 @@ def test_equal_gradients_have_no_difference(make_comparison: MakeComparison, ima
     assert (shown.relative, shown.rows[2].scale) == ("", "0")
 
 
+def test_a_unit_that_gets_no_gradient_is_named(make_comparison: MakeComparison, images: Dataset) -> None:
+    gradient = np.ones((12, 25))
+    gradient[:, 3] = 0
+    comparison = make_comparison(images, spec=MLP((12, 25, 5)))
+    shown = panels.gradients(_with_gradients(comparison, numpy={"W1": gradient}, jax={"W1": gradient}))
+    assert shown is not None
+    assert shown.silent == ["unit 3"]
+
+
 def test_without_images_the_whole_matrix_is_one_picture(make_comparison: MakeComparison, real_targets: Dataset) -> None:
     shown = panels.gradients(make_comparison(real_targets, spec=MLP((7, 4, 3), loss="squared_error")))
     assert shown is not None

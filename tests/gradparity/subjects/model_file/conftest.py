@@ -63,7 +63,7 @@ def check(
 
     def command(
         *edits: tuple[str, str],
-        backends: str = "numpy",
+        backends: str | None = "numpy",
         dtype: str = "both",
         text: str = RIGHT,
         model: str = "my_model.py",
@@ -72,7 +72,7 @@ def check(
             assert text.count(old) == 1, old
             text = text.replace(old, new)
         Path("my_model.py").write_text(text, encoding="utf-8")
-        status = run(["check", model, "--backends", backends, "--dtype", dtype])
+        status = run(["check", model, *(["--backends", backends] if backends else []), "--dtype", dtype])
         return Outcome(status, *capsys.readouterr(), text)
 
     return command

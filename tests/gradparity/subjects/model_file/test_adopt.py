@@ -107,6 +107,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize(("wrong", "says"), MISTAKES, ids=[" ".join(map(str, wrong)) for wrong, _ in MISTAKES])
 def test_what_is_declared_wrongly_is_said_in_one_line(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -115,6 +116,7 @@ def test_what_is_declared_wrongly_is_said_in_one_line(wrong: dict[str, Any], say
     assert re.match(says if says.startswith(r"\S") else f"model: {says}", message), message
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("missing", ["param_shapes", "input_shape", "forward", "backward"])
 def test_what_is_missing_is_named_with_the_nearest_spelling(missing: str) -> None:
     declared = {f"{name}_" if name == missing else name: value for name, value in DECLARED.items()}
@@ -152,6 +154,7 @@ IN_A_FILE = {
 }
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("mistake", IN_A_FILE)
 def test_in_a_file_the_line_is_named(mistake: str, check: Callable[..., Any]) -> None:
     edit, part, says = IN_A_FILE[mistake]

@@ -115,6 +115,7 @@ MISTAKES: dict[str, tuple[str, tuple[str, str], str, str]] = {
 }
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_librarys_error_is_one_line_with_the_remedy(mistake: str, check: Callable[..., Any]) -> None:
     library, edit, part, says = MISTAKES[mistake]
@@ -124,6 +125,19 @@ def test_a_librarys_error_is_one_line_with_the_remedy(mistake: str, check: Calla
     assert (outcome.status, outcome.out) == (2, "")
     (message,) = outcome.err.splitlines()
     assert re.match(rf"gradparity: my_model\.py:{outcome.line(part)}: {says}", message), message
+
+
+@pytest.mark.parametrize(("divided", "status"), [("/ len(y)", 0), ("/ (2 * len(y))", 1)])
+def test_a_file_for_numpy_alone_is_judged_by_the_loss_itself(
+    divided: str, status: int, check: Callable[..., Any]
+) -> None:
+    pytest.importorskip("jax")
+    pytest.importorskip("torch")
+    outcome = check(("array_namespace(batch.x)", "np"), ("/ len(y)", divided), backends=None)
+    assert (outcome.status, outcome.err) == (status, "")
+    for library in ("jax", "torch"):
+        assert f"{library} is no witness: my_model.py:" in outcome.out
+    assert "so the loss itself is, entry by entry" in " ".join(outcome.out.split())
 
 
 @pytest.mark.parametrize("library", ["jax", "torch"])

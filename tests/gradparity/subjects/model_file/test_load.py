@@ -107,6 +107,7 @@ def test_a_changed_file_is_read_anew(write: Callable[..., str]) -> None:
     assert load(write(FUNCTIONS.replace("input_shape = 3", "input_shape = 4"))).input_shape == (4,)
 
 
+@pytest.mark.fault(kind="unruly")
 def test_files_of_two_folders_loaded_by_two_threads_keep_their_own_neighbours(tmp_path: Path) -> None:
     body = FUNCTIONS.replace(
         "input_shape = 3", "import time\ntime.sleep(0.001)\nimport sizes\ninput_shape = sizes.SIZE"
@@ -174,6 +175,7 @@ MISTAKES: dict[str, tuple[str | None, str, str]] = {
 }
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line(mistake: str, write: Callable[..., str]) -> None:
     text, argument, says = MISTAKES[mistake]

@@ -84,6 +84,7 @@ def test_a_product_counts_a_multiply_and_an_add_forward_and_twice_backward() -> 
     assert model(param_shapes={"W": (3, 2), "U": (2, 5), "b": 5}).flops(10) == 6 * 10 * math.fsum([6, 10])
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize(
     ("declared", "says"),
     [

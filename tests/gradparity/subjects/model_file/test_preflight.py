@@ -216,6 +216,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], str, str]] = {
 }
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_users_line(mistake: str, check: Callable[..., Any]) -> None:
     edit, part, says = MISTAKES[mistake]

@@ -56,6 +56,7 @@ UNRULY = {
 }
 
 
+@pytest.mark.fault(kind="unruly")
 @pytest.mark.parametrize("kind", UNRULY)
 def test_an_unruly_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     old, new, said = UNRULY[kind]
@@ -67,6 +68,7 @@ def test_an_unruly_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> Non
     assert "mine.py" in str(refused.value)
 
 
+@pytest.mark.fault(kind="unruly")
 def test_a_thread_that_never_ends_does_not_keep_the_command(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(RIGHT.replace("param_shapes", f"{THREAD.replace('0.5', '1000')}\nparam_shapes", 1))

@@ -98,6 +98,7 @@ def test_a_cell_is_checked_on_copies_of_a_notebooks_names() -> None:
     assert np.array_equal(W, before)
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize(
     ("function", "says"),
     [
@@ -123,6 +124,7 @@ def step(w):
 """
 
 
+@pytest.mark.fault(kind="file")
 @pytest.mark.parametrize(
     ("text", "argument", "says"),
     [

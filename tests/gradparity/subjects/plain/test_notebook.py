@@ -30,7 +30,7 @@ def as_notebook(script: str) -> str:
     """Cut a script into cells at its empty lines."""
     cells = [{"cell_type": "markdown", "source": ["# Softmax regression"]}]
     cells += [{"cell_type": "code", "source": part.splitlines(keepends=True)} for part in script.split("\n\n\n")]
-    cells.insert(1, {"cell_type": "code", "source": ["%matplotlib inline"]})
+    cells.insert(1, {"cell_type": "code", "source": ["if True:\n", "    %matplotlib inline"]})
     return json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 

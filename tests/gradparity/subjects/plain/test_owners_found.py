@@ -109,6 +109,7 @@ def test_a_branch_that_was_not_run_is_named() -> None:
     assert any(remark.startswith("dz in line") and "was not run" in remark for remark in report.remarks)
 
 
+@pytest.mark.fault(kind="file")
 def test_what_asks_for_input_is_said_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "asks.py"
     path.write_text("n = int(input())\nloss = n * 1.0\ndn = 1.0\n", encoding="utf-8")
