@@ -42,7 +42,7 @@ def large(x: np.ndarray, W: np.ndarray) -> float:
 def leaves_the_arrays(w: np.ndarray) -> float:
     loss = math.exp(np.sum(w))
     dw = np.exp(np.sum(w)) * np.ones(w.shape)
-    return loss + 0 * dw.sum()
+    return loss + 0 * float(dw.sum())
 
 
 def test_large_arrays_are_judged_by_a_machine_and_without() -> None:
@@ -97,7 +97,8 @@ def test_a_stand_in_behaves_as_numpys_array(library: str) -> None:
     y = x * 2.0
     y[0, [0, 2]] = 7.0
     y += x
-    assert (x.shape, x.ndim, x.dtype) == ((2, 3), 2, np.float32)
+    assert (x.shape, x.ndim) == ((2, 3), 2)
+    assert x.dtype == a.dtype
     assert np.allclose(native_of(y), [[7, 3, 9], [9, 12, 15]])
     assert np.allclose(native_of(made_by(np.array, x.native)([x[0], x[1]])), a)
     assert np.allclose(native_of(np.maximum(x, 2.0).sum(axis=0)), np.maximum(a, 2).sum(axis=0))
