@@ -20,11 +20,19 @@ def predict(spec: ConvNet, params: Params, x: Float[Array, "n features"], tap: T
 
 
 def loss(spec: ConvNet, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the cross-entropy of the batch, normalised with its own statistics."""
+    """Return the cross-entropy of the batch, normalised with its own statistics, plus the penalty where λ > 0."""
     logits = _logits(spec, params, batch.x, tap, lambda place, z: batch_norm(params, place, z, tap, spec.size))
-    with jax.named_scope("loss"):
+    name = "cross_entropy" if spec.weight_decay else "loss"
+    with jax.named_scope(name):
         per_example = optax.softmax_cross_entropy_with_integer_labels(logits, batch.y)
-        return tap("loss", per_example.mean() if spec.reduction == "mean" else per_example.sum())
+        data_loss = tap(name, per_example.mean() if spec.reduction == "mean" else per_example.sum())
+    if not spec.weight_decay:
+        return data_loss
+    with jax.named_scope("penalty"):
+        squares = optax.tree.norm([params[name] for name in spec.penalised], squared=True)
+        penalty = tap("penalty", spec.penalty_factor(len(batch.x)) * squares)
+    with jax.named_scope("loss"):
+        return tap("loss", data_loss + penalty)
 
 
 def _logits(

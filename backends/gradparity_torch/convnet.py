@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
@@ -18,9 +19,14 @@ def predict(spec: ConvNet, params: Params, x: Float[Array, "n features"], tap: T
 
 
 def loss(spec: ConvNet, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
-    """Return the cross-entropy of the batch, normalised with its own statistics."""
+    """Return the cross-entropy of the batch, normalised with its own statistics, plus the penalty where λ > 0."""
     logits = _logits(spec, params, batch.x, tap, lambda place, z: batch_norm(params, place, z, tap, spec.size))
-    return tap("loss", F.cross_entropy(logits, batch.y, reduction=spec.reduction))
+    data_loss = F.cross_entropy(logits, batch.y, reduction=spec.reduction)
+    if not spec.weight_decay:
+        return tap("loss", data_loss)
+    squares = torch.cat([params[name].flatten() for name in spec.penalised]).square().sum()
+    penalty = tap("penalty", spec.penalty_factor(len(logits)) * squares)
+    return tap("loss", tap("cross_entropy", data_loss) + penalty)
 
 
 def _logits(

@@ -7,7 +7,7 @@ S. Ioffe and C. Szegedy (2015), arXiv:1502.03167.
 from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt, prod
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -22,14 +22,14 @@ from gradparity.inputs import (
 )
 from gradparity.operations import affine, batch_norm, conv2d, convolutional, cross_entropy, entrywise, pooling
 from gradparity.operations.layer_norm import Convention
+from gradparity.operations.pooling import Kind as Pooling
+from gradparity.operations.reductions import divisor
+from gradparity.operations.squares import Penalty, penalty_flops
 from gradparity.operations.windows import Pair, Windows
 from gradparity.protocol import Array, Batch, Line, Params
 
 LENET = {"channels": (6, 16), "kernel": (5, 5), "padding": (2, 2), "pool": (2, 2), "hidden": (120, 84)}
 """What a data set's images are given by default. LeNet-5 has no padding in its second block: small images need it."""
-
-
-Pooling: TypeAlias = pooling.Kind
 
 
 class Block(NamedTuple):
@@ -48,7 +48,8 @@ class ConvNet:
 
     Conventions: x (n, features) is read as images (channels, height, width), row by row. A convolution's kernel is not
     flipped. Before a batch norm the convolution has no bias, which would do nothing. ReLU'(0) = 0; of the pixels that
-    tie for a maximum the first receives the gradient. A step normalises with the batch's mean and variance, and
+    tie for a maximum the first receives the gradient. The penalty λ/2 Σ W², or as ``penalty`` scales it, is on kernels
+    and dense weights. A step normalises with the batch's mean and variance, and
     prediction with the running ones.
     """
 
@@ -78,18 +79,22 @@ class ConvNet:
     running_unbiased: bool = True
     """Whether the running variance is that of m − 1 degrees of freedom, as in PyTorch and not in Keras and Flax."""
     reduction: Literal["mean", "sum"] = "mean"
+    weight_decay: float = 0.0
+    """λ of the L2 penalty."""
+    penalty: Penalty = "half-sum"
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, unknown choices, and windows that do not fit."""
         for field, least in (("image", 3), ("channels", 1), ("hidden", 0)):
             sizes = getattr(self, field)
             if not isinstance(sizes, tuple) or len(sizes) < least or (field == "image" and len(sizes) != least):
-                raise UsageError(f"convnet: {field} must be {least or 'any number of'} or more sizes, got {sizes!r}")
+                raise UsageError(f"convnet: {field} must be {least} or more sizes, as (6, 16), got {sizes!r}")
             require_positive("convnet", **{f"{field}[{i}]": size for i, size in enumerate(sizes)})
         require_positive("convnet", classes=self.classes)
-        require_finite("convnet", epsilon=self.epsilon, momentum=self.momentum)
+        require_finite("convnet", epsilon=self.epsilon, momentum=self.momentum, weight_decay=self.weight_decay)
         require_switches(self)
         require_among(self, pooling=get_args(Pooling), activation=get_args(entrywise.Name), reduction=("mean", "sum"))
+        require_among(self, penalty=get_args(Penalty))
         assert self.blocks  # raises where a window does not fit
 
     @classmethod
@@ -104,10 +109,8 @@ class ConvNet:
         side = isqrt(features)
         settings = {"image": (1, side, side), **LENET, **settings}
         for name, value in settings.items():
-            if type(value) is int and name in ("kernel", "stride", "padding", "pool"):
-                settings[name] = (value, value)
-            elif type(value) is int and name in ("channels", "hidden"):
-                settings[name] = (value,)
+            if type(value) is int and name in ("kernel", "stride", "padding", "pool", "channels", "hidden"):
+                settings[name] = (value,) * (1 if name in ("channels", "hidden") else 2)
         spec = cls(classes=classes, **settings)
         if prod(spec.image) != features:
             raise UsageError(
@@ -194,6 +197,15 @@ class ConvNet:
         return batch_norm.updated(self.norms, statistics, values, self.size, running)
 
     @property
+    def penalised(self) -> list[str]:
+        """The names of what the penalty is on: every kernel, and every dense layer's W."""
+        return [name for name in self.param_shapes if name.endswith(".W")]
+
+    def penalty_factor(self, n: int) -> float:
+        """The factor in front of Σ W², for n examples."""
+        return self.weight_decay / divisor(self.penalty, n)
+
+    @property
     def kinks(self) -> dict[str, Literal["relu", "max"]]:
         """What goes into a ReLU, and the windows of which the largest is taken."""
         blocks, normed = range(1, len(self.channels) + 1), "norm{}.out" if self.batch_norm else "conv{}.out"
@@ -245,6 +257,8 @@ class ConvNet:
                     momentum=float(rng.uniform(0.01, 0.5)),
                     running_unbiased=bool(rng.random() < 0.5),
                     reduction="mean" if rng.random() < 0.5 else "sum",
+                    weight_decay=float(rng.choice([0.0, rng.uniform(0.001, 1)])),
+                    penalty=str(rng.choice(get_args(Penalty))),  # type: ignore[arg-type]
                 )
             except UsageError:  # a window that does not fit
                 continue
@@ -253,12 +267,22 @@ class ConvNet:
     @classmethod
     def variants(cls) -> dict[str, "ConvNet"]:
         """Return the settings that between them have every line, by what they are called."""
-        plain = cls(channels=(3,), pooling="average", hidden=(4,), batch_norm=False, stride=(2, 1), activation="tanh")
+        plain = cls(
+            channels=(3,),
+            pooling="average",
+            hidden=(4,),
+            batch_norm=False,
+            stride=(2, 1),
+            activation="tanh",
+            weight_decay=0.3,
+        )
         return {"": cls(channels=(3,)), "average": plain}
 
     def flops(self, n: int) -> int:
         """Count the products of convolutions and dense layers, what happens to each number between, and the update."""
         total = 2 * sum(prod(shape) for shape in self.param_shapes.values())
+        if self.weight_decay:
+            total += penalty_flops(sum(prod(self.param_shapes[name]) for name in self.penalised))
         for k, block in enumerate(self.blocks):
             total += conv2d.flops(n, block.inputs, block.outputs, self.at_conv, block.image, of_input=k > 0)
             total += entrywise.flops(n, block.outputs * prod(block.convolved))

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from gradparity import registry
-from gradparity.models import GRU, LSTM, MLP, RNN, LinearRegression, LogisticRegression, SoftmaxRegression, Transformer
+from gradparity.models import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    ConvNet,
+    LinearRegression,
+    LogisticRegression,
+    SoftmaxRegression,
+    Transformer,
+)
 from gradparity.operations.batch_norm import Running, statistics, update
 from gradparity.operations.layer_norm import Convention
 from gradparity.operations.windows import Windows
@@ -72,6 +82,17 @@ def test_the_two_layer_net_of_cs231n_assignment_2(decay: float, printed: float) 
     batch = Batch(from_to(-5.5, 4.5, 5, 3).T, np.array([0, 5, 1]))
     loss, _ = loss_and_grad(MLP((5, 50, 7), weight_decay=decay), params, batch)
     assert loss == pytest.approx(printed, abs=5e-11)
+
+
+@pytest.mark.parametrize(("decay", "printed"), [(0.0, 2.3026), (0.5, 2.5086)])
+def test_the_three_layer_convnet_of_cs231n_assignment_2(decay: float, printed: float) -> None:
+    """Its loss on random images, from weights of 1e-3, without and with ½ · 0.5 Σ W²."""
+    windows: dict[str, Any] = {"kernel": (7, 7), "padding": (3, 3), "pool": (2, 2), "batch_norm": False}
+    spec = ConvNet((3, 32, 32), (32,), hidden=(100,), classes=10, weight_decay=decay, **windows)
+    rng = np.random.default_rng(0)
+    params = {name: 1e-3 * rng.normal(size=shape) * (len(shape) > 1) for name, shape in spec.param_shapes.items()}
+    loss, _ = loss_and_grad(spec, params, spec.example_batch(rng, 5))
+    assert loss == pytest.approx(printed, abs=1e-3)
 
 
 def test_the_sanity_checks_of_cs231n_at_small_weights() -> None:

@@ -168,7 +168,7 @@ def test_a_new_lstm_forgets_little() -> None:
         (lambda: ConvNet(kernel=(3, 9)), "a window must fit into the image: got a window of 3×9 on 9×7"),
         (lambda: ConvNet(channels=(3, 4, 5, 6)), "must fit into the image: got a window of 3×2 on 2×1.*fewer blocks"),
         (lambda: ConvNet(stride=(0, 1)), "stride must be two whole numbers of at least 1, height and width"),
-        (lambda: ConvNet(channels=()), r"channels must be 1 or more sizes, got \(\)"),
+        (lambda: ConvNet(channels=()), r"channels must be 1 or more sizes, as \(6, 16\), got \(\)"),
         (lambda: ConvNet.for_data(50, 10, 10), "as many pixels as x has columns, 50, got 1×7×7: set image="),
         (lambda: ConvNet.for_data(64, None, 3), "convnet needs labels, got 3 real"),
     ],
