@@ -85,6 +85,12 @@ RIGHT = [
     PlainPiece("tied_vae"),
     PlainPiece("triplet_loss"),
     PlainPiece("vae_module"),
+    PlainPiece("called_layers"),
+    PlainPiece("gru_dicts"),
+    PlainPiece("masked_head"),
+    PlainPiece("new_prediction"),
+    PlainPiece("ordered_layers"),
+    PlainPiece("uebungsblatt"),
 ]
 MISTAKES: dict[str, list[PlainMistake]] = {
     "attention_script": [
@@ -273,6 +279,33 @@ MISTAKES: dict[str, list[PlainMistake]] = {
         PlainMistake("grad_W0 = grad_W0_real + grad_W0_fake", "grad_W0 = grad_W0_real - grad_W0_fake", "grad_W0"),
         PlainMistake(
             "grad_f_logit = grad_fake_out * f_out * (1 - f_out)", "grad_f_logit = grad_fake_out * f_out", "grad_f_logit"
+        ),
+    ],
+    "called_layers": [
+        PlainMistake(
+            'self.grads["bias"] = grad.sum(axis=0)', 'self.grads["bias"] = grad.mean(axis=0)', "self.grads['bias']"
+        ),
+    ],
+    "gru_dicts": [
+        PlainMistake("dz = dh * (hh[t] - h[t-1])", "dz = dh * hh[t]", "dz"),
+        PlainMistake("dah = dhh * (1 - hh[t] ** 2)", "dah = dhh * (1 - hh[t])", "dah"),
+    ],
+    "masked_head": [
+        PlainMistake("datt *= s.scale", "pass", "datt"),
+        PlainMistake("dv = s.p.T @ dout", "dv = s.p @ dout", "dv"),
+    ],
+    "new_prediction": [
+        PlainMistake("dZ1 = dA1 * (Z1 > 0)", "dZ1 = dA1", "dZ1"),
+        PlainMistake("dZ2 = 2 * (Z2 - y) / y.size", "dZ2 = (Z2 - y) / y.size", "dZ2"),
+    ],
+    "ordered_layers": [
+        PlainMistake("self.dc = dout.sum(axis=0)", "self.dc = dout.mean(axis=0)", "self.dc"),
+    ],
+    "uebungsblatt": [
+        PlainMistake(
+            "grad_summe = grad_versteckt * sigmoide_ableitung(versteckt)",
+            "grad_summe = grad_versteckt * sigmoide_ableitung(summe)",
+            "grad_summe",
         ),
     ],
 }

@@ -48,6 +48,8 @@ class Feeding:
     recording: Recording
     lines: list[Line]
     loose: list[Written]
+    tries: int = 0
+    """Pairings that were tried so far to explain wrong lines."""
 
     def run(
         self,

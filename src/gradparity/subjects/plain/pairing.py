@@ -13,7 +13,7 @@ from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.variables import Variable, Written
 
-TRIED = 400
+TRIED = 500
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
 EACH = 0.1
 """Seconds of work to measure what is tried, where no machine tells it."""
@@ -86,7 +86,6 @@ def _better(
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     ends = {line.keys[-1] for line in feeding.lines}
-    tries = 0
     for writing in _suspects(feeding, fed, wrong):
         if writing.key in instead:
             continue
@@ -97,12 +96,12 @@ def _better(
             key=lambda v: (v.name not in named, *_far_off(feeding.recording, v, writing)),
         )
         for variable in candidates:
-            if tries == TRIED:
+            if feeding.tries == TRIED:
                 return best
             truths.learn([variable], EACH)
             if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue
-            tries += 1
+            feeding.tries += 1
             tried = {**instead, writing.key: variable}
             try:
                 other = feeding.run(truths.arrays, tried)
