@@ -37,6 +37,7 @@ myst_substitutions = {
     "lessons": "\n".join(lesson(path.parent) for path in sorted(HERE.parent.glob("lessons/*/lesson.ipynb")))
 }
 myst_heading_anchors = 3
+highlight_language = "text"  # most of what stands in a block is what a terminal shows
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120

@@ -66,6 +66,9 @@ def cell(python: Path, wheel: Path, extra: str) -> str:
         bin_ = Path(folder) / "bin"
         _run([python, "-m", "venv", folder])
         pip = [bin_ / "python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "-c", CONSTRAINTS]
+        for build in wanted[1:]:
+            if _run([*pip, "--dry-run", "--no-deps", build]).returncode:
+                return f"pip finds no {build} for it"
         installed = _run([*pip, *wanted])
         if installed.returncode:
             return f"not installed: {_last(installed.stderr, 'ERROR')}"

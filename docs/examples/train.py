@@ -1,4 +1,4 @@
-"""One step of a network with one hidden layer, as many notebooks have it. One line of its backward pass is wrong."""
+"""One step of a network with one hidden layer. One line of its gradient is wrong."""
 
 import numpy as np
 

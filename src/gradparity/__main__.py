@@ -36,6 +36,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     try:
+        os.getcwd()  # where it is gone, a library may end the process in words of its own
         from gradparity.report.cli import app
 
         with redirect_stdout(sys.stdout):  # undone, where a command was silent

@@ -31,27 +31,36 @@ class Seen(NamedTuple):
     A sum over three components is then a few long additions, and not many short ones.
     """
 
-    offset: Inexact[Array, "3 p"]
+    offset: Inexact[Array, "3 *p"]
     """X − C."""
-    place: Inexact[Array, "3 p"]
+    place: Inexact[Array, "3 *p"]
     """Turned: R (X − C)."""
-    flat: Inexact[Array, "2 p"]
+    flat: Inexact[Array, "2 *p"]
     """Divided by its depth."""
-    square: Inexact[Array, " p"]
+    square: Inexact[Array, "*p"]
     """r²."""
-    factor: Inexact[Array, " p"]
+    factor: Inexact[Array, "*p"]
     """1 + k₁ r² + k₂ r⁴."""
-    projected: Inexact[Array, "2 p"]
+    projected: Inexact[Array, "2 *p"]
 
 
-def project(cameras: Inexact[Array, "11 p"], rotations: Inexact[Array, "3 3 p"], points: Inexact[Array, "3 p"]) -> Seen:
+def project(
+    cameras: Inexact[Array, "11 *p"], rotations: Inexact[Array, "3 3 *p"], points: Inexact[Array, "3 *p"]
+) -> Seen:
     """Return the steps from points to pixels, each point in its camera."""
     offset = points - cameras[3:6]
-    place = rotations[:, 0] * offset[0] + rotations[:, 1] * offset[1] + rotations[:, 2] * offset[2]
+    place = _turned(rotations, offset)
     flat = place[:2] / place[2]
     square = flat[0] * flat[0] + flat[1] * flat[1]
     factor = 1 + cameras[9] * square + cameras[10] * square * square
     return Seen(offset, place, flat, square, factor, cameras[6] * factor * flat + cameras[7:9])
+
+
+def _turned(R: Inexact[Array, "3 3 *p"], offset: Inexact[Array, "3 *p"]) -> Inexact[Array, "3 *p"]:
+    """R times each offset: of many, three long additions; of one, the product that a machine derives best."""
+    if offset.ndim == 1:
+        return R @ offset
+    return R[:, 0] * offset[0] + R[:, 1] * offset[1] + R[:, 2] * offset[2]
 
 
 def objective(p: Params, batch: Batch) -> tuple[Array, Array]:
@@ -152,8 +161,7 @@ def _observed(p: Params, batch: Batch, rotations: Inexact[Array, "3 3 n"]) -> tu
 
 def _error(camera: Array, point: Array, w: Array, feature: Array) -> Array:
     """The weighted error of one observation, for a machine."""
-    seen = project(camera[:, None], _first(rotation(camera[None, :3])), point[:, None])
-    return w * (seen.projected[:, 0] - feature)
+    return w * (project(camera, rotation(camera[:3]), point).projected - feature)
 
 
 def _by_machine(mapped: Callable[[Callable[..., Any], int], Callable[..., Any]]) -> Callable[[Params, Batch], Any]:

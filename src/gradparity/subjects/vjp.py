@@ -13,12 +13,11 @@ from gradparity.errors import UsageError
 from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
-from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm
 from gradparity.parity.probes import probed
 from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
-from gradparity.parity.rows import Lane
+from gradparity.parity.rows import DIFFERENCES, Lane
 from gradparity.protocol import Array, Batch, Trace
 from gradparity.subjects.arguments import (
     Arguments,
@@ -32,7 +31,7 @@ from gradparity.subjects.arguments import (
 from gradparity.subjects.backward_rule import Differentiate, posed, posed_in_float32
 from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.gradient_lines import editable, located
-from gradparity.subjects.jacobian import is_small, with_jacobian
+from gradparity.subjects.jacobian import is_worth_it, with_jacobian
 from gradparity.subjects.machines import (
     by_compiled_jax,
     by_jax,
@@ -110,7 +109,7 @@ def check_vjp(
         ways[0] = replace(ways[0], rule=lambda: again)
     report = examine_ways(ways, seed, name_of(f))
     if "float64" in lanes:
-        report = _with_jacobian(report, f, vjp, given, upstream, rtol)
+        report = _with_jacobian(report, f, vjp, given, upstream, seed, rtol)
         witness = _quickest(report)
         if given.library == "numpy" and witness == "jax":  # which would compile every operation for every size
             witness = None
@@ -200,22 +199,28 @@ def _measured_right(
 
 
 def _with_jacobian(
-    report: Report, f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, rtol: float
+    report: Report,
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    given: Arguments,
+    upstream: Arrays,
+    seed: int,
+    rtol: float,
 ) -> Report:
-    """Add what each output alone tells, where that is cheap and a machine can say what is right."""
-    witness = _quickest(report)
-    own = [row for row in report.rows if (row.witness, row.lane) == (witness, "float64")]
-    looser = any(row.limit > max(FLOAT64_LIMIT, rtol) for row in own)  # for a reason
-    if witness is None or looser or not is_small(upstream, given.real):
+    """Add what each output alone tells, where that is cheap: by a machine, or entry by entry without one."""
+    witness = _quickest(report) or DIFFERENCES
+    if not is_worth_it(report, witness, upstream, given.real, rtol):
         return report
+
+    def right(dy: Arrays) -> tuple[Arrays, float]:
+        if witness != DIFFERENCES:
+            return UNCOMPILED[witness](f, given, dy).gradients, 0.0
+        found = _probes(f, given, evaluate(f, given, given.real), dy, seed)
+        return found.trace.gradients, max(found.accuracy.values(), default=0.0)
+
+    name = f"{name_of(vjp)} for one output alone"
     return with_jacobian(
-        report,
-        f"{name_of(vjp)} for one output alone",
-        lambda dy: by_hand(f, vjp, given, dy).gradients,
-        witness,
-        lambda dy: UNCOMPILED[witness](f, given, dy).gradients,
-        upstream,
-        given.real,
+        report, name, lambda dy: by_hand(f, vjp, given, dy).gradients, witness, right, upstream, given.real
     )
 
 

@@ -4,10 +4,14 @@ A draw is a few numbers and words, from which the check of that draw runs again 
 cluster (``joblib.parallel_config(backend=…)`` outside is obeyed), or later from the file of a counter-example.
 """
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -168,7 +172,24 @@ def _outcomes(pending: Sequence[Draw], jobs: int | None) -> Generator[DrawOutcom
         # What JAX has compiled fills a process until joblib starts a new one in its place, and warns.
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")
-        yield from parallel(joblib.delayed(outcome_of)(draw) for draw in pending)
+        yield from parallel(joblib.delayed(_outcome_for)(os.getpid(), draw) for draw in pending)
+
+
+def _outcome_for(owner: int, draw: Draw) -> DrawOutcome:
+    """Check one draw in a process that ends when its owner does, for joblib's wait minutes for one that was killed."""
+    if os.getppid() == owner:
+        _end_with(owner)
+    return outcome_of(draw)
+
+
+@cache
+def _end_with(owner: int) -> None:
+    def watch() -> None:
+        while os.getppid() == owner:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def outcome_of(draw: Draw) -> DrawOutcome:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from gradparity import check_vjp
+from gradparity.inputs import independent
+from gradparity.subjects.arguments import draw_upstream
 from gradparity.subjects.jacobian import ENTRIES, OUTPUTS, is_small, jacobian
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -86,4 +88,23 @@ def test_the_rows_are_in_the_order_of_the_outputs_and_what_is_left_out_is_zero()
 def test_what_is_large_or_a_single_number_is_left_to_the_random_upstream_gradient(
     outputs: int, inputs: int, *, small: bool
 ) -> None:
-    assert is_small({"output": np.zeros(outputs)}, {"x": np.zeros(inputs)}) is small
+    assert is_small({"output": np.zeros(outputs)}, {"x": np.zeros(inputs)}, "jax") is small
+
+
+def test_without_a_machine_small_jacobians_are_measured() -> None:
+    def f(x: Any) -> Any:
+        return np.array([x[0] * x[1], np.sin(x[0])])
+
+    def rule(x: Any, dy: Any) -> Any:
+        return np.array([x[1] * dy[0] + np.cos(x[0]) * dy[1], x[0] * dy[0]])
+
+    def right_for_the_sum_alone(x: Any, dy: Any) -> Any:
+        return rule(x, dy) + (dy.sum() - upstream.sum()) * (dy != 0).sum()
+
+    x = np.array([2.0, 3.0])
+    report = check_vjp(f, rule, x)
+    assert report.agrees
+    assert "Jacobian: 2 rows, one for each output alone, agree with those of differences" in report.remarks
+    upstream = draw_upstream({"output": f(x)}, independent(0, "upstream"))["output"]
+    (row,) = check_vjp(f, right_for_the_sum_alone, x).disagreements
+    assert row.diagnosis.startswith("d['x'] is right for all outputs together and wrong for one alone")

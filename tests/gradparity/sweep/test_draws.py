@@ -224,6 +224,24 @@ def test_other_processes_find_the_same() -> None:
     assert np.allclose([o.worst["float32"] for o in here.outcomes], [o.worst["float32"] for o in there.outcomes])
 
 
+@pytest.mark.fault(kind="machine")
+def test_a_worker_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text("""
+import os, time
+from gradparity.sweep.draws import _end_with
+_end_with(os.getppid())
+print("ready", flush=True)
+time.sleep(20)
+print("still there", flush=True)
+""")
+    with subprocess.Popen(["sh", "-c", f"{sys.executable} {worker} & wait"], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"ready\n"
+        owner.kill()
+        assert owner.stdout.read() == b""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs dask: pip install dask distributed")
 def test_the_example_sweeps_on_a_dask_cluster() -> None:

@@ -85,7 +85,9 @@ function showWeights(section, weights, root) {
     const off = (quotients) => quotients.map((quotient) => Math.log10(Math.max(Math.abs(quotient - w.gradient), 1e-17)));
     const [central, forward] = [off(w.central), off(w.forward)];
     const all = [...central, ...forward];
-    const x = [Math.min(...exponents) - 0.3, Math.max(...exponents) + 0.3], y = [Math.floor(Math.min(...all)), Math.ceil(Math.max(...all))];
+    const x = [Math.min(...exponents) - 0.3, Math.max(...exponents) + 0.3], low = Math.floor(Math.min(...all));
+    // Along a weight that does nothing every quotient is exact.
+    const y = [low, Math.max(Math.ceil(Math.max(...all)), low + 1)];
     const even = (range, step) => ticks(range, 20).filter((value) => Number.isInteger(value) && value % step === 0);
     const place = axes(error, x, y, { x: "step h", y: "error of the difference quotient", xTicks: even(x, 3), yTicks: even(y, 3), tick: (value) => (value ? `10${superscript(value)}` : "1") });
     line(error, place, exponents, forward, "forward");

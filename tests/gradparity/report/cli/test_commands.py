@@ -232,7 +232,7 @@ def _shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
         ("gradparity models | true; exit ${PIPESTATUS[0]}", (141,), ""),
         ("gradparity models > /dev/full", (3,), "gradparity: could not finish: No space left on device\n"),
         (
-            "mkdir gone; cd gone; rmdir ../gone; gradparity train --json x",
+            "mkdir gone; cd gone; rmdir ../gone; gradparity check",
             (3,),
             "gradparity: could not finish: the working folder is gone: go to one that is there\n",
         ),

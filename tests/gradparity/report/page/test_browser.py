@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from gradparity.comparison import Comparison
 from gradparity.data import Dataset
 from gradparity.drawing.words import entry
 from gradparity.explain import explain
-from gradparity.models import SoftmaxRegression
+from gradparity.models import MLP, SoftmaxRegression
 from gradparity.report.page import comparison_page
 from gradparity.report.page.explain import render
 
@@ -44,6 +45,15 @@ def test_the_page_of_an_explanation_loads_without_a_request_or_an_error(explaine
     assert "No line differs from the machine" in document
     assert document.rstrip().endswith("</html>")
     assert console == []
+
+
+def test_a_weight_that_does_nothing_is_drawn_too(in_browser: InBrowser) -> None:
+    explanation = explain(MLP(widths=(2, 2, 2)), n=3, seed=6)
+    flat = [weight for weight in explanation.weights if not any(weight.central)]
+    assert flat
+    document, _ = in_browser(render(replace(explanation, weights=tuple(flat))))
+    assert 'cy="NaN"' not in document
+    assert '<circle class="central" cx="' in document
 
 
 def test_a_script_of_another_hand_would_not_run_on_the_page_of_an_explanation(
