@@ -86,6 +86,10 @@ class ListedLine:
     """What stands beside it, in a few words."""
     finding: str = ""
     """What is wrong with it, in a sentence below."""
+    below: tuple[str, ...] = ()
+    """What else is to be read at it, a line each."""
+    pictures: tuple[tuple[str, str], ...] = ()
+    """What its numbers look like, on a page: a caption and a data: address of an image each."""
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,8 @@ def _listed(listing: Listing) -> Iterator[RenderableType]:
         yield drawn
         if line.finding:
             yield Padding(said(f"↑ {line.finding}", STYLES["✗"]), (0, 0, 0, digits + 4))
+        for sentence in line.below:
+            yield Padding(said(sentence, "dim"), (0, 0, 0, digits + 8))
 
 
 def _blocks(table: Table, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:

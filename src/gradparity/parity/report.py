@@ -41,6 +41,12 @@ class ReportFile(TypedDict):
     """What ``--steps`` found."""
 
 
+def _without_pictures(listing: dict[str, Any]) -> dict[str, Any]:
+    for line in listing["lines"]:
+        del line["pictures"]
+    return listing
+
+
 @dataclass(frozen=True, repr=False)
 class Report:
     """Every row of a check. ``print``, ``rich.print``, Jupyter and ``to_html`` show the same table of them."""
@@ -166,5 +172,5 @@ class Report:
                 for (kind, line), size in self.smallest_visible_bugs.items()
             ],
             "rows": [row.to_dict() for row in self.rows],
-            "listings": [asdict(each) for each in self.listings],
+            "listings": [_without_pictures(asdict(each)) for each in self.listings],
         }

@@ -158,7 +158,7 @@ def check_command(
         with progress() as doing:
             doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
             code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
-        raise typer.Exit(_shown(code, None, json, page, opened))
+        raise typer.Exit(shown(code, None, json, page, opened))
     if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
     with progress() as doing:
@@ -190,10 +190,10 @@ def check_command(
             lanes=lanes,
         )
 
-    raise typer.Exit(_shown(report, training, json, page, opened, spec.derivation))
+    raise typer.Exit(shown(report, training, json, page, opened, spec.derivation))
 
 
-def _shown(
+def shown(
     report: "Report",
     training: "TrainingParity | None",
     json: Path | None,

@@ -38,12 +38,15 @@ def explain_command(
 ) -> None:
     """Show each line's rule, its numbers by hand and by machine, and the machine's own operations for it."""
     from gradparity.output import require_writable, write_json, write_text
-    from gradparity.subjects.plain import split
+    from gradparity.subjects.plain import is_plain, split
     from gradparity.subjects.specs import spec_of
 
     options.require_drawable(n, seed)
     options.require_page(html, opened)
     require_writable(json, html, inputs=(split(model)[0],))
+    if is_plain(model):
+        refused = "--set" if settings else "--upstream" if upstream else ""
+        raise typer.Exit(_plain_code(model, refused, equations, seed, json, html, opened))
     from gradparity.drawing.terminal import progress
 
     with progress() as doing:
@@ -68,3 +71,16 @@ def explain_command(
         print_explanation(explanation, equations)
     options.tell_page(html, opened)
     raise typer.Exit(0 if explanation.agrees else 1)
+
+
+def _plain_code(
+    file: str, refused: str, every: bool, seed: int, json: Path | None, html: Path | None, opened: bool
+) -> int:
+    """Show each of the user's own lines with the machines' operations below it; return the exit status."""
+    from gradparity.errors import UsageError
+    from gradparity.report.cli.check import shown
+    from gradparity.subjects.plain import check_file
+
+    if refused:
+        raise UsageError(f"{refused} is for models, got plain code, {file}: leave it out")
+    return shown(check_file(file, seed=seed, explain="all" if every else "few"), None, json, html, opened)

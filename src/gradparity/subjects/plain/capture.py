@@ -15,6 +15,7 @@ import numpy as np
 from gradparity.errors import UsageError, did_you_mean, raised
 from gradparity.limits import TooLong, at_most
 from gradparity.subjects.model_file.source import last_step
+from gradparity.subjects.plain.instrument import HOOKS
 from gradparity.subjects.plain.program import Program, as_a_script
 from gradparity.subjects.plain.recorder import Stop
 from gradparity.subjects.plain.unit import MODULE, Finished, Unit, is_data, own_copy, quiet, scope_of
@@ -83,7 +84,7 @@ def block_unit(program: Program, line: int) -> Unit:
             exec(code, scope)
         return Finished(None, scope)
 
-    return unit_of(program, f"the loop at {where}", line, call, values)
+    return unit_of(program, f"the loop in line {line}", line, call, values)
 
 
 def module_unit(program: Program) -> Unit:
@@ -128,7 +129,7 @@ def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished
     globals_ = {
         f"{MODULE}{key}": value
         for key, value in program.module.__dict__.items()
-        if is_data(value) or (type(value) is int and key in steps)
+        if key != HOOKS and (is_data(value) or (type(value) is int and key in steps))
     }
     roots = own_copy({n: _real(v) if n.removeprefix(MODULE) in steps else v for n, v in {**values, **globals_}.items()})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)

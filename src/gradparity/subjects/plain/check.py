@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from gradparity.errors import UsageError
 from gradparity.parity.examine import examine
@@ -19,8 +19,10 @@ from gradparity.subjects.plain.lines import paired, targets, without_owner
 from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
+from gradparity.subjects.plain.machine import machine_of
+from gradparity.subjects.plain.operations import operations_of
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
-from gradparity.subjects.plain.pairs import all_pairs, pair_of, pair_unit
+from gradparity.subjects.plain.pairs import BACKWARD, all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording
@@ -28,23 +30,28 @@ from gradparity.subjects.plain.shrinking import with_smallest
 from gradparity.subjects.plain.stirring import stirred
 from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
+from gradparity.subjects.plain.unguarded import without_guards
 from gradparity.subjects.plain.unit import Unit
 
+Explain: TypeAlias = Literal["few", "all"] | None
 BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
 
 
-def check_file(argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0) -> Report:
+def check_file(
+    argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0, explain: Explain = None
+) -> Report:
     """Check the gradients in ``train.py``, ``train.py:step``, ``lesson.ipynb`` or ``lesson.ipynb:step``.
 
     The file is run until it calls the function, or enters the loop, that computes the gradients; there it is stopped.
     ``names`` say whose gradient a name is, ``grad_of_z=z`` each; ``loss`` is an expression in the code's own names.
+    ``explain`` puts the machines' own operations below each line, a "few" of many or "all".
     Raises UsageError, in one line, for what cannot be checked.
     """
     path, name = split(argument)
     program = program_of(path)
     with as_a_script(program):
-        return _checked(program, name, names, loss, seed)
+        return _checked(program, name, names, loss, seed, explain)
 
 
 def check_cell(
@@ -59,7 +66,9 @@ def check_cell(
     return _checked(program, name, names, loss, seed)
 
 
-def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed: int) -> Report:
+def _checked(
+    program: Program, name: str, names: Sequence[str], loss: str, seed: int, explain: Explain = None
+) -> Report:
     extra = paired_names(names)
     functions = regions.functions_of(program.source.trees[program.file])
     if name:
@@ -68,7 +77,7 @@ def _checked(program: Program, name: str, names: Sequence[str], loss: str, seed:
         unit = _of_pair(program, pair, seed) if pair else capture.function_unit(program, function)
     else:
         unit = _likeliest(program, functions, extra, loss, seed)
-    return check_unit(unit, program, extra, loss, seed)
+    return check_unit(unit, program, extra, loss, seed, explain)
 
 
 def split(argument: str) -> tuple[Path, str]:
@@ -99,7 +108,8 @@ def _likeliest(
     best = [r for r in found if len(r.gradients) + len(r.forward) == len(found[0].gradients) + len(found[0].forward)]
     pairs = all_pairs(functions)
     paired_up = {name for pair in pairs for name in pair}
-    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up)]
+    backwards = {name for name in functions if BACKWARD.search(name.rpartition(".")[2])}
+    with_loss = [r for r in best if r.has_loss or loss or (r.returns and r.name not in paired_up | backwards)]
     if pairs and not with_loss:
         if len(pairs) > 1:
             there = ", ".join(f"{program.shown()}:{backward}" for _, backward in pairs)
@@ -125,11 +135,15 @@ def _unit_of(program: Program, region: regions.Region) -> Unit:
     return capture.block_unit(program, line) if line else capture.module_unit(program)
 
 
-def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int) -> Report:
+def check_unit(
+    unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int, explain: Explain = None
+) -> Report:
     """Check one unit."""
     source = program.source
     try:
         recording = Recording(source, extra, _forwards(program)).run(unit)
+    except UsageError:
+        raise
     except Exception as error:
         raise failed(program, error) from error
     moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
@@ -147,8 +161,9 @@ def check_unit(unit: Unit, program: Program, extra: Mapping[str, str], expressio
     told = with_wrong_terms(feeding, checked, judged, [replace(row, called=row.line) for row in report.rows])
     # Which axis, if any, counts examples, plain code does not say.
     report = replace(report, n=0, rows=conventions.with_another_loss(checked, told))
-    report = with_smallest(report, feeding, checked)
-    return replace(report, listings=listings(checked, judged, report.rows, by_numbers))
+    report = with_smallest(without_guards(report, feeding, checked), feeding, checked)
+    below = {} if explain is None else operations_of(checked, by_numbers, every=explain == "all")
+    return replace(report, listings=listings(checked, judged, report.rows, by_numbers, below))
 
 
 def _beside(
@@ -157,18 +172,22 @@ def _beside(
     """Run a unit beside the witness, and pair what it writes. Raises UsageError, and what the code raises."""
     source = program.source
     recording = Recording(source, extra, _forwards(program)).run(unit)
-    where = losses.find(recording, expression)
-    loss = LossOf(unit, source, where, recording, {label(v): v for v in recording.variables})
+    labels = {label(v): v for v in recording.variables}
+    loss = LossOf(unit, source, losses.find(recording, expression), recording, labels)
+    if recording.early_losses and not expression and loss.is_moved_by(conventions.keys_of(paired(recording))):
+        # After an update it is computed once more, with the next weights.
+        loss = replace(loss, at=losses.find(recording, "", early=True))
     lines = conventions.after_the_loss(loss, paired(recording))
-    truths = Truths(loss, seed)
+    truths = Truths(loss, seed, machine_of(loss))
     truths.learn(targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     places = {site.file: program.shown(site.file) for site in source.sites}
     missed = overlooked(fed, loss, recording)
-    checked = Checked(f"{program.shown()}, {unit.name}", recording, where, truths, fed, places, program.texts, missed)
+    checked = Checked(f"{program.shown()}, {unit.name}", recording, loss.at, truths, fed, places, program.texts, missed)
     truths.learn(could_be(checked), BRIEFLY)
+    truths.confirm(one.of for one in fed.judged)
     return feeding, checked
 
 

@@ -13,6 +13,7 @@ from gradparity.subjects.plain.lines import Line
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, wrong_lines
 from gradparity.subjects.plain.posing import Checked
+from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.truths import Truths
 
 
@@ -21,7 +22,7 @@ def after_the_loss(loss: LossOf, lines: Sequence[Line]) -> list[Line]:
 
     Raises UsageError where the loss is computed from all of them, as after an update.
     """
-    keys = {key for line in lines for key in line.keys}
+    keys = keys_of(lines)
     if not keys or not loss.is_moved_by(keys):
         return list(lines)
     found = [line for line in lines if not loss.is_moved_by(set(line.keys))]
@@ -32,6 +33,11 @@ def after_the_loss(loss: LossOf, lines: Sequence[Line]) -> list[Line]:
             "loss before it, in the code's own names"
         )
     return found
+
+
+def keys_of(lines: Sequence[Line]) -> set[Key]:
+    """Return where all of these lines are written."""
+    return {key for line in lines for key in line.keys}
 
 
 def in_its_own_units(feeding: Feeding, truths: Truths, fed: Fed) -> tuple[Truths, Fed]:
@@ -49,7 +55,13 @@ def in_its_own_units(feeding: Feeding, truths: Truths, fed: Fed) -> tuple[Truths
 
 
 def remarks(checked: Checked) -> Iterator[str]:
-    """Say in which unit the gradients are."""
+    """Say what the witnesses are, and in which unit the gradients are."""
+    truths, of = checked.truths, {one.of.number: one.line.name for one in checked.fed.judged}
+    if truths.machine is not None:
+        yield f"{truths.machine.name}: your own lines up to the loss, run on its arrays"
+    along = dict.fromkeys(of[number] for number in truths.too_large if number in of)
+    rest = f", {', '.join(along)} along random directions" if along else ""
+    yield f"differences: no autodiff, your loss itself, entry by entry{rest}"
     scale = checked.truths.scale
     if scale != 1:
         names = [one.line.name for one in checked.fed.judged if checked.truths.factor(one.of) != 1]
@@ -72,7 +84,8 @@ def with_another_loss(checked: Checked, rows: Sequence[Row]) -> tuple[Row, ...]:
     if k is None or not wrong:
         return tuple(rows)
     said = f"every gradient here is {k:.4g} times that of {checked.loss.said}{_as_if(checked, k)}"
-    return tuple(replace(row, diagnosis=f"{row.diagnosis}; {said}") if row is wrong[-1] else row for row in rows)
+    named = [row for row in wrong if row.line == wrong[-1].line]
+    return tuple(replace(row, diagnosis=f"{row.diagnosis}; {said}") if row in named else row for row in rows)
 
 
 def _multiple(checked: Checked) -> float | None:

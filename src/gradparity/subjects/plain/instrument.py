@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from gradparity.parity.guards import LARGEST
 from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable, updates
 
 HOOKS = "__gradparity__"
 """The one name that is added to a module."""
+MAKING = frozenset(
+    {"zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like", "array", "asarray"}
+)
+"""NumPy's functions that make arrays into which others may be written."""
 
 Node = TypeVar("Node", bound=ast.AST)
 
@@ -73,7 +78,7 @@ class Source:
         self.updates.update({(file, name): of for each in statements for name, of in updates(each)})
         if nodes is not None:
             tree.body = list(nodes)
-        made = _Rewriter(self, file).visit(_Reals().visit(tree))
+        made = _Answered(file).visit(_Rewriter(self, file).visit(tree))
         return ast.fix_missing_locations(made)  # type: ignore[no-any-return]
 
 
@@ -241,13 +246,33 @@ class _Rewriter(ast.NodeTransformer):
         return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
 
 
-class _Reals(ast.NodeTransformer):
-    """``float(cost)`` would end a complex step: it goes through a hook that lets one pass."""
+class _Answered(ast.NodeTransformer):
+    """``float(cost)`` would end a complex step, and ``np.zeros`` holds no numbers of JAX: a hook answers for them.
+
+    So it does for a guard, the 1e-7 of ``log(p + 1e-7)``.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Add):
+            node.left, node.right = self._guard(node.left), self._guard(node.right)
+        return node
+
+    def _guard(self, value: ast.expr) -> ast.expr:
+        if not (isinstance(value, ast.Constant) and isinstance(value.value, float) and 0 < value.value <= LARGEST):
+            return value
+        return ast.copy_location(_call("guard", ast.Constant(self._file), value.lineno, value), value)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "float" and len(node.args) == 1 and not node.keywords:
-            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), node.func)
+        called = node.func
+        if isinstance(called, ast.Name) and called.id == "float" and len(node.args) == 1 and not node.keywords:
+            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), called)
+        elif isinstance(called, ast.Attribute) and called.attr in MAKING:
+            node.func = ast.copy_location(_call("making", called), called)
         return node
 
 

@@ -138,7 +138,8 @@ def before(recording: Recording, variable: Variable) -> Variable | None:
     """Return what a variable was made from in one step: its name's value before, or what a function was applied to."""
     versions = recording.versions(variable)
     at = versions.index(variable) if variable in versions else 0
-    if at > 0:
+    # A name that is given back its value of before has gone round in a circle.
+    if at > 0 and versions[at - 1].number < variable.number:
         return versions[at - 1]
     if variable.given:
         return None

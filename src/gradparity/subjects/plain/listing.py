@@ -1,10 +1,11 @@
 """The user's own source with a margin: ✓ right, ✗ wrong, ↳ wrong because another line is, – not checked, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gradparity.drawing import ListedLine, Listing, Sign
+from gradparity.drawing.heatmap import heatmap
 from gradparity.parity.norms import relative_error
 from gradparity.parity.rows import Row
 from gradparity.subjects.plain.feeding import SAME, Judged
@@ -28,26 +29,32 @@ NOT_RUN = "not run with these arguments, so not checked"
 
 
 def listings(
-    checked: Checked, lines: Mapping[str, Judged], rows: Sequence[Row], recognised: Mapping[Key, Variable]
+    checked: Checked,
+    lines: Mapping[str, Judged],
+    rows: Sequence[Row],
+    recognised: Mapping[Key, Variable],
+    below: Mapping[tuple[str, int], tuple[str, ...]],
 ) -> tuple[Listing, ...]:
-    """Return each file that has a line with a sign."""
+    """Return each file that has a line with a sign, or something to be read ``below`` it."""
     marks: dict[tuple[str, int], list[ListedLine]] = {}
 
-    def mark(writing: Writing, sign: Sign, about: str, finding: str = "") -> None:
+    def mark(writing: Writing, sign: Sign, about: str, finding: str = "", judged: Judged | None = None) -> None:
         site = writing.site
-        marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", sign, about, finding))
+        pictures = () if judged is None else tuple(_pictures(checked, judged))
+        made = ListedLine(site.line, "", sign, about, finding, pictures=pictures)
+        marks.setdefault((site.file, site.line), []).append(made)
 
-    wrong = {row.line: row for row in rows if not row.agrees}
+    wrong = {row.line: row for row in sorted(rows, key=lambda row: bool(row.diagnosis)) if not row.agrees}
     compared = {row.line for row in rows}
     for name, judged in lines.items():
         factor = checked.truths.factor(judged.of)
         what = f"{'' if factor == 1 else f'{factor:g} '}{owner(checked, judged.of)}"
         if name in wrong:
-            mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note)
+            mark(judged.writing, "✗", what, wrong[name].diagnosis or wrong[name].note, judged)
         elif name not in compared:
             mark(judged.writing, "–", f"{what}, not checked: {not_checked(checked, judged.of)}")
         else:
-            mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what)
+            mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what, "", judged)
     # Once for each place that writes it.
     for writing in {(w.key[0], w.key[2]): w for w in loose(checked)}.values():
         if writing.key in recognised:
@@ -56,8 +63,25 @@ def listings(
             mark(writing, "–", f"{writing.name} is paired with nothing: {why_loose(checked, writing)}")
     for site in not_run(checked):
         marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", "–", f"{site.target}: {NOT_RUN}"))
+    for (file, number), sentences in below.items():
+        if file in checked.sources:
+            marks.setdefault((file, number), []).append(ListedLine(number, "", below=sentences))
     files = dict.fromkeys(file for file, _ in marks)
     return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
+
+
+def _pictures(checked: Checked, judged: Judged) -> Iterator[tuple[str, str]]:
+    """Draw an array as the line has it, as the witness has it, and their difference."""
+    right = checked.truths.gradients[judged.of.number].gradient
+    if not right.ndim or judged.value.shape != right.shape:
+        return
+    witness = checked.truths.machine.name if checked.truths.machine is not None else "by differences"
+    shared = float(np.max(np.abs(right), initial=0.0))
+    for said, array in (("by hand", judged.value), (witness, right)):
+        yield f"{said}, ±{shared:.2g}", heatmap(array, shared)
+    difference = judged.value - right
+    own = float(np.max(np.abs(difference), initial=0.0))
+    yield f"difference, ±{own:.2g}", heatmap(difference, own)
 
 
 def not_run(checked: Checked) -> list[Site]:
@@ -116,6 +140,8 @@ def _listing(checked: Checked, file: str, marks: Mapping[int, Sequence[ListedLin
 
 def _together(number: int, text: str, marks: Sequence[ListedLine]) -> ListedLine:
     sign = max((mark.sign for mark in marks), key=WORST.index)
-    about = "; ".join(dict.fromkeys(mark.about for mark in marks))
+    about = "; ".join(dict.fromkeys(mark.about for mark in marks if mark.about))
     finding = " ".join(dict.fromkeys(mark.finding for mark in marks if mark.finding))
-    return ListedLine(number, text, sign, about, finding)
+    below = tuple(sentence for mark in marks for sentence in mark.below)
+    pictures = tuple(picture for mark in marks for picture in mark.pictures)
+    return ListedLine(number, text, sign, about, finding, below, pictures)

@@ -1,6 +1,9 @@
 """What is paired with nothing, and which of it may be a gradient by where it goes, though its name says nothing."""
 
+import contextlib
 from collections.abc import Collection
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +11,7 @@ from gradparity.subjects.plain.feeding import Fed
 from gradparity.subjects.plain.lines import next_values
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.names import in_common, is_gradient_like, steps_of
-from gradparity.subjects.plain.recorder import Key
+from gradparity.subjects.plain.recorder import Event, Key, Observed
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import label
 from gradparity.subjects.plain.variables import Variable, Written
@@ -45,7 +48,24 @@ def overlooked(fed: Fed, loss: LossOf, recording: Recording) -> dict[Key, Variab
         moving = [v for v in fitting if moves[v.number]]
         if moving and not loss.is_moved_by({writing.key}):
             found[writing.key] = moving[0]
-    return found
+    after = _after_the_step(list(found), fed, loss) if found else set()
+    return {key: of for key, of in found.items() if key not in after}
+
+
+def _after_the_step(keys: Collection[Key], fed: Fed, loss: LossOf) -> set[Key]:
+    """Return what is computed from parameters' gradients, as a prediction of the new weights is."""
+    ends = {one.line.keys[-1] for one in fed.judged if one.of.is_input}
+    seen: dict[bool, dict[Key, np.ndarray]] = {True: {}, False: {}}
+
+    def on(event: Event, change: bool) -> Any:
+        if event.key in keys:
+            seen[change][event.key] = np.array(event.value)
+        return event.value * 1.25 + 0.25 if change and event.key in ends else event.value
+
+    with contextlib.suppress(Exception):  # code that does not take other gradients is not judged by them
+        for change in seen:
+            loss.unit.run(Observed(loss.source, partial(on, change=change)))
+    return {key for key, value in seen[False].items() if not np.array_equal(value, seen[True].get(key, value))}
 
 
 def _goes_where_gradients_go(writing: Written, fitting: list[Variable], fed: Fed, recording: Recording) -> bool:

@@ -3,9 +3,10 @@
 import ast
 import contextlib
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.names import LOSSES, is_loss
 from gradparity.subjects.plain.recorder import Event, Key, Observed, On
 from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.standin import StandIn
 from gradparity.subjects.plain.unit import Leaf, Unit, scope_of
-from gradparity.subjects.plain.variables import Variable
+from gradparity.subjects.plain.variables import Variable, Where
 
+T = TypeVar("T")
 SPEAKS_OF_LOSS = re.compile(r"(?i)(?:loss|cost|entropy|objective|mse)(?!\w*\.append)\w*$")
 HELP = "return it, call a variable loss, or add --loss 'expression' in the function's own names"
 
@@ -41,19 +44,19 @@ class _Known(BaseException):
         self.value = value
 
 
-def find(recording: Recording, expression: str) -> LossAt:
-    """Choose the loss. Raises UsageError where there is none."""
+def find(recording: Recording, expression: str, *, early: bool = False) -> LossAt:
+    """Choose the loss, an ``early`` one before the gradients are. Raises UsageError where there is none."""
     finished = recording.finished
     assert finished is not None
     if expression:
         return _of_expression(recording, expression)
-    returned = _number_in(finished.returned)
+    numbers = list(_numbers_in(finished.returned))
     values = {event.key: event.value for event in recording.events}
-    named = [
-        (key, name, site)
-        for key, name, site in recording.losses
-        if returned is None or np.isclose(float(np.ravel(values[key])[0]), float(np.real(np.ravel(returned)[0])), 1e-12)
-    ] or (recording.losses if returned is None else [])
+    there = recording.losses[: recording.early_losses if early else None]
+    named = [each for each in there if any(_is_that(values[each[0]], number) for number in numbers)]
+    # b2 of shape (1,) may be returned first, and is no loss.
+    named = named or ([] if any(np.ndim(number) == 0 for number in numbers) else there)
+    returned = next(iter(sorted(numbers, key=np.ndim)), None)
     if named:
         # What is called loss itself comes before a loss of something, and before a total of many.
         key, name, _ = ([each for each in named if each[1].rpartition(".")[2] in LOSSES] or named)[-1]
@@ -95,15 +98,24 @@ def _of_expression(recording: Recording, expression: str) -> LossAt:
 
 def _number_in(returned: Any) -> Any:
     """Return the loss among what is returned: the number itself, the first one of a tuple, or what is called so."""
+    return next(iter(sorted(_numbers_in(returned), key=np.ndim)), None)
+
+
+def _numbers_in(returned: Any) -> Iterator[Any]:
+    """Yield what may be the loss among what is returned."""
     if isinstance(returned, dict):
         named = [value for name, value in returned.items() if is_loss(str(name))]
-        return _number_in(named[0]) if named else None
+        yield from _numbers_in(named[0]) if named else ()
+        return
     for value in returned if isinstance(returned, list | tuple) else (returned,):
         if isinstance(value, float | complex | np.inexact) or (
-            isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fc"
+            isinstance(value, np.ndarray | StandIn) and value.size == 1 and value.dtype.kind in "fc"
         ):
-            return value
-    return None
+            yield value
+
+
+def _is_that(value: np.ndarray, number: Any) -> bool:
+    return bool(np.isclose(float(np.ravel(value)[0]), float(np.real(np.ravel(number)[0])), 1e-12))
 
 
 @dataclass(eq=False)
@@ -115,7 +127,24 @@ class LossOf:
     at: LossAt
     recording: Recording
     labels: Mapping[str, Variable]
-    _swapped: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    def comes_after(self, variable: Variable) -> bool:
+        """Whether the loss may depend on a variable: not where it is computed once the loss is known."""
+        return variable.given or self.at.key is None or variable.where in self._before
+
+    @cached_property
+    def _before(self) -> set[Key]:
+        """Everything that is written until the loss is known."""
+        seen: set[Key] = set()
+
+        def on(event: Event) -> Any:
+            seen.add(event.key)
+            if event.key == self.at.key:
+                raise _Known(self._value_at(event))
+            return event.value
+
+        self._run(on, self.unit.fresh({}))
+        return seen
 
     def is_moved_by(self, keys: Collection[Key]) -> bool:
         """Whether the loss is computed from what is written at these places."""
@@ -125,37 +154,49 @@ class LossOf:
                 raise _Known(self._value_at(event))
             return event.value * 1.25 + 0.25 if event.key in keys else event.value
 
-        return bool(self._run(on, {}) != self({}))
+        return bool(self._run(on, self.unit.fresh({})) != self({}))
 
     def __call__(self, change: Mapping[str, Array]) -> Array:
         """Run the forward pass with these changes. Raises what the code raises."""
         variables = {label: self.labels[label] for label in change}
         leaves = {v.where: change[label] for label, v in variables.items() if v.given}
         deltas = {v.where: change[label] for label, v in variables.items() if not v.given}
-        self._swapped.clear()
+        return self._run(self._moving(deltas, lambda delta, value: value + delta), self.unit.fresh(leaves))
+
+    def tapped(self, tap: Callable[[Variable, Any], Any], instead: Mapping[Leaf, Any]) -> Any:
+        """Run the forward pass on other arrays, and go on at each variable with what ``tap`` returns for it.
+
+        Raises what the code raises.
+        """
+        computed = {v.where: v for v in self.recording.variables if not v.given}
+        return self._run(self._moving(computed, tap), self.unit.with_arrays(instead))
+
+    def _moving(self, moved: Mapping[Where, T], how: Callable[[T, Any], Any]) -> On:
+        """Return what gives some variables another value, under all their names."""
+        swapped: dict[int, tuple[Any, Any]] = {}
 
         def on(event: Event) -> Any:
             value = event.value
-            if event.key in deltas:
-                value = value + deltas[event.key]
+            if event.key in moved:
+                value = how(moved[event.key], value)
                 if event.site.how != "arg":  # one use alone: others of the same array are not changed
-                    self._swapped[id(event.value)] = event.value, value
-            elif event.key in self.recording.aliases and id(value) in self._swapped:
-                value = self._swapped[id(value)][1]
+                    swapped[id(event.value)] = event.value, value
+            elif event.key in self.recording.aliases and id(value) in swapped:
+                value = swapped[id(value)][1]
             if event.key == self.at.key:
                 raise _Known(self._value_at(event, value))
             return value
 
-        return self._run(on, leaves)
+        return on
 
     def _value_at(self, event: Event, value: Any = None) -> Any:
         if self.at.expression:
             return eval(self.at.expression, scope_of(event.frame))
         return event.value if value is None else value
 
-    def _run(self, on: On, leaves: Mapping[Leaf, Array]) -> Array:
+    def _run(self, on: On, roots: dict[str, Any]) -> Any:
         try:
-            finished = self.unit.run(Observed(self.source, on, until_loss=True), leaves)
+            finished = self.unit.run_on(roots, Observed(self.source, on, until_loss=True))
         except _Known as known:
             return np.ravel(known.value)[0]
         if self.at.expression:

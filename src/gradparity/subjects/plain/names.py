@@ -7,23 +7,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 PREFIXES = re.compile(
-    r"^(?:d(?:L|loss|J|E|C|cost)_?(?:_?d_?|_by_d_?)|delta_|grad_|grad(?=[A-Z])|gradient_|nabla_|grads_|del_|d_|d|g)(?P<of>.+)$"
+    r"^(?:d(?:L|loss|J|E|C|cost)_?(?:_?d_?|_by_d_?)|delta_|grad_|grad(?=[A-Z])|gradient_|nabla_|grads_|del_|[dD]_|d|g)(?P<of>.+)$"
 )
 SUFFIXES = re.compile(r"^(?P<of>.+?)_?(?:_grad|_gradient|grad|_bar|_delta|_g)$")
-SURE = re.compile(r"^(?:d(?:L|loss|J)_?d|d_|d[A-Z]|grad|nabla)|_(?:grad|gradient)$")
+SURE = re.compile(r"^(?:d(?:L|loss|J)_?d|[dD]_|d[A-Z]|grad|nabla)|_(?:grad|gradient)$")
 CONTAINERS = re.compile(
     r"^(?:(?:self|model|net)\.)?_?(?:d?grads?|gradients?|dparams?|d_params?|derivatives?|param_grads?|nabla|d)$"
 )
 LOCAL = re.compile(r"^d_?(?!L_|loss_|J_|E_|C_|cost_)[A-Za-z0-9]\w*_d_\w+$")
 """A local derivative, d_out_d_t, is no gradient of the loss."""
-GENERIC = re.compile(r"^(?:g|grad|gradient|dtheta|d_?params?)$")
+GENERIC = re.compile(r"^(?:g|grad|gradient|gd|dtheta|d_?params?)$")
 """A gradient whose name does not say of what."""
 LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
-LOSS = re.compile(r"(?i)(?:^|_)(?:loss|cost|objective|nll|mse|bce|cross_?entropy)(?:_?(?:value|sum|total))?$")
+LOSS = re.compile(
+    r"(?i)(?:^|_)(?:loss|cost|objective|nll|mse|bce|cross_?entropy|verlust|kosten|perte|co[uû]t|p[eé]rdida|costo|perdita"
+    r"|perda|custo|strata|потери|损失|損失|誤差|손실)(?:_?(?:value|val|sum|total|gesamt))?$"
+)
 LOSS_LIST = re.compile(r"(?i)^(?:\w+_)?(?:loss(?:es)?|costs?|j)(?:_?(?:history|hist|list|log))?\[-?\d+\]$")
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 DERIVATIVE = re.compile(r"(?i)^d_?[a-z]|deriv|prime|grad(?:ient)?$|^grad")
 SHORT = {"w": "weight", "b": "bias"}
+TARGETS = re.compile(r"(?i)^(?:[yt](?:_?(?:true|train|batch|b))?|targets?|labels?)$")
+"""What examples are compared with: nobody trains it."""
 UPDATE = re.compile(r"^(?:[dg]_?\w{1,2}|[dg][A-Za-z]+\d+)$")
 PART = re.compile(r"""^(?P<root>[\w.]+)\[(?P<q>['"])(?P<key>\w+)(?P=q)\]$""")
 STEP = re.compile(r"""\.(?P<attribute>\w+)|\[(?P<index>-?\d+|'\w+'|"\w+")\]""")
@@ -91,6 +96,11 @@ def says_gradient(name: str) -> bool:
 def is_generic(name: str) -> bool:
     """Whether a name says that it is a gradient, and nothing else."""
     return bool(GENERIC.match(name))
+
+
+def is_target(name: str) -> bool:
+    """Whether a name is that of labels, or of what a prediction is compared with."""
+    return bool(TARGETS.match(name.rpartition(".")[2]))
 
 
 def is_derivative(function: str) -> bool:

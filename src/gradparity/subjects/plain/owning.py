@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.subjects.plain.instrument import Source
-from gradparity.subjects.plain.names import is_derivative, is_generic, is_gradient_like, may_update, owners
+from gradparity.subjects.plain.names import is_derivative, is_generic, is_gradient_like, is_target, may_update, owners
 from gradparity.subjects.plain.recorder import Event, Key
 from gradparity.subjects.plain.scopes import meant, own_object, with_longer_names
 from gradparity.subjects.plain.unit import is_object
@@ -91,7 +91,8 @@ class Known:
         """Find the one argument of this shape that a function has, for what it calls grad and no more."""
         frame = self.number(event.frame)
         uses = [use for (call, _), use in self.uses.items() if call == frame and not is_gradient_like(use.name)]
-        fitting = [use for use in uses if use.value.shape == np.shape(event.value) and use.value.ndim]
+        alike = (use for use in uses if use.value.shape == np.shape(event.value) and use.value.ndim)
+        fitting = [use for use in alike if not is_target(use.name)]
         return fitting[0] if is_generic(event.name) and len(fitting) == 1 else None
 
     def _alike(self, event: Event, values: Iterable[Any]) -> Variable | None:

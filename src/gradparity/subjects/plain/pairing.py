@@ -1,20 +1,22 @@
 """Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
 
 from collections.abc import Iterable, Mapping
-from time import process_time
 
 import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
 from gradparity.subjects.plain.lines import Line, is_part
+from gradparity.subjects.plain.names import owners
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.variables import Variable, Written
 
-PATIENT = 8.0
-"""Seconds of the processor for what could explain wrong lines: no verdict may depend on the machine's load."""
+TRIED = 400
+"""Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
+EACH = 0.1
+"""Seconds of work to measure what is tried, where no machine tells it."""
 MOST = 8
 """Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
 
@@ -84,16 +86,23 @@ def _better(
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     ends = {line.keys[-1] for line in feeding.lines}
-    until = process_time() + PATIENT
+    tries = 0
     for writing in _suspects(feeding, fed, wrong):
         if writing.key in instead:
             continue
         # What has no name in the same function comes first: of large arrays there is time for few.
-        candidates = sorted(alike(feeding.recording, writing), key=lambda v: _far_off(feeding.recording, v, writing))
+        named = set(owners(writing.name, feeding.recording.extra))  # it may be in a call that is over
+        candidates = sorted(
+            alike(feeding.recording, writing),
+            key=lambda v: (v.name not in named, *_far_off(feeding.recording, v, writing)),
+        )
         for variable in candidates:
-            truths.learn([variable], until - process_time())
+            if tries == TRIED:
+                return best
+            truths.learn([variable], EACH)
             if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
                 continue
+            tries += 1
             tried = {**instead, writing.key: variable}
             try:
                 other = feeding.run(truths.arrays, tried)

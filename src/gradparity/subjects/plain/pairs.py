@@ -18,7 +18,7 @@ from gradparity.subjects.plain.recorder import is_real, with_changed
 from gradparity.subjects.plain.unit import Finished, Unit, arrays
 
 BACKWARD = re.compile(r"(?i)_?(backward|backprop|bwd|back|grad|vjp)_?")
-FORWARD = re.compile(r"(?i)_?(forwardprop|forward|fwd)_?")
+FORWARD = re.compile(r"(?i)^__call__$|_?(forwardprop|forward|fwd)_?")
 
 
 def pair_of(name: str, functions: Iterable[str]) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.plain.feeding import Fed, Judged
 from gradparity.subjects.plain.loose import complete
 from gradparity.subjects.plain.loss import LossAt
-from gradparity.subjects.plain.names import PART, is_gradient_like
+from gradparity.subjects.plain.names import PART, is_gradient_like, says_gradient
 from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
@@ -73,18 +73,29 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
     """Make a problem of the lines. Each is named as its author names it, and stands for what it is the gradient of."""
     lines = labelled(checked)
     exact = {name: j for name, j in lines.items() if j.of.number in checked.truths.gradients}
-    large = {name: j for name, j in lines.items() if j.of.number in checked.truths.too_large}
+    # In another unit than the loss's own, the loss says nothing along a direction.
+    own = {name: j for name, j in lines.items() if checked.truths.factor(j.of) == 1}
+    large = {name: j for name, j in own.items() if j.of.number in checked.truths.too_large}
     owners: dict[int, str] = {}
     for name, judged in lines.items():
         owners.setdefault(judged.of.number, name)
     first = {name: lines[name].of for name in owners.values()}
     # The table has gradients backwards, as they are derived.
     backwards = dict(reversed(exact.items()))
-    truth = Trace(
-        {name: v.value for name, v in first.items() if not v.given and name not in large},
-        {name: checked.truths.gradients[j.of.number].gradient for name, j in backwards.items()},
-        {name: float(checked.truths.gradients[j.of.number].accuracy) for name, j in backwards.items()},
-    )
+    known, measured = checked.truths.gradients, checked.truths.measured
+    by_machine = () if checked.truths.machine is None else ((checked.truths.machine.name, known),)
+    truths = {
+        witness: Trace(
+            {name: v.value for name, v in first.items() if not v.given and name not in large},
+            {name: told[j.of.number].gradient for name, j in backwards.items() if j.of.number in told},
+            {
+                name: float(measured.get(j.of.number, told[j.of.number]).accuracy)
+                for name, j in backwards.items()
+                if j.of.number in told
+            },
+        )
+        for witness, told in (*by_machine, (DIFFERENCES, measured))
+    }
     params = {name: v.value for name, v in first.items() if v.given or name in large}
     read = names_read(checked)
     written_at = {(j.writing.site.file, j.writing.site.line) for j in lines.values()}
@@ -102,17 +113,17 @@ def pose(checked: Checked, unchecked: Sequence[Unchecked], remarks: Sequence[str
         values = {name: judged.value for name, judged in lines.items()}
         return Written(None, values, {}, {name: _reads(j, lines) for name, j in lines.items()}, places)
 
-    measured = checked.truths.along_directions([judged.of for judged in large.values()])
+    along = checked.truths.along_directions([judged.of for judged in large.values()])
     return Problem(
         name=checked.name,
         params=params,
         given=others,
         n=_examples(checked.recording),
-        truths={DIFFERENCES: truth} if exact else {},
+        truths={witness: truth for witness, truth in truths.items() if truth.gradients},
         budgets={},
         subjects=(Subject(BY_HAND, beside=beside),),
         lanes=("float64",),
-        measured={name: replace(measured[label(judged.of)], name=name) for name, judged in large.items()},
+        measured={name: replace(along[label(judged.of)], name=name) for name, judged in large.items()},
         seeds=frozenset(),
         spelling=_spelling(lines, first),
         remarks=tuple(remarks),
@@ -162,7 +173,13 @@ def require_lines(checked: Checked) -> None:
 def loose(checked: Checked) -> list[Writing]:
     """Return what may be a gradient, by its name or by where it goes, and is paired with nothing."""
     left = complete(checked.fed, checked.recording.local)
-    return [w for w in left if is_gradient_like(w.name) or w.key in checked.overlooked]
+    return [w for w in left if _is_called_one(checked, w) or w.key in checked.overlooked]
+
+
+def _is_called_one(checked: Checked, writing: Writing) -> bool:
+    """Whether a name is a gradient's, and not what the loss is made of: gewichte -= rate * grad_gewichte."""
+    forward = (v for v in checked.recording.variables if v.name == writing.name and checked.truths.loss.comes_after(v))
+    return is_gradient_like(writing.name) and (says_gradient(writing.name) or not any(True for _ in forward))
 
 
 def could_be(checked: Checked) -> list[Variable]:
@@ -186,5 +203,5 @@ def unchecked(checked: Checked, recognised: Mapping[Key, Variable]) -> Iterator[
             of = checked.overlooked[writing.key].name
             reason = f"it may be the gradient of {of}, which has no other, or of something else: {HINT}"
             yield Unchecked(writing.name, BY_HAND, reason)
-        elif is_gradient_like(writing.name):
+        elif _is_called_one(checked, writing):
             yield Unchecked(writing.name, BY_HAND, f"nothing is called what it would be the gradient of: {HINT}")

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import HOOKS, Site, Source
+from gradparity.subjects.plain.standin import StandIn, made_by
 
 Key: TypeAlias = tuple[int, int, str]
 """A site, how often it has been reached before, and the place within what is written there."""
@@ -98,7 +100,7 @@ def with_changed(container: Any, changed: dict[Any, Any]) -> Any:
 
 def is_real(value: Any) -> bool:
     """Whether a value is a real number or an array of such; complex ones are real ones on their way along a step."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | StandIn):
         return value.dtype.kind in "fc"
     return isinstance(value, float | complex | np.inexact)
 
@@ -119,6 +121,12 @@ class Hooks:
         """What happens where a function is entered, or a loop's body."""
         self.ended: Callable[[FrameType, Any], None] | None = None
         """Is told what each function returns."""
+        self.library: Array | None = None
+        """An array of the library that answers for NumPy, if one does."""
+        self.guards: set[tuple[str, int, float]] = set()
+        """File, line and value of each small number that was added to something."""
+        self.guards_times = 1.0
+        """What they are multiplied by: they may be made so small that they are lost."""
 
     def entered(self, site: int) -> None:
         """A function begins."""
@@ -141,7 +149,7 @@ class Hooks:
         if self.observer is None:
             return
         frame = _users_frame()
-        if isinstance(base, np.ndarray):
+        if isinstance(base, np.ndarray | StandIn):
             new = self.observer.see(site, base, frame)
             if new is not base and new.shape == base.shape:
                 base[...] = new
@@ -168,7 +176,19 @@ class Hooks:
 
     def real(self, value: Any) -> Any:
         """Make a float of a value, as Python does; what is complex is on its way along a step."""
+        if isinstance(value, StandIn):
+            return value.item()
         return np.ravel(value)[0] if np.iscomplexobj(value) and np.size(value) == 1 else float(value)
+
+    def making(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what makes arrays in the place of a function of NumPy's."""
+        its = getattr(np, getattr(function, "__name__", ""), None) is function
+        return function if self.library is None or not its else made_by(function, self.library)
+
+    def guard(self, file: str, line: int, value: float) -> float:
+        """Return what is added to keep something from zero."""
+        self.guards.add((file, line, value))
+        return value * self.guards_times
 
     def stop(self) -> None:
         """A block returns from the function that it was in."""

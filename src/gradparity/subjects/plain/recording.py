@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.errors import UsageError
 from gradparity.subjects.plain.instrument import Site, Source
 from gradparity.subjects.plain.names import is_gradient_like, is_loss
 from gradparity.subjects.plain.owning import Known
 from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real
 from gradparity.subjects.plain.unit import Finished, Unit, arrays, scope_of, written
 from gradparity.subjects.plain.variables import Variable, Where, Written
+
+MANY = 30_000
+"""Values from which on a run is no step, but a whole training."""
 
 
 @dataclass(eq=False)
@@ -37,6 +41,8 @@ class Recording:
     finished: Finished | None = None
     before_gradients: tuple[Key, dict[str, Any]] | None = None
     """Where the first gradient is written, and every name there."""
+    early_losses: int = 0
+    """How many of the losses are known there."""
     _gradients: dict[int, Any] = field(default_factory=dict)
     """What was written to the name of a gradient: to return it is not to write it again."""
     _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
@@ -99,6 +105,7 @@ class Recording:
             self.local.add((frame, event.name))
         if self.before_gradients is None and event.site.how == "=" and (of is not None or is_gradient_like(event.name)):
             self.before_gradients = event.key, scope_of(event.frame)
+            self.early_losses = len(self.losses)
         again = event.site.how == "return" or bool(event.key[2]) or (of is None and event.site.how == "=")
         if again and id(value) in self._gradients:
             return value
@@ -136,6 +143,11 @@ class Recording:
     def _add(
         self, where: Where, name: str, place: tuple[str, int], value: Any, copied: np.ndarray | None = None
     ) -> Variable:
+        if len(self.variables) == MANY:
+            raise UsageError(
+                f"{self._known.function} computes more than {MANY:,} values: check the function or loop of one step "
+                "in it; or give it fewer examples"
+            )
         own = np.array(value, dtype=np.float64) if copied is None else copied
         variable = Variable(len(self.variables), where, name, place, own)
         self.variables.append(variable)

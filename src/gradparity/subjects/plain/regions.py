@@ -31,10 +31,13 @@ class Region:
     def statements(self) -> list[ast.stmt]:
         """Its own statements, and those of the user's functions that they call."""
         found, seen, todo = list(_own(self.node)), {self.node}, _called(self.node)
+        known = {name.rpartition(".")[2] for name in self.functions} | {n.partition(".")[0] for n in self.functions}
         while todo:
             called = todo.pop()
+            # layer(x) may call what its class does.
+            wanted = called if called in known else "__call__"
             for name, function in self.functions.items():
-                if called in (name.rpartition(".")[2], name.removesuffix(".__init__")) and function not in seen:
+                if wanted in (name.rpartition(".")[2], name.removesuffix(".__init__")) and function not in seen:
                     seen.add(function)
                     found += _own(function)
                     todo |= _called(function)
@@ -67,7 +70,7 @@ class Region:
     @property
     def has_loss(self) -> bool:
         """Whether it computes a loss, and does not only add to one that was there before."""
-        fresh = (statement for statement in self.statements if not isinstance(statement, ast.AugAssign))
+        fresh = (s for s in self.statements if not isinstance(s, ast.AugAssign) and not _is_setting(s))
         return any(is_loss(_last(target)) for statement in fresh for target in targets_of(statement))
 
     @property
@@ -142,6 +145,12 @@ def targets_of(statement: ast.stmt) -> Iterator[str]:
             yield ast.unparse(target.value)
         else:
             yield ast.unparse(target)
+
+
+def _is_setting(statement: ast.stmt) -> bool:
+    """Whether a number is written down, L = 0.001, from which on nothing is added."""
+    value = getattr(statement, "value", None)
+    return isinstance(value, ast.Constant) and value.value != 0
 
 
 def _held(node: ast.AST) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """What a name means where user's code runs: in its call, its dictionaries and objects, and in what called it."""
 
 from collections.abc import Iterator, Mapping
-from types import FrameType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from gradparity.subjects.plain.names import ELEMENT, PART, abbreviates
@@ -41,10 +41,15 @@ def _in_scope(names: Mapping[str, Any], of: str, exact: bool = False) -> Iterato
         return
     for holder in list(names.values()):
         yield from _held(holder, of)
-    # dh in a loop over t, beside hs[t].
-    for step in names.values():
-        if isinstance(step, int) and f"{of}s" in names:
-            yield from _element(names[f"{of}s"], step)
+    # dh in a loop over t, beside h[t] or hs[t]: what the loop counts has got its name last.
+    for each in (of, f"{of}s"):
+        if isinstance(names.get(each), dict | list | tuple):
+            yield from (
+                v
+                for step in reversed(list(names.values()))
+                if isinstance(step, int)
+                for v in _element(names[each], step)
+            )
 
 
 def _held(holder: Any, of: str, depth: int = 0) -> Iterator[Any]:
@@ -52,7 +57,7 @@ def _held(holder: Any, of: str, depth: int = 0) -> Iterator[Any]:
     if isinstance(holder, dict):
         yield from _element(holder, of)
         nested: Any = holder.values()
-    elif hasattr(holder, "__dict__") and not callable(holder) and not hasattr(holder, "__path__"):
+    elif hasattr(holder, "__dict__") and not isinstance(holder, type | FunctionType | ModuleType):
         attributes = vars(holder)
         if of in attributes:
             yield attributes[of]

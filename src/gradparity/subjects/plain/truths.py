@@ -1,6 +1,6 @@
-"""The witnesses of plain code: dL/d(variable), from probes at the assignments."""
+"""The witnesses of plain code: dL/d(variable), from a machine where one runs the code, and from probes of its loss."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +11,13 @@ from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.probes import ProbedGradient, probed
 from gradparity.parity.problem import NO_BATCH
 from gradparity.subjects.plain.loss import LossOf
+from gradparity.subjects.plain.machine import Machine
 from gradparity.subjects.plain.variables import Variable
 
-PATIENCE = 12.0
+PATIENCE = 3.0
 """Seconds that it may take to measure gradients entry by entry, before random directions have to do."""
+BESIDE = 0.1
+"""The same, where a machine has told them already."""
 
 
 @dataclass(eq=False)
@@ -23,23 +26,45 @@ class Truths:
 
     loss: LossOf
     seed: int
+    machine: Machine | None = None
     scale: float = 1.0
     """What the code's gradients on the way are multiplied by, where it divides by it only at the parameters: by the
     number of examples, as in dZ = A - Y; dW = dZ @ A.T / m."""
     gradients: dict[int, ProbedGradient] = field(default_factory=dict)
+    """The number of a variable -> what is held to be right: the machine's where it tells."""
+    measured: dict[int, ProbedGradient] = field(default_factory=dict)
+    """What the loss itself says, entry by entry."""
     at_kinks: set[int] = field(default_factory=set)
     too_large: set[int] = field(default_factory=set)
 
     def learn(self, variables: Iterable[Variable], seconds: float = PATIENCE) -> None:
-        """Measure the gradients of these variables, entry by entry where they are small enough."""
+        """Find the gradients of these variables: ask the machine, else the loss, where they are small enough."""
         unknown = {*self.gradients, *self.at_kinks, *self.too_large}
-        wanted = {label(v): v for v in variables if v.number not in unknown}
+        wanted = {v.number: v for v in variables if v.number not in unknown}
+        told = {} if self.machine is None else self.machine.gradients
+        for number, v in wanted.items():
+            if number in told or not self.loss.comes_after(v):
+                found = told.get(number, np.zeros(v.value.shape))
+                self.gradients[number] = _times(ProbedGradient(found, 0.0, exactly=True), self.factor(v))
+        self._measure([v for number, v in wanted.items() if number not in self.gradients], seconds)
+        self.gradients.update((number, self.measured[number]) for number in wanted if number in self.measured)
+
+    def confirm(self, variables: Iterable[Variable]) -> None:
+        """Measure without the machine what it has told; what has no derivative is no longer held to be known."""
+        if self.machine is not None:
+            told = {v.number: v for v in variables if v.number in self.machine.gradients}
+            self._measure(list(told.values()), BESIDE)
+        for number in self.at_kinks:
+            self.gradients.pop(number, None)
+
+    def _measure(self, variables: Sequence[Variable], seconds: float) -> None:
+        wanted = {label(v): v for v in variables}
         if not wanted:
             return
         values = {name: v.value for name, v in wanted.items()}
         found = probed(self.loss, values, independent(self.seed, "probes"), seconds)
         for name, gradient in found.gradients.items():
-            self.gradients[wanted[name].number] = _times(gradient, self.factor(wanted[name]))
+            self.measured[wanted[name].number] = _times(gradient, self.factor(wanted[name]))
         self.at_kinks |= {wanted[name].number for name in found.at_kinks}
         self.too_large |= {wanted[name].number for name in found.too_large}
 
@@ -50,10 +75,12 @@ class Truths:
     def at_scale(self, scale: float) -> "Truths":
         """Return the same, measured in another unit."""
         variables = {v.number: v for v in self.loss.recording.variables}
-        other = replace(self, scale=scale, gradients={}, at_kinks=set(self.at_kinks), too_large=set(self.too_large))
-        for number, gradient in self.gradients.items():
-            variable = variables[number]
-            other.gradients[number] = _times(gradient, other.factor(variable) / self.factor(variable))
+        other = replace(self, scale=scale, gradients={}, measured={}, at_kinks={*self.at_kinks})
+        for ours, theirs in ((self.gradients, other.gradients), (self.measured, other.measured)):
+            for number, gradient in ours.items():
+                variable = variables[number]
+                theirs[number] = _times(gradient, other.factor(variable) / self.factor(variable))
+        other.too_large = {*self.too_large}
         return other
 
     @property

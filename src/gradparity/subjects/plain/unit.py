@@ -75,6 +75,10 @@ class Unit:
             put(roots, leaf, at(roots, leaf) + by)
         return roots
 
+    def with_arrays(self, instead: Mapping[Leaf, Any]) -> dict[str, Any]:
+        """Return the roots as the code found them, with other arrays in the place of some."""
+        return copy.deepcopy(self.roots, {**self._kept, **{id(at(self.roots, leaf)): a for leaf, a in instead.items()}})
+
     def keep_unchanged(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Learn from a run which arrays the code changes in place: only those have to be copied."""
         changed = {id(value) for leaf, value in arrays(before) if not _equal(value, _found(after, leaf))}
@@ -112,7 +116,7 @@ def arrays(roots: Any) -> Iterator[tuple[Leaf, Any]]:
 def is_object(value: Any) -> bool:
     """Whether a value is an instance of a class of the user's own."""
     own = is_users_module(type(value).__module__) or isinstance(value, SimpleNamespace)
-    return hasattr(value, "__dict__") and not callable(value) and own
+    return hasattr(value, "__dict__") and not isinstance(value, type) and own
 
 
 @cache
@@ -199,13 +203,11 @@ def _own(value: Any, walk: Callable[[Any], Any], early: Callable[[Any], None]) -
     if isinstance(value, float | np.floating):
         return np.float64(value)
     made: Any = None
-    if type(value) is dict or type(value) is list:
-        made = type(value)()
+    if isinstance(value, dict | list):
+        made = copy.copy(value)  # an OrderedDict and a defaultdict, too
         early(made)
-        if isinstance(value, dict):
-            made.update((key, walk(each)) for key, each in value.items())
-        else:
-            made.extend(map(walk, value))
+        for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            made[key] = walk(each)
     elif isinstance(value, tuple):
         values = list(map(walk, value))
         made = type(value)(*values) if hasattr(value, "_fields") else tuple(values)

@@ -32,14 +32,14 @@ def squared(x: np.ndarray, w: np.ndarray) -> float:
 
 def test_the_case_is_small_enough_for_a_pencil() -> None:
     rng = np.random.default_rng(0)
-    (row,) = check_code(squared, rng.normal(size=(5, 4)), rng.normal(size=(4, 3))).disagreements
+    (row,) = check_code(squared, rng.normal(size=(5, 4)), rng.normal(size=(4, 3))).findings
     assert row.example == "at x = [[1]], w = [[1]]: dz is [[2]], should be [[1]]"
 
 
 def test_labels_and_arrays_with_two_names_shrink_together(tmp_path: Path) -> None:
     path = tmp_path / "step.py"
     path.write_text(SHARED, encoding="utf-8")
-    examples = [row.example for row in check_file(str(path)).disagreements]
+    examples = [row.example for row in check_file(str(path)).findings]
     assert examples
     assert all("should be" in example and "shapes" not in example for example in examples)
 
@@ -53,5 +53,5 @@ def fixed(x: np.ndarray, w: np.ndarray) -> float:
 
 def test_sizes_that_the_code_fixes_stay() -> None:
     rng = np.random.default_rng(0)
-    (row,) = check_code(fixed, rng.normal(size=(5, 4)), rng.normal(size=(4, 1))).disagreements
+    (row,) = check_code(fixed, rng.normal(size=(5, 4)), rng.normal(size=(4, 1))).findings
     assert "x = [[1, 1, 1, 1], [1, 1, 1, 1]," in row.example

@@ -26,6 +26,6 @@ def penalised(x: np.ndarray, w: np.ndarray, share: float, other: float) -> float
 def test_the_wrong_term_of_a_sum_is_named(share: float, other: float, said: str) -> None:
     rng = np.random.default_rng(3)
     report = check_code(penalised, rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), share, other)
-    (row,) = report.disagreements
+    (row,) = report.findings
     assert row.line == "dw"
     assert re.search(said, row.diagnosis), row.diagnosis
