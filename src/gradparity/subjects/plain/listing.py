@@ -72,9 +72,10 @@ def listings(
 
 def _pictures(checked: Checked, judged: Judged) -> Iterator[tuple[str, str]]:
     """Draw an array as the line has it, as the witness has it, and their difference."""
-    right = checked.truths.gradients[judged.of.number].gradient
-    if not right.ndim or judged.value.shape != right.shape:
+    found = checked.truths.gradients.get(judged.of.number)
+    if found is None or not found.gradient.ndim or judged.value.shape != found.gradient.shape:
         return
+    right = found.gradient
     witness = checked.truths.machine.name if checked.truths.machine is not None else "by differences"
     shared = float(np.max(np.abs(right), initial=0.0))
     for said, array in (("by hand", judged.value), (witness, right)):

@@ -37,7 +37,7 @@ class Truths:
     at_kinks: set[int] = field(default_factory=set)
     too_large: set[int] = field(default_factory=set)
 
-    def learn(self, variables: Iterable[Variable], seconds: float = PATIENCE) -> None:
+    def learn(self, variables: Iterable[Variable], seconds: float | None = None) -> None:
         """Find the gradients of these variables: ask the machine, else the loss, where they are small enough."""
         unknown = {*self.gradients, *self.at_kinks, *self.too_large}
         wanted = {v.number: v for v in variables if v.number not in unknown}
@@ -46,7 +46,10 @@ class Truths:
             if number in told or not self.loss.comes_after(v):
                 found = told.get(number, np.zeros(v.value.shape))
                 self.gradients[number] = _times(ProbedGradient(found, 0.0, exactly=True), self.factor(v))
-        self._measure([v for number, v in wanted.items() if number not in self.gradients], seconds)
+        self._measure(
+            [v for number, v in wanted.items() if number not in self.gradients],
+            PATIENCE if seconds is None else seconds,
+        )
         self.gradients.update((number, self.measured[number]) for number in wanted if number in self.measured)
 
     def confirm(self, variables: Iterable[Variable]) -> None:

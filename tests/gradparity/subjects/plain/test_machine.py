@@ -10,7 +10,7 @@ import pytest
 
 from gradparity.__main__ import main
 from gradparity.drawing.heatmap import MOST, heatmap
-from gradparity.subjects.plain import check, check_code
+from gradparity.subjects.plain import check, check_code, truths
 from gradparity.subjects.plain.standin import StandIn, made_by
 
 rng = np.random.default_rng(0)
@@ -56,6 +56,14 @@ def test_code_that_no_machine_runs_is_judged_by_differences_alone() -> None:
     report = check_code(leaves_the_arrays, rng.normal(size=3))
     report.assert_ok()
     assert report.witnesses == ("differences",)
+
+
+def test_without_a_machine_a_large_array_is_judged_along_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "machine_of", lambda _: None)
+    monkeypatch.setattr(truths, "PATIENCE", 1e-3)
+    report = check_code(large, rng.normal(size=(64, 300)), rng.normal(size=(300, 40)) / 10)
+    report.assert_ok()
+    assert "along random directions" in " ".join(report.remarks)
 
 
 def test_without_a_machine_the_same_line_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
