@@ -14,7 +14,7 @@ VAGUE = re.compile(
 
 def is_vague(sentence: str) -> bool:
     """Whether a sentence leaves open why a line is wrong."""
-    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence
+    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and "in place of" not in sentence
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

@@ -192,6 +192,6 @@ def _holds_stand_ins(value: Any) -> bool:
 
 def _assembled(value: Any) -> Any:
     """Make one array of nested lists, as ``np.array`` does."""
-    return (
-        np.stack([_assembled(each) for each in value]) if isinstance(value, list | tuple) else np.asarray(value) * 1.0
-    )
+    if isinstance(value, list | tuple):
+        return np.stack([_assembled(each) for each in value])
+    return (value if isinstance(value, StandIn) else np.asarray(value)) * 1.0
