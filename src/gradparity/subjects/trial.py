@@ -15,7 +15,7 @@ from gradparity.parity.norms import relative_error
 from gradparity.protocol import Backend, Batch, Dtype, HandWrittenSpec, Model, ModelSpec, Params, Trace
 from gradparity.subjects.model_file import UserModel, explaining_autograd
 
-PATIENCE = 600.0
+PATIENCE = 300.0
 """Seconds that a backend may take for one answer; torch.compile takes minutes for a cell over 32 steps."""
 
 
