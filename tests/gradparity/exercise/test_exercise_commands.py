@@ -100,6 +100,17 @@ def test_when_all_lines_agree_the_next_things_to_try_are_told(run: Run, solved: 
     assert out.startswith("All lines are right: there is nothing to hint at.")
 
 
+def test_a_right_answer_agrees_as_a_model_too_whatever_dtype_it_mixes_in(
+    solved: Solved, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = solved()
+    text = path.read_text()
+    assert text.count("    d[\"logits\"] = ") == 1
+    path.write_text(text.replace("    d[\"logits\"] = ", "    d[\"logits\"] = np.float64(1) * "))
+    assert __main__.run(["check", str(path), "--backends", "numpy,torch"]) == 0
+    assert "comparisons of numpy, torch agree." in capsys.readouterr().out
+
+
 def test_hints_go_up_one_rung_at_a_time_and_begin_again_at_the_next_wrong_line(
     run: Run, found: Callable[[Outcome], None], solved: Solved
 ) -> None:

@@ -1,5 +1,6 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from gradparity.parity.report import Report
     from gradparity.parity.training_parity import TrainingParity
-    from gradparity.protocol import Line
+    from gradparity.protocol import Dtype, Line
 
 UNSWEPT = ("settings", "n", "steps", "optimizer", "schedule", "lr", "page", "replay", "order")
 REPLAYED = ("model", "settings", "backends", "n", "dtype", "seed")
@@ -130,7 +131,6 @@ def check_command(
     _verbose: Verbose = False,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
-    from gradparity import parity
     from gradparity.drawing.terminal import progress
     from gradparity.errors import UsageError, require_package
     from gradparity.output import require_writable
@@ -143,7 +143,7 @@ def check_command(
     options.require_page(page, opened)
     if page is not None:
         require_package("matplotlib", "plots", "--report")
-    lanes = parity.LANES if dtype == "both" else (options.dtype_of(dtype),)
+    lanes = _lanes(model) if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
     require_writable(json, page, resume, inputs=(plain.split(model)[0], replay, against))
     if draws is not None:
@@ -191,6 +191,17 @@ def check_command(
         )
 
     raise typer.Exit(shown(report, training, json, page, opened, spec.derivation))
+
+
+def _lanes(model: str) -> "Sequence[Dtype]":
+    """Return both lanes; of an exercise's file that alone in which it is judged, where np.eye is as good as any."""
+    from gradparity import parity
+    from gradparity.errors import UsageError
+    from gradparity.exercise import name_in
+
+    with suppress(UsageError):
+        return ("float64",) if name_in(Path(model)) else parity.LANES
+    return parity.LANES
 
 
 def shown(
