@@ -105,8 +105,8 @@ def test_a_right_answer_agrees_as_a_model_too_whatever_dtype_it_mixes_in(
 ) -> None:
     path = solved()
     text = path.read_text()
-    assert text.count("    d[\"logits\"] = ") == 1
-    path.write_text(text.replace("    d[\"logits\"] = ", "    d[\"logits\"] = np.float64(1) * "))
+    assert text.count('    d["logits"] = ') == 1
+    path.write_text(text.replace('    d["logits"] = ', '    d["logits"] = np.float64(1) * '))
     assert __main__.run(["check", str(path), "--backends", "numpy,torch"]) == 0
     assert "comparisons of numpy, torch agree." in capsys.readouterr().out
 
