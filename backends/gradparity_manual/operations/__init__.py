@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 from gradparity.protocol import Array
 from gradparity.recording import library_of
@@ -44,6 +44,6 @@ _SPECIAL = {
 }
 
 
-def in_rows(x: Float[Array, "*n width"]) -> Float[Array, "rows width"]:
+def in_rows(x: Inexact[Array, "*n width"]) -> Inexact[Array, "rows width"]:
     """Lay every axis but the last into one: what acts on each row alone acts on all alike."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

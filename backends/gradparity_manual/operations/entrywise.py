@@ -83,7 +83,7 @@ def leaky_relu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     return z * leaky_relu_derivative(z, z)
 
 
-def leaky_relu_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:  # noqa: ARG001
+def leaky_relu_derivative(z: Inexact[Array, "*shape"], a: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:  # noqa: ARG001
     """1 above 0; LEAK below, and at the kink z = 0."""
     above = above_zero(z)
     return above + LEAK * (1 - above)

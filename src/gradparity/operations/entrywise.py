@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from gradparity.operations.rules import Expressions, GradientRule, d
 
@@ -40,7 +40,7 @@ def _sigmoid(z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.asarray((1 + np.tanh(z / 2)) / 2)
 
 
-def erf(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def erf(x: Inexact[np.ndarray | np.generic, "..."]) -> Inexact[np.ndarray, "..."]:
     """2/√π ∫ e^(−t²) dt from 0 to x: scipy's, which is quick and takes complex numbers, or else Python's own."""
     try:
         # A timed worker imports this file, and pays for what it does not use.

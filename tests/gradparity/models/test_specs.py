@@ -1,5 +1,4 @@
 import re
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from gradparity.models import (
     LogisticRegression,
     SoftmaxRegression,
     Transformer,
-    default_spec,
     names,
     require_model,
     spec_for_data,
@@ -143,18 +141,6 @@ def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: s
 def test_settings_that_make_no_model_of_characters_are_refused(build: object, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         build()  # type: ignore[operator]
-
-
-SWITCHES = [
-    (name, field.name) for name in names() for field in fields(require_model(name)) if isinstance(field.default, bool)
-]
-
-
-@pytest.mark.parametrize(("model", "switch"), SWITCHES)
-def test_a_switch_is_true_or_false_and_no_other_word(model: str, switch: str) -> None:
-    assert getattr(default_spec(model, [f"{switch}=false"]), switch) is False
-    with pytest.raises(UsageError, match=f"{model}: {switch} must be True or False, got 'no'"):
-        default_spec(model, [f"{switch}=no"])
 
 
 def test_a_new_lstm_forgets_little() -> None:
