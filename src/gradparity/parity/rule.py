@@ -23,6 +23,8 @@ from gradparity.recording import Recorder
 
 NEARBY = 2.0**-10
 """Far enough for rounding not to hide it, near enough for a logarithm to stay one."""
+MEASURED = 150
+"""Shares of a gradient, each held against each use, from which on that takes minutes."""
 SHOWS = 1e-6
 """A relative difference below this may be the measurement's."""
 
@@ -177,6 +179,8 @@ def wrong_share(problem: Problem, name: str, shares: Sequence[np.ndarray]) -> in
     uses = [
         use for child in children.get(name, ()) if child in truth.gradients for use in _uses(child, truth.gradients)
     ]
+    if len(shares) * len(uses) > MEASURED:
+        return None
     along = _Along(hand, problem, name, {*truth.gradients} | {"loss"}, independent(0, "shares"))
     lost = [i for i, share in enumerate(shares) if not any(along.fits(share, use) for use in uses)]
     return lost[0] if len(lost) == 1 else None
