@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
-TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+# Programs that run once or twice are not worth JAX's optimisation: it took an eighth of the time of the tests.
+TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest
 # Every shape in a signature is held against the arrays that come and go. A whole check, which calls a forward pass
 # thousands of times, takes four times as long so: make check-all does it, make test where the derivations are tested.
 SHAPES := --jaxtyping-packages=gradparity,gradparity_manual,gradparity_jax,gradparity_torch,gradparity_autograd,gradparity_gradbench,beartype.beartype
