@@ -8,6 +8,7 @@ import numpy as np
 
 from gradparity.drawing import Sign
 from gradparity.drawing.words import listing
+from gradparity.parity.diagnosis.words import names_an_edit
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
@@ -108,9 +109,9 @@ class Row:
     def to_dict(self) -> RowFile:
         """Return the row as plain data, for JSON; an infinite error is None there."""
         error = self.error if self.error < float("inf") else None
-        told = asdict(replace(self, arrays=None))
-        del told["arrays"]
-        return RowFile(**{**told, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
+        plain = asdict(replace(self, arrays=None))
+        del plain["arrays"]
+        return RowFile(**{**plain, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def told(rows: Iterable[Row]) -> Iterator[str]:
     alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         said = row.diagnosis.removeprefix(row.name)
-        alike.setdefault((row.backend, said if "in place of" in said else describe(row)), []).append(row)
+        alike.setdefault((row.backend, said if names_an_edit(said) else describe(row)), []).append(row)
     for first, *others in alike.values():
         also = f"; the same edit mends {listing([row.name for row in others])}" if others else ""
         yield f"{describe(first)}{also}"

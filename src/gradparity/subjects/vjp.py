@@ -148,7 +148,7 @@ def _posed(
         own_forward=False,
         in_float32=any(value.dtype == np.float32 for value in values.values()),
         measured=_measured(f, given, upstream, independent(seed, "directions")),
-        probes=cache(partial(_probes, f, given, values, upstream, seed)),
+        probes=cache(partial(_probes, f, given, upstream, seed)),
         remarks=remarks,
         rtol=rtol,
         code=(f, vjp),
@@ -195,7 +195,7 @@ def _measured_right(
 ) -> Trace:
     """Measure the gradients of these lines alone."""
     asked = given.without([x for x in given.real if x not in wrong])
-    return _probes(f, asked, evaluate(f, given, given.real), upstream, seed).trace
+    return _probes(f, asked, upstream, seed).trace
 
 
 def _with_jacobian(
@@ -212,11 +212,9 @@ def _with_jacobian(
     if not is_worth_it(report, witness, upstream, given.real, rtol):
         return report
 
-    def right(dy: Arrays) -> tuple[Arrays, float]:
-        if witness != DIFFERENCES:
-            return UNCOMPILED[witness](f, given, dy).gradients, 0.0
-        found = _probes(f, given, evaluate(f, given, given.real), dy, seed)
-        return found.trace.gradients, max(found.accuracy.values(), default=0.0)
+    def right(dy: Arrays) -> Probes:
+        measured = witness == DIFFERENCES
+        return _probes(f, given, dy, seed) if measured else Probes(UNCOMPILED[witness](f, given, dy), {})
 
     name = f"{name_of(vjp)} for one output alone"
     return with_jacobian(
@@ -287,7 +285,7 @@ def _measured(
     return measure(forward, given.real, Batch(None, None), rng, {})
 
 
-def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, seed: int) -> Probes:
+def _probes(f: Callable[..., Any], given: Arguments, upstream: Arrays, seed: int) -> Probes:
     """Measure the gradient of every real argument entry by entry, as far as that is possible."""
 
     def loss(change: Mapping[str, Array]) -> Array:
@@ -297,4 +295,4 @@ def _probes(f: Callable[..., Any], given: Arguments, values: Arrays, upstream: A
     found = probed(loss, given.real, independent(seed, "probes")).gradients
     gradients = {name: each.gradient for name, each in found.items()}
     accuracy = {name: each.accuracy / (norm(each.gradient) or 1.0) for name, each in found.items()}
-    return Probes(Trace(values, {**upstream, **gradients}), accuracy)
+    return Probes(Trace(evaluate(f, given, given.real), {**upstream, **gradients}), accuracy)

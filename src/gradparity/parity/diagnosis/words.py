@@ -14,7 +14,12 @@ VAGUE = re.compile(
 
 def is_vague(sentence: str) -> bool:
     """Whether a sentence leaves open why a line is wrong."""
-    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and "in place of" not in sentence
+    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and not names_an_edit(sentence)
+
+
+def names_an_edit(sentence: str) -> bool:
+    """Whether a sentence tells, as ``mending`` does, what to write instead: one edit may mend several lines."""
+    return "in place of" in sentence
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

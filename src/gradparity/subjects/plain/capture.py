@@ -15,7 +15,7 @@ import numpy as np
 from gradparity.errors import UsageError, did_you_mean, raised
 from gradparity.limits import TooLong, at_most
 from gradparity.subjects.model_file.source import last_step
-from gradparity.subjects.plain.instrument import HOOKS
+from gradparity.subjects.plain.hooked import HOOKS
 from gradparity.subjects.plain.program import Program, as_a_script
 from gradparity.subjects.plain.recorder import Stop
 from gradparity.subjects.plain.unit import MODULE, Finished, Unit, is_data, own_copy, quiet, scope_of
