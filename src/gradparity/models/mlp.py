@@ -4,6 +4,7 @@ Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (20
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, Literal, get_args
 
@@ -148,8 +149,7 @@ class MLP:
     @property
     def penalised(self) -> list[str]:
         """The names of what the penalty is on: every layer's W, and its b."""
-        names = ("W", "b") if self.decay_biases else ("W",)
-        return [name for name in self.param_shapes if name[0] in names]
+        return [name for name in self.param_shapes if name[0] == "W" or (self.decay_biases and name[0] == "b")]
 
     @property
     def has_margins(self) -> bool:
@@ -176,7 +176,7 @@ class MLP:
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """W1 (widths[0], widths[1]), b1 (widths[1],), with a norm norm1.gain and norm1.bias (widths[1],), W2, …."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for k, ends in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
+        for k, ends in enumerate(pairwise(self.widths), start=1):
             dense = (affine if self.biased(k) else linear).shapes(*ends)
             shapes |= {f"{name}{k}": shape for name, shape in dense.items()}
             if self.norm != "none" and k < self.depth:
@@ -284,10 +284,9 @@ class MLP:
 
     def flops(self, n: int) -> int:
         """Per layer a product forward and two backward (the first layer has no input gradient), then the updates."""
-        layers = enumerate(zip(self.widths, self.widths[1:], strict=False))
         hidden, decayed = sum(self.widths[1:-1]), sum(prod(self.param_shapes[name]) for name in self.penalised)
         return (
-            sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in layers)
+            sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in enumerate(pairwise(self.widths)))
             + entrywise.flops(n, sum(self.widths[1:]))
             + (batch_norm.flops(n, hidden) if self.norm != "none" else 0)
             + (dropout.flops(n, hidden) if self.dropout else 0)
