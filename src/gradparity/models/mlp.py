@@ -271,13 +271,14 @@ class MLP:
     @classmethod
     def variants(cls) -> dict[str, "MLP"]:
         """Return the settings that between them have every line, by what they are called."""
-        squared = cls(activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum")
         hinged = cls((7, 6, 4), loss="hinge", norm="batch", weight_decay=0.3, dropout=0.25, activation="tanh")
         added = cls((7, 6, 6, 4), loss="sigmoid_cross_entropy", norm="layer", residual=True, activation="gelu")
         return {
             "relu": cls(),
             "tanh": cls(activation="tanh"),
-            "squared error": squared,
+            "squared error": cls(
+                activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum"
+            ),
             "batch norm": hinged,
             "residual": added,
         }

@@ -26,7 +26,7 @@ def norm(a: Shaped[np.ndarray, "..."]) -> float:
 
 
 def typical_size(a: Shaped[np.ndarray, "..."]) -> float:
-    """Return the root mean square of the finite entries, or 1 where all are zero: how large a change of them should be."""
+    """Return the root mean square of the finite entries, or 1 where all are zero: how large a change is."""
     finite = a[np.isfinite(a)]
     return norm(finite) / float(np.sqrt(max(finite.size, 1))) or 1.0
 
