@@ -96,8 +96,7 @@ class MLP:
             raise UsageError(f"mlp: dropout must be a share, at least 0 and below 1, got {self.dropout!r}")
         if self.residual and not any(self.adds(k) for k in range(1, self.depth)):
             raise UsageError(
-                f"mlp: residual needs a hidden layer as wide as what it is given, got widths {self.widths}: "
-                "set hidden=32,32, say"
+                f"mlp: residual needs a layer as wide as its input, got widths {self.widths}: set hidden=32,32"
             )
 
     @classmethod
@@ -271,14 +270,13 @@ class MLP:
     @classmethod
     def variants(cls) -> dict[str, "MLP"]:
         """Return the settings that between them have every line, by what they are called."""
+        squared = cls(activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum")
         hinged = cls((7, 6, 4), loss="hinge", norm="batch", weight_decay=0.3, dropout=0.25, activation="tanh")
         added = cls((7, 6, 6, 4), loss="sigmoid_cross_entropy", norm="layer", residual=True, activation="gelu")
         return {
             "relu": cls(),
             "tanh": cls(activation="tanh"),
-            "squared error": cls(
-                activation="sigmoid", output_activation="tanh", loss="squared_error", reduction="half-sum"
-            ),
+            "squared error": squared,
             "batch norm": hinged,
             "residual": added,
         }
