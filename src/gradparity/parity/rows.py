@@ -8,7 +8,6 @@ import numpy as np
 
 from gradparity.drawing import Sign
 from gradparity.drawing.words import listing
-from gradparity.parity.diagnosis.words import names_an_edit
 from gradparity.protocol import Dtype
 
 Kind = Literal["value", "gradient", "whole gradient", "Hessian-vector product"]
@@ -139,6 +138,11 @@ def describe(row: Row) -> str:
     found = row.note or f"relative error {row.error:.1e}, at most {row.limit:.1e} is rounding"
     said = f"{row.diagnosis} ({where}: {found})" if row.diagnosis else f"{line} of {where}: {found}"
     return f"{said}; smallest case: {row.example}" if row.example else said
+
+
+def names_an_edit(sentence: str) -> bool:
+    """Whether a sentence tells, as ``mending`` does, what to write instead: one edit may mend several lines."""
+    return "in place of" in sentence
 
 
 def told(rows: Iterable[Row]) -> Iterator[str]:

@@ -5,6 +5,8 @@ import re
 import numpy as np
 from jaxtyping import Float
 
+from gradparity.parity.rows import names_an_edit
+
 UNEXPLAINED = "no known cause fits"
 VAGUE = re.compile(
     rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value(: | everywhere)"
@@ -15,11 +17,6 @@ VAGUE = re.compile(
 def is_vague(sentence: str) -> bool:
     """Whether a sentence leaves open why a line is wrong."""
     return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and not names_an_edit(sentence)
-
-
-def names_an_edit(sentence: str) -> bool:
-    """Whether a sentence tells, as ``mending`` does, what to write instead: one edit may mend several lines."""
-    return "in place of" in sentence
 
 
 def apart(a: float, b: float) -> tuple[str, str]:
