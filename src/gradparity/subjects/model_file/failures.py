@@ -102,9 +102,14 @@ def explain_exception(
 
 @contextmanager
 def explaining_autograd(function: Callable[..., Any]) -> Iterator[None]:
-    """Explain what PyTorch raises only after ``function``, the forward pass, has returned."""
+    """Explain what PyTorch raises only after ``function``, the forward pass, has returned.
+
+    Its warning that it takes a number for constant is not passed on: a check says what comes of it.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad")
+            yield
     except RuntimeError as error:
         if "inplace operation" not in str(error):
             raise
