@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, ModuleType
