@@ -31,7 +31,7 @@ from gradparity.operations import (
     reductions,
     squares,
 )
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array, Batch, Line, Params
 
 Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge", "squared_hinge"]
@@ -141,9 +141,9 @@ class MLP:
         return self.loss in ("squared_error", "sigmoid_cross_entropy")
 
     @property
-    def size(self) -> Convention:
+    def size(self) -> NormConvention:
         """By what a norm divides."""
-        return Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+        return NormConvention(self.epsilon, self.epsilon_outside, self.unbiased)
 
     @property
     def penalised(self) -> list[str]:

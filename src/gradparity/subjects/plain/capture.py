@@ -71,7 +71,7 @@ def _function_of(frame: FrameType) -> Callable[..., Any]:
 
 def block_unit(program: Program, line: int) -> Unit:
     """Run a program until a loop is entered, and take its first pass. Raises UsageError."""
-    number, block = next((i, b) for i, b in enumerate(program.source.blocks) if b.line == line)
+    number, block = next((i, b) for i, b in enumerate(program.source.bodies) if b.line == line)
     where = f"{program.shown()}:{line}"
     frame = _run_to(program, ~number, f"the loop at {where} is never entered", "this loop")
     code = compile(block.code, block.file, "exec")

@@ -38,7 +38,7 @@ class Site(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class LoopBody:
     """The body of a loop, which can be run by itself from the names that it found."""
 
     file: str
@@ -55,7 +55,7 @@ class Source:
     """File and qualified name of a function -> the site at which it is entered."""
 
     sites: list[Site] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    bodies: list[LoopBody] = field(default_factory=list)
     trees: dict[str, ast.Module] = field(default_factory=dict)
     """File -> its tree as the user wrote it."""
     updates: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -153,11 +153,11 @@ class _Rewriter(ast.NodeTransformer):
 
     def _rewrite(self, node: ast.For | ast.While, first: list[ast.stmt]) -> None:
         body = self._statements(node.body)
-        number = len(self._source.blocks)
+        number = len(self._source.bodies)
         once = ast.For(ast.Name("__once__", ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), [*first, *body], [])
         block = _Stops().visit(ast.Module([placed(node, once)], []))
         # Compiled when it is needed; its nodes are shared with the program, which never changes them again.
-        self._source.blocks.append(Block(self._file, ".".join(self._within), node.lineno, block))
+        self._source.bodies.append(LoopBody(self._file, ".".join(self._within), node.lineno, block))
         node.body = [placed(node.body[0], hook_statement("block", number)), *first, *body]
         node.orelse = self._statements(node.orelse)
 

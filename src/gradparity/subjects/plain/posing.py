@@ -15,8 +15,7 @@ from gradparity.subjects.plain.pairing import alike, is_wrong
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths, label
-from gradparity.subjects.plain.variables import Variable
-from gradparity.subjects.plain.variables import Written as Writing
+from gradparity.subjects.plain.variables import Variable, Writing
 
 BY_HAND = "by hand"
 HINT = "say so with --names gradient=name"
