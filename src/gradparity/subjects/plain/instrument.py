@@ -6,8 +6,10 @@ place of it, ``recorder.Hooks`` decides; without an observer every hook returns 
 """
 
 import ast
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from gradparity.parity.guards import LARGEST
@@ -53,7 +55,13 @@ class Block:
     file: str
     function: str
     line: int
-    code: ast.Module
+    once: ast.For
+    """Its statements as the program has them, to be passed through once."""
+
+    def code(self) -> CodeType:
+        """Compile it by itself. Its nodes are the program's own, in which a return and a yield stay what they are."""
+        alone = _Stops().visit(ast.Module([copy.deepcopy(self.once)], []))
+        return compile(ast.fix_missing_locations(alone), self.file, "exec")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +172,7 @@ class _Rewriter(ast.NodeTransformer):
         body = self._statements(node.body)
         number = len(self._source.blocks)
         once = ast.For(ast.Name("__once__", ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), [*first, *body], [])
-        block = _Stops().visit(ast.Module([_at(node, once)], []))
-        # Compiled when it is needed; its nodes are shared with the program, which never changes them again.
-        self._source.blocks.append(Block(self._file, ".".join(self._within), node.lineno, block))
+        self._source.blocks.append(Block(self._file, ".".join(self._within), node.lineno, _at(node, once)))
         node.body = [_at(node.body[0], _expression("block", number)), *first, *body]
         node.orelse = self._statements(node.orelse)
 
