@@ -5,12 +5,12 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from gradparity.operations.batch_norm import count_of
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array, Params, Tap
 
 
 def batch_norm(
-    params: Params, place: str, x: Float[Array, "n channels *at"], tap: Tap, size: Convention
+    params: Params, place: str, x: Float[Array, "n channels *at"], tap: Tap, size: NormConvention
 ) -> Float[Array, "n channels *at"]:
     """Normalise each channel over the batch. Raises UsageError for a channel of a single number."""
     count_of(x.shape)
@@ -30,7 +30,7 @@ def batch_norm(
 
 
 def layer_norm(
-    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: Convention
+    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: NormConvention
 ) -> Float[Array, "n width"]:
     """Normalise each row."""
     with jax.named_scope(f"{place}.centred"):
@@ -43,7 +43,7 @@ def layer_norm(
 
 
 def running_norm(
-    params: Params, place: str, x: Float[Array, "n channels *at"], size: Convention
+    params: Params, place: str, x: Float[Array, "n channels *at"], size: NormConvention
 ) -> Float[Array, "n channels *at"]:
     """Normalise each channel with its running mean and variance, which are beside the parameters."""
     mean, variance, gain, bias = (
@@ -52,7 +52,7 @@ def running_norm(
     return (x - mean) * inverse_size(variance, size) * gain + bias
 
 
-def inverse_size(variance: Float[Array, "*shape"], size: Convention) -> Float[Array, "*shape"]:
+def inverse_size(variance: Float[Array, "*shape"], size: NormConvention) -> Float[Array, "*shape"]:
     """1/√(variance + ε), or with ε outside of the root."""
     if size.epsilon_outside:
         return 1 / (jnp.sqrt(variance) + size.epsilon)

@@ -14,8 +14,6 @@ from gradparity.protocol import Array, Batch, Params
 from gradparity.recording import View
 from gradparity_manual.operations import affine, batch_norm, conv2d, cross_entropy, entrywise, pooling, squares
 
-PENALTY = {"out": "penalty"}
-
 
 def predict(spec: ConvNet, p: Params, x: Float[Array, "n features"], c: Any) -> Inexact[Array, "n classes"]:
     """Return the logits, every channel normalised with its running mean and variance."""
@@ -27,12 +25,7 @@ def forward(spec: ConvNet, p: Params, batch: Batch, c: Any) -> None:
     logits = _logits(spec, p, batch.x, c, lambda at, z: batch_norm.forward(View(p, at), z, View(c, at), spec.size))
     n = batch.x.shape[0]
     data_loss = cross_entropy.forward(logits, batch.y).sum() / reductions.divisor(spec.reduction, n)
-    if spec.weight_decay == 0:
-        c["loss"] = data_loss
-        return
-    c["cross_entropy"] = data_loss
-    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
-    c["loss"] = c["cross_entropy"] + c["penalty"]
+    squares.with_penalty(spec, "cross_entropy", data_loss, p, n, c)
 
 
 def _logits(
@@ -59,13 +52,8 @@ def _logits(
 
 def backward(spec: ConvNet, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
-    n, last, data_term = batch.x.shape[0], len(spec.hidden) + 1, "loss"
-    if spec.weight_decay > 0:
-        data_term = "cross_entropy"
-        d[data_term] = d["loss"]
-        d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
-    each = d[data_term] / reductions.divisor(spec.reduction, n)
+    n, last = batch.x.shape[0], len(spec.hidden) + 1
+    each = squares.with_penalty_backward(spec, "cross_entropy", p, n, d) / reductions.divisor(spec.reduction, n)
     d[f"dense{last}.out"] = each * cross_entropy.backward(c[f"dense{last}.out"], batch.y)
     pooled = c[f"pool{len(spec.blocks)}.out"]
     for k in range(last, 0, -1):

@@ -14,7 +14,6 @@ from gradparity.recording import View
 from gradparity_manual.operations import affine, namespace, sigmoid_cross_entropy, squares
 
 LOGITS = {"out": "logits"}
-PENALTY = {"out": "penalty"}
 
 
 def predict(
@@ -33,25 +32,15 @@ def forward(spec: LogisticRegression, p: Params, batch: Batch, c: Any) -> None:
     logits = predict(spec, p, batch.x, c)
     per_example = sigmoid_cross_entropy.forward(logits, targets(spec, batch.y, like=logits))
     data_loss = per_example.sum() / reductions.divisor(spec.reduction, n)
-    if spec.weight_decay == 0:
-        c["loss"] = data_loss
-        return
-    c["cross_entropy"] = data_loss
-    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
-    c["loss"] = c["cross_entropy"] + c["penalty"]
+    squares.with_penalty(spec, "cross_entropy", data_loss, p, n, c)
 
 
 def backward(spec: LogisticRegression, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     n = batch.x.shape[0]
-    data_term = "loss"
-    if spec.weight_decay > 0:
-        data_term = "cross_entropy"
-        d["cross_entropy"] = d["loss"]
-        d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
+    upstream = squares.with_penalty_backward(spec, "cross_entropy", p, n, d)
     per_logit = sigmoid_cross_entropy.backward(c["logits"], targets(spec, batch.y, like=c["logits"]))
-    d["logits"] = d[data_term] / reductions.divisor(spec.reduction, n) * per_logit
+    d["logits"] = upstream / reductions.divisor(spec.reduction, n) * per_logit
     affine.backward(batch.x, View(d, LOGITS))
 
 

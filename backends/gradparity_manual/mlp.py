@@ -34,7 +34,6 @@ LOSSES = {
 }
 """Of each example, and its gradient with respect to the example's row."""
 MARGINS = {"out": "margins"}
-PENALTY = {"out": "penalty"}
 
 
 def predict(spec: MLP, p: Params, x: Float[Array, "n features"], c: Any) -> Inexact[Array, "n outputs"]:
@@ -61,12 +60,7 @@ def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
         output = hinge.margins(output, batch.y, View(c, MARGINS), spec.margin)
     per_example, _ = LOSSES[spec.loss]
     data_loss = per_example(output, batch.y).sum() / spec.loss_divisor(n)
-    if spec.weight_decay == 0:
-        c["loss"] = data_loss
-        return
-    c[spec.loss] = data_loss
-    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
-    c["loss"] = c[spec.loss] + c["penalty"]
+    squares.with_penalty(spec, spec.loss, data_loss, p, n, c)
 
 
 def _output(
@@ -97,14 +91,8 @@ def _output(
 def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     n = batch.x.shape[0]
-    data_term = "loss"
-    if spec.weight_decay > 0:
-        data_term = spec.loss
-        d[data_term] = d["loss"]
-        d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
+    each = squares.with_penalty_backward(spec, spec.loss, p, n, d) / spec.loss_divisor(n)
     output, (_, per_output) = f"a{spec.depth}", LOSSES[spec.loss]
-    each = d[data_term] / spec.loss_divisor(n)
     if spec.has_margins:
         d["margins"] = each * per_output(c["margins"], batch.y)
         d[output] = hinge.margins_backward(batch.y, View(d, MARGINS))

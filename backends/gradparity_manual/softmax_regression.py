@@ -15,7 +15,6 @@ from gradparity_manual.operations import affine, cross_entropy, squares
 from gradparity_manual.operations.cross_entropy import one_hot, softmax
 
 LOGITS = {"out": "logits"}
-PENALTY = {"out": "penalty"}
 
 
 def predict(
@@ -33,23 +32,12 @@ def forward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any) -> None:
     n = batch.x.shape[0]
     logits = predict(spec, p, batch.x, c)
     data_loss = cross_entropy.forward(logits, batch.y).sum() / reductions.divisor(spec.reduction, n)
-    if spec.weight_decay == 0:
-        c["loss"] = data_loss
-        return
-    c["cross_entropy"] = data_loss
-    squares.penalty(p, spec.penalised, spec.penalty_factor(n), View(c, PENALTY))
-    c["loss"] = c["cross_entropy"] + c["penalty"]
+    squares.with_penalty(spec, "cross_entropy", data_loss, p, n, c)
 
 
 def backward(spec: SoftmaxRegression, p: Params, batch: Batch, c: Any, d: Any) -> None:
     """Write the gradient of every name to d, which holds d["loss"] = 1 at the start."""
     n = batch.x.shape[0]
-    data_term = "loss"
-    if spec.weight_decay > 0:
-        data_term = "cross_entropy"
-        d["cross_entropy"] = d["loss"]
-        d["penalty"] = d["loss"]
-        squares.penalty_backward(p, spec.penalised, spec.penalty_factor(n), View(d, PENALTY))
-    each = d[data_term] / reductions.divisor(spec.reduction, n)
+    each = squares.with_penalty_backward(spec, "cross_entropy", p, n, d) / reductions.divisor(spec.reduction, n)
     d["logits"] = each * (softmax(c["logits"]) - one_hot(batch.y, like=c["logits"]))
     affine.backward(batch.x, View(d, LOGITS))

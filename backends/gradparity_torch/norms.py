@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Float
 
 from gradparity.operations.batch_norm import count_of
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array, Params, Tap
 
 
 def batch_norm(
-    params: Params, place: str, x: Float[Array, "n channels *at"], tap: Tap, size: Convention
+    params: Params, place: str, x: Float[Array, "n channels *at"], tap: Tap, size: NormConvention
 ) -> Float[Array, "n channels *at"]:
     """Normalise each channel over the batch. Raises UsageError for a channel of a single number."""
     count = count_of(tuple(x.shape))
@@ -25,7 +25,7 @@ def batch_norm(
 
 
 def layer_norm(
-    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: Convention
+    params: Params, place: str, x: Float[Array, "n width"], tap: Tap, size: NormConvention
 ) -> Float[Array, "n width"]:
     """Normalise each row."""
     centred = tap(f"{place}.centred", x - x.mean(-1, keepdim=True))
@@ -35,14 +35,14 @@ def layer_norm(
 
 
 def running_norm(
-    params: Params, place: str, x: Float[Array, "n channels *at"], size: Convention
+    params: Params, place: str, x: Float[Array, "n channels *at"], size: NormConvention
 ) -> Float[Array, "n channels *at"]:
     """Normalise each channel with its running mean and variance, which are beside the parameters."""
     mean, gain, bias = (like(params[f"{place}.{name}"], x) for name in ("mean", "gain", "bias"))
     return (x - mean) * like(inverse_size(params[f"{place}.variance"], size), x) * gain + bias
 
 
-def inverse_size(variance: Float[Array, "*shape"], size: Convention) -> Float[Array, "*shape"]:
+def inverse_size(variance: Float[Array, "*shape"], size: NormConvention) -> Float[Array, "*shape"]:
     """1/√(variance + ε), or with ε outside of the root."""
     if size.epsilon_outside:
         return (variance.sqrt() + size.epsilon).reciprocal()

@@ -32,7 +32,7 @@ class Products:
 
 
 @dataclass(frozen=True)
-class StandIn:
+class StandInRuntime:
     """NumPy's runtime, but for a training step that trains nothing, and does some work instead."""
 
     work: Callable[[], None]
@@ -61,7 +61,7 @@ class StandIn:
         return numpy.runtime.optimizer(rule)
 
 
-null = replace(numpy, name="null", runtime=StandIn(lambda: None))
-steady = replace(numpy, name="steady", runtime=StandIn(Products(SWEEPS)))
+null = replace(numpy, name="null", runtime=StandInRuntime(lambda: None))
+steady = replace(numpy, name="steady", runtime=StandInRuntime(Products(SWEEPS)))
 copy = replace(steady, name="copy")
-slower = replace(numpy, name="slower", runtime=StandIn(Products(round(SLOWER * SWEEPS))))
+slower = replace(numpy, name="slower", runtime=StandInRuntime(Products(round(SLOWER * SWEEPS))))

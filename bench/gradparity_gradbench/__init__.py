@@ -2,6 +2,6 @@
 
 GradBench (github.com/gradbench/gradbench) is a benchmark of differentiation that others made: its programs ask a tool,
 in lines of JSON, for a function and for its derivative. ``gradparity gradbench --backend numpy`` is such a tool;
-``protocol`` speaks, ``problems`` has a file for each evaluation, ``referee`` asks any tool and does not believe it,
+``protocol`` speaks, ``evals`` has a file for each evaluation, ``referee`` asks any tool and does not believe it,
 and ``python -m gradparity_gradbench.contest`` times ours in turns with others.
 """

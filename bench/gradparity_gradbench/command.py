@@ -1,26 +1,17 @@
 """``gradparity gradbench --backend jax``: a tool for GradBench's programs. What computes is imported when it runs."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from gradparity.errors import unknown
-from gradparity_gradbench.problem import BACKENDS
+from gradparity_gradbench.eval import BACKENDS
+
+app = typer.Typer(add_completion=False)
 
 
-class _Run(TyperGroup):
-    """A group of one command, which is not named."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["run", *args])
-
-
-app = typer.Typer(cls=_Run, help="Answer GradBench's programs, as one of its tools.", add_completion=False)
-
-
-@app.command("run", epilog="Example:  gradbench run --eval 'python …/evals/gmm/run.py' --tool 'gradparity gradbench'")
+@app.command(epilog="Example:  gradbench run --eval 'python …/evals/gmm/run.py' --tool 'gradparity gradbench'")
 def gradbench_command(
     backend: Annotated[str, typer.Option("--backend", help=f"One of {', '.join(BACKENDS)}.")] = "numpy",
     naive: Annotated[
@@ -32,7 +23,7 @@ def gradbench_command(
     All twelve evaluations, by hand or by machine, in float64. Timings named "evaluate" end when the result is there.
     """
     from gradparity_gradbench.protocol import only_json, serve
-    from gradparity_gradbench.tool import evaluations, problem
+    from gradparity_gradbench.tool import eval_named, evaluations
     from gradparity_manual.runtime import keep_freed_memory
 
     if backend not in BACKENDS:
@@ -40,4 +31,4 @@ def gradbench_command(
     keep_freed_memory()
     evaluate = evaluations(backend, naive=naive)
     with only_json() as write:
-        serve(sys.stdin, write, f"gradparity {backend}{' naive' if naive else ''}", problem, evaluate)
+        serve(sys.stdin, write, f"gradparity {backend}{' naive' if naive else ''}", eval_named, evaluate)

@@ -11,17 +11,17 @@ from gradparity import registry
 from gradparity.errors import UsageError, unknown
 from gradparity.protocol import Array
 from gradparity.runtime import to_numpy
-from gradparity_gradbench.problem import Function, Problem
+from gradparity_gradbench.eval import Eval, Function
 from gradparity_gradbench.protocol import Evaluation
 
 EVALUATIONS = ("hello", "llsq", "lse", "gmm", "kmeans", "det", "ode", "lstm", "ba", "ht", "saddle", "particle")
 
 
-def problem(module: str) -> Problem:
-    """Return an evaluation by its name. Raises UsageError where there is none."""
+def eval_named(module: str) -> Eval:
+    """Return one of the twelve by its name. Raises UsageError where there is none."""
     if module not in EVALUATIONS:
         raise unknown("evaluation", module, EVALUATIONS)
-    found: Problem = import_module(f"gradparity_gradbench.problems.{module}").PROBLEM
+    found: Eval = import_module(f"gradparity_gradbench.evals.{module}").EVAL
     return found
 
 
@@ -38,7 +38,7 @@ def evaluations(backend: str, *, naive: bool = False) -> Callable[[str, str, Any
         return program
 
     def evaluate(module: str, function: str, given: Any) -> Evaluation:
-        p, batch = problem(module).read(given)
+        p, batch = eval_named(module).read(given)
         way, answer = compiled(module, function), _function(module, function).answer
         own = {name: runtime.from_numpy(array) for name, array in p.items()}, batch.map(runtime.from_numpy)
 
@@ -53,7 +53,7 @@ def evaluations(backend: str, *, naive: bool = False) -> Callable[[str, str, Any
 
 
 def _function(module: str, name: str) -> Function:
-    functions = problem(module).functions
+    functions = eval_named(module).functions
     if name not in functions:
         raise unknown(f"function of {module}", name, functions)
     return functions[name]

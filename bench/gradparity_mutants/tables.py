@@ -80,13 +80,9 @@ def _rate(answers: Sequence[bool | None]) -> str:
     tried = [answer for answer in answers if answer is not None]
     if not tried:
         return "not tried"
-    return (
-        f"{sum(tried)} of {len(tried)}"
-        if not all(tried)
-        else "all"
-        if len(tried) == len(answers)
-        else f"all {len(tried)}"
-    )
+    if not all(tried):
+        return f"{sum(tried)} of {len(tried)}"
+    return "all" if len(tried) == len(answers) else f"all {len(tried)}"
 
 
 def _verdicts(own: dict[str, TriedMutant], checker: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from gradparity import SoftmaxRegression, registry
 from gradparity.protocol import Examples
 from gradparity_bench.harness import BACKENDS, registered, run_in_words
-from gradparity_bench.harness_backends import SLOWER, SWEEPS, Products, StandIn, copy, null, slower, steady
+from gradparity_bench.harness_backends import SLOWER, SWEEPS, Products, StandInRuntime, copy, null, slower, steady
 from gradparity_bench.results import Measurement
 from gradparity_bench.standings import Point, Rounds, Standing
 
@@ -22,16 +22,16 @@ def test_the_stand_ins_are_registered_for_as_long_as_they_are_needed() -> None:
 
 
 def test_the_slower_stand_in_does_two_percent_more_and_the_null_does_nothing() -> None:
-    assert copy.runtime == steady.runtime == StandIn(Products(SWEEPS))
-    assert slower.runtime == StandIn(Products(408))
+    assert copy.runtime == steady.runtime == StandInRuntime(Products(SWEEPS))
+    assert slower.runtime == StandInRuntime(Products(408))
     assert SLOWER * SWEEPS == 408
-    assert isinstance(null.runtime, StandIn)
+    assert isinstance(null.runtime, StandInRuntime)
     assert not isinstance(null.runtime.work, Products)
 
 
 def test_a_stand_in_trains_nothing_and_does_its_work_in_every_step() -> None:
     done = []
-    backend = replace(null, runtime=StandIn(lambda: done.append(1)))
+    backend = replace(null, runtime=StandInRuntime(lambda: done.append(1)))
     spec = SoftmaxRegression(features=4, classes=3)
     rng = np.random.default_rng(0)
     params, batch = spec.init(rng), spec.example_batch(rng, 6)

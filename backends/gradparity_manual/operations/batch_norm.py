@@ -8,12 +8,14 @@ from typing import Any
 from jaxtyping import Float, Inexact
 
 from gradparity.operations.batch_norm import count_of
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
 from gradparity_manual.operations import namespace
 
 
-def forward(p: Any, x: Inexact[Array, "n channels *at"], c: Any, size: Convention) -> Inexact[Array, "n channels *at"]:
+def forward(
+    p: Any, x: Inexact[Array, "n channels *at"], c: Any, size: NormConvention
+) -> Inexact[Array, "n channels *at"]:
     """Normalise every channel with the batch's own mean and variance."""
     count = count_of(x.shape)
     c["mean"] = _summed(x) / count  # (channels,)
@@ -24,14 +26,14 @@ def forward(p: Any, x: Inexact[Array, "n channels *at"], c: Any, size: Conventio
     return c["out"]
 
 
-def predict(p: Any, x: Inexact[Array, "n channels *at"], size: Convention) -> Inexact[Array, "n channels *at"]:
+def predict(p: Any, x: Inexact[Array, "n channels *at"], size: NormConvention) -> Inexact[Array, "n channels *at"]:
     """Normalise every channel with the running mean and variance, which training leaves beside the parameters."""
     scale = _scale(p["variance"], size) * p["gain"]  # (channels,)
     return (x - _across(p["mean"], x)) * _across(scale, x) + _across(p["bias"], x)
 
 
 def backward(
-    p: Any, x: Float[Array, "n channels *at"], c: Any, d: Any, size: Convention
+    p: Any, x: Float[Array, "n channels *at"], c: Any, d: Any, size: NormConvention
 ) -> Float[Array, "n channels *at"]:
     """Add to the gradients of gain and bias; return what x receives."""
     count = count_of(x.shape)
@@ -46,14 +48,14 @@ def backward(
     return d["centred"] + _across(d["mean"] / count, x)  # (n, channels, …)
 
 
-def _scale(variance: Inexact[Array, " channels"], size: Convention) -> Inexact[Array, " channels"]:
+def _scale(variance: Inexact[Array, " channels"], size: NormConvention) -> Inexact[Array, " channels"]:
     xp = namespace(variance)
     if size.epsilon_outside:
         return 1 / (xp.sqrt(variance) + size.epsilon)
     return 1 / xp.sqrt(variance + size.epsilon)
 
 
-def _slope_of_scale(c: Any, size: Convention) -> Float[Array, " channels"]:
+def _slope_of_scale(c: Any, size: NormConvention) -> Float[Array, " channels"]:
     """∂scale/∂variance."""
     if size.epsilon_outside:
         return -(c["scale"] ** 2) / (2 * namespace(c["variance"]).sqrt(c["variance"]))

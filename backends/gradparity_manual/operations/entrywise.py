@@ -25,7 +25,7 @@ def backward(phi: str, z: Float[Array, "*shape"], c: Any, d: Any) -> Float[Array
     return d["out"] * FUNCTIONS[phi].derivative(z, c["out"])  # the shape of z
 
 
-class Entrywise(NamedTuple):
+class Derived(NamedTuple):
     """A function and its local derivative."""
 
     function: Callable[[Array], Array]
@@ -134,12 +134,12 @@ def cubic(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
 
 
 FUNCTIONS = {
-    "relu": Entrywise(relu, relu_derivative),
-    "leaky_relu": Entrywise(leaky_relu, leaky_relu_derivative),
-    "tanh": Entrywise(tanh, tanh_derivative),
-    "sigmoid": Entrywise(sigmoid, sigmoid_derivative),
-    "silu": Entrywise(silu, silu_derivative),
-    "gelu": Entrywise(gelu, gelu_derivative),
-    "gelu_tanh": Entrywise(gelu_tanh, gelu_tanh_derivative),
-    "identity": Entrywise(identity, identity_derivative),
+    "relu": Derived(relu, relu_derivative),
+    "leaky_relu": Derived(leaky_relu, leaky_relu_derivative),
+    "tanh": Derived(tanh, tanh_derivative),
+    "sigmoid": Derived(sigmoid, sigmoid_derivative),
+    "silu": Derived(silu, silu_derivative),
+    "gelu": Derived(gelu, gelu_derivative),
+    "gelu_tanh": Derived(gelu_tanh, gelu_tanh_derivative),
+    "identity": Derived(identity, identity_derivative),
 }

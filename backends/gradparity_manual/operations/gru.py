@@ -8,13 +8,13 @@ from typing import Any
 
 from jaxtyping import Float, Inexact
 
-from gradparity.operations.gru import Convention
+from gradparity.operations.gru import GateConvention
 from gradparity.operations.lstm import columns
 from gradparity.protocol import Array
 from gradparity_manual.operations import namespace
 from gradparity_manual.operations.entrywise import sigmoid
 
-USUAL = Convention()
+USUAL = GateConvention()
 
 
 def forward(
@@ -22,7 +22,7 @@ def forward(
     x: Inexact[Array, "n length inputs"],
     start: Inexact[Array, "n hidden"],
     c: Any,
-    convention: Convention = USUAL,
+    convention: GateConvention = USUAL,
 ) -> Inexact[Array, "n length hidden"]:
     """Step through time from the state ``start``; return the states of all times."""
     xp = namespace(p["W_h"])
@@ -58,7 +58,7 @@ def backward(
     start: Float[Array, "n hidden"],
     c: Any,
     d: Any,
-    convention: Convention = USUAL,
+    convention: GateConvention = USUAL,
 ) -> Float[Array, "n hidden"]:
     """Step back through time, for a state goes into its own time's output and, by every path, into the next step.
 
@@ -89,7 +89,7 @@ def share_of_input(p: Any, length: int, d: Any) -> Float[Array, "n length inputs
 
 
 def _through_the_reset(
-    p: Any, before: Float[Array, "n hidden"], c: Any, d: Any, t: int, convention: Convention
+    p: Any, before: Float[Array, "n hidden"], c: Any, d: Any, t: int, convention: GateConvention
 ) -> None:
     if convention.reset_after:
         of_h = columns(convention.gates_of_state, before.shape[1])
@@ -106,7 +106,7 @@ def _to_the_products(
     c: Any,
     d: Any,
     t: int,
-    convention: Convention,
+    convention: GateConvention,
 ) -> None:
     xp = namespace(before)
     r, u = c["r", t], c["u", t]

@@ -7,14 +7,14 @@ from typing import Any
 
 from jaxtyping import Float, Inexact
 
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
 from gradparity_manual.operations import in_rows, namespace
 
-USUAL = Convention()
+USUAL = NormConvention()
 
 
-def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = USUAL) -> Inexact[Array, "*n width"]:
+def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: NormConvention = USUAL) -> Inexact[Array, "*n width"]:
     """Normalise every row, and give each column its own gain and bias."""
     xp = namespace(x)
     c["centred"] = x - x.sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, width)
@@ -27,7 +27,9 @@ def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = US
     return c["out"]
 
 
-def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Convention = USUAL) -> Float[Array, "*n width"]:
+def backward(
+    p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: NormConvention = USUAL
+) -> Float[Array, "*n width"]:
     """Add to the gradients of gain and bias; return what x receives."""
     d.add("bias", in_rows(d["out"]).sum(axis=0))  # (width,)
     d.add("gain", in_rows(d["out"] * c["centred"] * c["scale"]).sum(axis=0))  # (width,)
@@ -37,12 +39,12 @@ def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Conventi
     return d["centred"] - d["centred"].sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, width)
 
 
-def _count(x: Inexact[Array, "*n width"], size: Convention) -> int:
+def _count(x: Inexact[Array, "*n width"], size: NormConvention) -> int:
     """What the sum of squares is divided by."""
     return int(x.shape[-1]) - int(size.unbiased)
 
 
-def _slope_of_scale(c: Any, count: int, size: Convention) -> Float[Array, "*n 1"]:
+def _slope_of_scale(c: Any, count: int, size: NormConvention) -> Float[Array, "*n 1"]:
     """∂scale/∂centred, without the factor centred: σ² = Σ centred²/count has derivative 2 centred/count."""
     if not size.epsilon_outside:
         return -(c["scale"] ** 3) / count  # (…, 1)

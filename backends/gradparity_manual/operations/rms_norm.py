@@ -7,14 +7,14 @@ from typing import Any
 
 from jaxtyping import Float, Inexact
 
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
 from gradparity_manual.operations import in_rows, namespace
 
-USUAL = Convention()
+USUAL = NormConvention()
 
 
-def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = USUAL) -> Inexact[Array, "*n width"]:
+def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: NormConvention = USUAL) -> Inexact[Array, "*n width"]:
     """Divide every row by its root mean square, and give each column its own gain."""
     xp = namespace(x)
     mean_of_squares = (x**2).sum(axis=-1, keepdims=True) / x.shape[-1]  # (…, 1)
@@ -26,7 +26,9 @@ def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: Convention = US
     return c["out"]
 
 
-def backward(p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: Convention = USUAL) -> Float[Array, "*n width"]:
+def backward(
+    p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: NormConvention = USUAL
+) -> Float[Array, "*n width"]:
     """Add to the gradient of the gain; return what x receives: as what is scaled, and as part of the scale."""
     d.add("gain", in_rows(d["out"] * x * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * x).sum(axis=-1, keepdims=True)  # (…, 1)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from gradparity.errors import UsageError
 from gradparity.report.cli.options import JsonFile
@@ -17,17 +16,10 @@ if TYPE_CHECKING:
     from gradparity_mutants.suite.trial import TriedMistake
 
 
-class _Run(TyperGroup):
-    """A group of one command, which is not named."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["run", *args])
+app = typer.Typer(add_completion=False)
 
 
-app = typer.Typer(cls=_Run, help="Try your own test suite on known mistakes in your rule.", add_completion=False)
-
-
-@app.command("run", epilog="Example:  gradparity mutate my_kernel.py:Rule -- pytest tests/")
+@app.command(epilog="Example:  gradparity mutate my_kernel.py:Rule -- pytest tests/")
 def mutate_command(
     rule: Annotated[
         str, typer.Argument(metavar="FILE:RULE", help="A file and a class with a backward, a method or a function.")

@@ -21,7 +21,7 @@ from gradparity.inputs import (
     unbalanced_labels,
 )
 from gradparity.operations import affine, batch_norm, conv2d, convolutional, cross_entropy, entrywise, pooling
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.pooling import Kind as Pooling
 from gradparity.operations.reductions import divisor
 from gradparity.operations.squares import Penalty, penalty_flops
@@ -140,9 +140,9 @@ class ConvNet:
         return Windows(self.pool, self.pool)
 
     @property
-    def size(self) -> Convention:
+    def size(self) -> NormConvention:
         """By what a batch norm divides."""
-        return Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+        return NormConvention(self.epsilon, self.epsilon_outside, self.unbiased)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

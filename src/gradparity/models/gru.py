@@ -67,9 +67,9 @@ class GRU:
         return True
 
     @property
-    def convention(self) -> gru.Convention:
+    def convention(self) -> gru.GateConvention:
         """What the cell is told."""
-        return gru.Convention(self.gates, self.reset_after, self.update_keeps)
+        return gru.GateConvention(self.gates, self.reset_after, self.update_keeps)
 
     @property
     def prediction_extras(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (20
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, Literal, get_args
 
@@ -30,7 +31,7 @@ from gradparity.operations import (
     reductions,
     squares,
 )
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array, Batch, Line, Params
 
 Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge", "squared_hinge"]
@@ -95,8 +96,7 @@ class MLP:
             raise UsageError(f"mlp: dropout must be a share, at least 0 and below 1, got {self.dropout!r}")
         if self.residual and not any(self.adds(k) for k in range(1, self.depth)):
             raise UsageError(
-                f"mlp: residual needs a hidden layer as wide as what it is given, got widths {self.widths}: "
-                "set hidden=32,32, say"
+                f"mlp: residual needs a layer as wide as its input, got widths {self.widths}: set hidden=32,32"
             )
 
     @classmethod
@@ -141,15 +141,14 @@ class MLP:
         return self.loss in ("squared_error", "sigmoid_cross_entropy")
 
     @property
-    def size(self) -> Convention:
+    def size(self) -> NormConvention:
         """By what a norm divides."""
-        return Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+        return NormConvention(self.epsilon, self.epsilon_outside, self.unbiased)
 
     @property
     def penalised(self) -> list[str]:
         """The names of what the penalty is on: every layer's W, and its b."""
-        names = ("W", "b") if self.decay_biases else ("W",)
-        return [name for name in self.param_shapes if name[0] in names]
+        return [name for name in self.param_shapes if name[0] == "W" or (self.decay_biases and name[0] == "b")]
 
     @property
     def has_margins(self) -> bool:
@@ -176,7 +175,7 @@ class MLP:
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """W1 (widths[0], widths[1]), b1 (widths[1],), with a norm norm1.gain and norm1.bias (widths[1],), W2, …."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for k, ends in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
+        for k, ends in enumerate(pairwise(self.widths), start=1):
             dense = (affine if self.biased(k) else linear).shapes(*ends)
             shapes |= {f"{name}{k}": shape for name, shape in dense.items()}
             if self.norm != "none" and k < self.depth:
@@ -284,10 +283,9 @@ class MLP:
 
     def flops(self, n: int) -> int:
         """Per layer a product forward and two backward (the first layer has no input gradient), then the updates."""
-        layers = enumerate(zip(self.widths, self.widths[1:], strict=False))
         hidden, decayed = sum(self.widths[1:-1]), sum(prod(self.param_shapes[name]) for name in self.penalised)
         return (
-            sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in layers)
+            sum(affine.flops(n, *ends, of_input=k > 0) for k, ends in enumerate(pairwise(self.widths)))
             + entrywise.flops(n, sum(self.widths[1:]))
             + (batch_norm.flops(n, hidden) if self.norm != "none" else 0)
             + (dropout.flops(n, hidden) if self.dropout else 0)

@@ -121,9 +121,9 @@ class Transformer:
         return True
 
     @property
-    def convention(self) -> layer_norm.Convention:
+    def convention(self) -> layer_norm.NormConvention:
         """What layer norm is told."""
-        return layer_norm.Convention(self.epsilon, self.epsilon_outside, self.unbiased)
+        return layer_norm.NormConvention(self.epsilon, self.epsilon_outside, self.unbiased)
 
     @property
     def places(self) -> tuple[str, ...]:

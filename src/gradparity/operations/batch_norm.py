@@ -2,7 +2,7 @@
 
 A training step normalises with the batch's own mean and variance; prediction with running ones, which are statistics:
 no gradient, updated by the step. Source: S. Ioffe, C. Szegedy, Batch Normalization (2015), arXiv:1502.03167, section 3.
-What the world has more than one convention for is in ``layer_norm.Convention`` and ``Running``.
+What the world has more than one convention for is in ``layer_norm.NormConvention`` and ``Running``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.operations import layer_norm
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.rules import GradientRule, d, line
 from gradparity.protocol import Array, Line, Params
 
@@ -45,7 +45,7 @@ def initial(channels: Mapping[str, int]) -> dict[str, np.ndarray]:
     return {f"{at}.{name}": array for at, count in channels.items() for name, array in statistics(count).items()}
 
 
-def update(old: Params, seen: Params, size: Convention, running: Running) -> dict[str, Array]:
+def update(old: Params, seen: Params, size: NormConvention, running: Running) -> dict[str, Array]:
     """Return the running mean and variance after a step that saw the values ``OBSERVED``."""
     count = prod(seen["out"].shape) // seen["out"].shape[1]
     factor = (count - size.unbiased) / (count - running.unbiased)
@@ -56,7 +56,9 @@ def update(old: Params, seen: Params, size: Convention, running: Running) -> dic
     }
 
 
-def updated(places: Iterable[str], old: Params, seen: Params, size: Convention, running: Running) -> dict[str, Array]:
+def updated(
+    places: Iterable[str], old: Params, seen: Params, size: NormConvention, running: Running
+) -> dict[str, Array]:
     """Return the running statistics of every batch norm after a step, by its place, from what the step observed."""
 
     def at(place: str, arrays: Params) -> dict[str, Array]:
@@ -85,7 +87,7 @@ def flops(n: int, width: int) -> int:
     return layer_norm.flops(n, width)
 
 
-def lines(name: str, k: int, x: str, size: Convention, of_out: GradientRule) -> Iterator[Line]:
+def lines(name: str, k: int, x: str, size: NormConvention, of_out: GradientRule) -> Iterator[Line]:
     """Yield the lines of the k-th batch norm, of ``x``, whose names begin with ``name``; its output is N_k."""
     mean, centred, variance = rf"\mu_{k}", rf"\tilde{{X}}_{k}", rf"V_{k}"
     s, gain, bias, out = f"S_{k}", rf"\gamma_{k}", rf"\beta_{k}", f"N_{k}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from gradparity.operations import affine, batch_norm, conv2d, cross_entropy, entrywise, pooling, reductions, squares
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.rules import GradientRule, both, line, total
 from gradparity.protocol import Line
 
@@ -38,7 +38,7 @@ class Blocks(Protocol):
         """Whether each block has one."""
 
     @property
-    def size(self) -> Convention:
+    def size(self) -> NormConvention:
         """By what a batch norm divides."""
 
     @property

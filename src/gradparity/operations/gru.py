@@ -1,6 +1,6 @@
 """The gated recurrent unit over time, on x (n, length, inputs): gate u keeps the state, gate r shows it to the new one.
 
-The world has more than one convention, and ``Convention`` says which is meant. What the loop writes holds all times:
+The world has more than one convention: ``GateConvention`` says which is meant. What the loop writes holds all times:
 r, u, candidate, n and h (length, n, hidden), from_x and from_h, what comes from the input and from the state before.
 """
 
@@ -14,7 +14,7 @@ from gradparity.protocol import Line
 ORDERS = tuple("".join(order) for order in permutations("run"))
 
 
-class Convention(NamedTuple):
+class GateConvention(NamedTuple):
     """The default is PyTorch's and cuDNN's, which call the gate u z; Cho et al. (2014) have ``reset_after`` False."""
 
     gates: str = "run"
@@ -30,7 +30,7 @@ class Convention(NamedTuple):
         return self.gates if self.reset_after else self.gates.replace("n", "")
 
 
-def shapes(inputs: int, hidden: int, convention: Convention) -> dict[str, tuple[int, ...]]:
+def shapes(inputs: int, hidden: int, convention: GateConvention) -> dict[str, tuple[int, ...]]:
     """W_x (inputs, 3·hidden), b_x; W_h (hidden, 3·hidden), b_h, or W_h (hidden, 2·hidden), W_n (hidden, hidden)."""
     of_x = {"W_x": (inputs, 3 * hidden), "b_x": (3 * hidden,)}
     if convention.reset_after:
@@ -43,7 +43,7 @@ def flops(n: int, length: int, inputs: int, hidden: int) -> int:
     return n * length * (18 * (inputs + hidden) * hidden + 35 * hidden)
 
 
-def lines(x: str, of_states: GradientRule, convention: Convention) -> tuple[Line, ...]:
+def lines(x: str, of_states: GradientRule, convention: GateConvention) -> tuple[Line, ...]:
     """The parameters, what every time writes, then the states, whose rule is that of the operation that reads them."""
     return (
         line("W_x", "W_x", of_input_weights(x, "A_t")),
@@ -60,7 +60,7 @@ def lines(x: str, of_states: GradientRule, convention: Convention) -> tuple[Line
     )
 
 
-def _from_state(convention: Convention) -> tuple[Line, ...]:
+def _from_state(convention: GateConvention) -> tuple[Line, ...]:
     of_products = _of_products(convention.gates_of_state, rf"{d('M_t')} \odot R_t")
     if not convention.reset_after:
         return (line("from_h", "B_t", of_products, "H_{t-1} W_h"),)
@@ -70,7 +70,7 @@ def _from_state(convention: Convention) -> tuple[Line, ...]:
     )
 
 
-def _candidate(convention: Convention) -> tuple[Line, ...]:
+def _candidate(convention: GateConvention) -> tuple[Line, ...]:
     of_candidate = GradientRule(
         rf"{d('N_t')} \odot (1 - N_t^2)",
         "The activation acts entry by entry (tanh), so its local derivative multiplies entry by entry.",
@@ -99,7 +99,7 @@ def _of_products(gates: str, new: str) -> GradientRule:
     )
 
 
-def _of_reset(convention: Convention) -> GradientRule:
+def _of_reset(convention: GateConvention) -> GradientRule:
     if convention.reset_after:
         return GradientRule(
             r"\mathrm{d}M_t \odot B_t^n",
@@ -110,7 +110,7 @@ def _of_reset(convention: Convention) -> GradientRule:
     )
 
 
-def _of_update(convention: Convention) -> GradientRule:
+def _of_update(convention: GateConvention) -> GradientRule:
     difference = r"(H_{t-1} - N_t)" if convention.update_keeps else r"(N_t - H_{t-1})"
     return GradientRule(
         rf"{d('H_t')} \odot {difference}",
@@ -118,19 +118,19 @@ def _of_update(convention: Convention) -> GradientRule:
     )
 
 
-def _of_new(convention: Convention) -> GradientRule:
+def _of_new(convention: GateConvention) -> GradientRule:
     share = "(1 - U_t)" if convention.update_keeps else "U_t"
     return GradientRule(
         rf"{d('H_t')} \odot {share}", "The new state enters with the share that the update gate leaves it."
     )
 
 
-def _next_state(convention: Convention) -> str:
+def _next_state(convention: GateConvention) -> str:
     kept, new = ("U_t", "(1 - U_t)") if convention.update_keeps else ("(1 - U_t)", "U_t")
     return rf"{kept} \odot H_{{t-1}} + {new} \odot N_t"
 
 
-def _of_state(convention: Convention) -> GradientRule:
+def _of_state(convention: GateConvention) -> GradientRule:
     kept = "U_{t+1}" if convention.update_keeps else "(1 - U_{t+1})"
     through = rf"{d('H_{t+1}')} \odot {kept} + {d('B_{t+1}')} W_h^\top"
     return of_state(through if convention.reset_after else rf"{through} + {d('K_{t+1}')} \odot R_{{t+1}}")

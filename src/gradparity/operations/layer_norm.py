@@ -1,7 +1,7 @@
 """Layer norm of each row of x (…, width): its deviations from their mean, by their size, times a gain, plus a bias.
 
 Source: J. Ba, J. Kiros, G. Hinton, Layer Normalization (2016), arXiv:1607.06450, equation 3. The world has more than
-one convention for the size, and ``Convention`` says which is meant.
+one convention for the size, and ``NormConvention`` says which is meant.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gradparity.operations.rules import GradientRule, d
 
 
-class Convention(NamedTuple):
+class NormConvention(NamedTuple):
     """The size σ that a row is divided by. The default is 1/√(σ² + ε) with σ² a mean, as PyTorch and JAX have it."""
 
     epsilon: float = 1e-5
@@ -34,7 +34,7 @@ def centred(x: str) -> str:
     return rf"{x} - \operatorname{{mean}}({x})"
 
 
-def scale(xc: str, convention: Convention) -> str:
+def scale(xc: str, convention: NormConvention) -> str:
     """1/√(σ² + ε), or 1/(σ + ε)."""
     squares = rf"\textstyle\sum_k {xc}_k^2 / (m - 1)" if convention.unbiased else rf"\operatorname{{mean}}({xc}^2)"
     if convention.epsilon_outside:
@@ -70,7 +70,7 @@ def of_scale(xc: str, gain: str, out: str) -> GradientRule:
     )
 
 
-def of_centred(xc: str, s: str, gain: str, out: str, convention: Convention) -> GradientRule:
+def of_centred(xc: str, s: str, gain: str, out: str, convention: NormConvention) -> GradientRule:
     """dY γ s, and through the scale −ds s³ x̃/m."""
     count = "(m - 1)" if convention.unbiased else "m"
     through = (

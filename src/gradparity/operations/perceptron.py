@@ -18,7 +18,7 @@ from gradparity.operations import (
     sigmoid_cross_entropy,
     squares,
 )
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.rules import GradientRule, both, line, total
 from gradparity.operations.transformer_block import Symbols, layer_lines
 from gradparity.protocol import Line
@@ -69,7 +69,7 @@ class Layers(Protocol):
         """Of each hidden layer."""
 
     @property
-    def size(self) -> Convention:
+    def size(self) -> NormConvention:
         """By what a norm divides."""
 
     @property

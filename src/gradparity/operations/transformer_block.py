@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from gradparity.operations import affine, embedding, entrywise, layer_norm, multi_head, positions, rms_norm
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.rules import SEED, GradientRule, both, d, line
 from gradparity.protocol import Line
 
@@ -25,7 +25,7 @@ NormLines: TypeAlias = Callable[[Symbols, GradientRule], tuple[GradientRule, tup
 """From the rule of what reads the norm's output: what its input receives, and its lines."""
 
 
-def layer_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
+def layer_lines(size: NormConvention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
     """Layer norm: centred, scale, gain, bias and out."""
     of_centred = layer_norm.of_centred(of.centred, of.scale, of.gain, of.out, size)
     return layer_norm.of_input(of.centred), (
@@ -37,7 +37,7 @@ def layer_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[Gr
     )
 
 
-def rms_lines(size: Convention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
+def rms_lines(size: NormConvention, of: Symbols, of_out: GradientRule) -> tuple[GradientRule, tuple[Line, ...]]:
     """RMS norm: scale, gain and out."""
     return rms_norm.of_input(of.x, of.scale, of.gain, of.out, epsilon_outside=size.epsilon_outside), (
         line(

@@ -8,7 +8,7 @@ import numpy as np
 from gradparity.errors import UsageError, quoted
 from gradparity.parity.budget import FACTOR, ULP, Budgets
 from gradparity.parity.norms import ZERO, norm, relative_error
-from gradparity.parity.report import Kind, Row
+from gradparity.parity.rows import Kind, Row
 from gradparity.protocol import Dtype, Trace
 
 FLOAT64_LIMIT = 1e-10

@@ -26,8 +26,9 @@ def norm(a: Shaped[np.ndarray, "..."]) -> float:
 
 
 def typical_size(a: Shaped[np.ndarray, "..."]) -> float:
-    """Return the root mean square of the entries, or 1 where all are zero: how large a change of them should be."""
-    return norm(a) / float(np.sqrt(max(a.size, 1))) or 1.0
+    """Return the root mean square of the finite entries, or 1 where all are zero: how large a change is."""
+    finite = a[np.isfinite(a)]
+    return norm(finite) / float(np.sqrt(max(finite.size, 1))) or 1.0
 
 
 def distance(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> float:

@@ -175,5 +175,5 @@ class _Asked:
 
 def _usual_size(value: Float[np.ndarray, "..."]) -> float:
     """Return the root mean square of an array's entries, without those that are far larger than most."""
-    entries = np.abs(value[value != 0])
+    entries = np.abs(value[np.isfinite(value) & (value != 0)])
     return typical_size(entries[entries <= FAR * np.median(entries)]) if entries.size else typical_size(value)

@@ -108,9 +108,9 @@ class Row:
     def to_dict(self) -> RowFile:
         """Return the row as plain data, for JSON; an infinite error is None there."""
         error = self.error if self.error < float("inf") else None
-        told = asdict(replace(self, arrays=None))
-        del told["arrays"]
-        return RowFile(**{**told, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
+        plain = asdict(replace(self, arrays=None))
+        del plain["arrays"]
+        return RowFile(**{**plain, "error": error, "agrees": self.agrees})  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,17 @@ def describe(row: Row) -> str:
     return f"{said}; smallest case: {row.example}" if row.example else said
 
 
+def names_an_edit(sentence: str) -> bool:
+    """Whether a sentence tells, as ``mending`` does, what to write instead: one edit may mend several lines."""
+    return "in place of" in sentence
+
+
 def told(rows: Iterable[Row]) -> Iterator[str]:
     """Describe findings, of which several lines may have one sentence: one edit of a rule mends them all."""
     alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         said = row.diagnosis.removeprefix(row.name)
-        alike.setdefault((row.backend, said if "in place of" in said else describe(row)), []).append(row)
+        alike.setdefault((row.backend, said if names_an_edit(said) else describe(row)), []).append(row)
     for first, *others in alike.values():
         also = f"; the same edit mends {listing([row.name for row in others])}" if others else ""
         yield f"{describe(first)}{also}"

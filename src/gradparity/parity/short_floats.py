@@ -93,7 +93,7 @@ def ulp(lane: Short) -> float:
     return float(2.0 ** (1 - BITS[lane]))
 
 
-class _Line(NamedTuple):
+class _ShortLine(NamedTuple):
     """One line of one draw."""
 
     truth: np.ndarray
@@ -103,7 +103,7 @@ class _Line(NamedTuple):
     """What an error is relative to."""
 
 
-def _lines(draws: Sequence[ShortDraw], own_forward: bool) -> Iterator[tuple[Kind, str, list[_Line]]]:
+def _lines(draws: Sequence[ShortDraw], own_forward: bool) -> Iterator[tuple[Kind, str, list[_ShortLine]]]:
     kinds: list[tuple[Kind, str]] = [*([("value", "values")] if own_forward else []), ("gradient", "gradients")]  # type: ignore[list-item]
     for kind, part in kinds:
         for line, right in getattr(draws[0].truth, part).items():
@@ -111,23 +111,23 @@ def _lines(draws: Sequence[ShortDraw], own_forward: bool) -> Iterator[tuple[Kind
                 yield kind, line, [_line(draw, part, line) for draw in draws]
 
 
-def _line(draw: ShortDraw, part: str, line: str) -> _Line:
+def _line(draw: ShortDraw, part: str, line: str) -> _ShortLine:
     every: Mapping[str, np.ndarray] = getattr(draw.truth, part)
     truth = every[line]
     largest = max(map(norm, every.values()))
     size = norm(truth)
     nothing = np.full(truth.shape, np.nan)
     plain, own = (getattr(trace, part).get(line, nothing) for trace in (draw.plain, draw.own))
-    return _Line(truth, plain, own, size if size > ZERO * largest else largest)
+    return _ShortLine(truth, plain, own, size if size > ZERO * largest else largest)
 
 
-def _error(lines: Sequence[_Line], which: str) -> float:
+def _error(lines: Sequence[_ShortLine], which: str) -> float:
     """Return the root mean square of the relative errors of all draws."""
     errors = np.array([distance(getattr(line, which), line.truth) / (line.scale or 1.0) for line in lines])
     return float(np.sqrt(np.mean(errors**2)))
 
 
-def tolerances(lines: Sequence[_Line], lane: Short) -> tuple[float, float]:
+def tolerances(lines: Sequence[_ShortLine], lane: Short) -> tuple[float, float]:
     """Return rtol and atol with which every entry of a right rule is close to the float64 truth.
 
     A unit in the last place of the entry; and several times what the plain code errs by in any entry.

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from gradparity.parity.diagnosis.words import apart
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import distance, norm
+from gradparity.parity.problem import Probes
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Row
 from gradparity.subjects.arguments import Arrays
@@ -38,8 +39,8 @@ Rule = Callable[[Arrays], Mapping[str, np.ndarray]]
 """Upstream gradients by output -> gradients by argument."""
 
 
-Right = Callable[[Arrays], tuple[Mapping[str, np.ndarray], float]]
-"""What is right, and the relative error that it may have where it is measured."""
+Right = Callable[[Arrays], Probes]
+"""Upstream gradients by output -> what is right, and the relative error that it may have where it is measured."""
 
 
 class OutputEntry(NamedTuple):
@@ -94,18 +95,17 @@ def with_jacobian(
     A gradient of which no cause is known is told with its worst entry; one that only the Jacobian shows to be wrong
     has a row of its own.
     """
-    accuracy = 0.0
+    accuracy = [0.0]
 
     def exact_or_measured(dy: Arrays) -> Mapping[str, np.ndarray]:
-        nonlocal accuracy
-        gradients, error = truth(dy)
-        accuracy = max(accuracy, error)
-        return gradients
+        found = truth(dy)
+        accuracy.extend(found.accuracy.values())
+        return found.trace.gradients
 
     yours, right = (jacobian(rule, upstream, real) for rule in (own, exact_or_measured))
     where = list(entries_of(upstream))
     rows = list(report.rows)
-    limits = {x: max(_limit(report, x), ROOM * accuracy) for x in real}
+    limits = {x: max(_limit(report, x), ROOM * max(accuracy)) for x in real}
     found = {x: _worst(x, yours[x], right[x], where) for x in real if not _error(yours[x], right[x]) <= limits[x]}
     for x, sentence in found.items():
         known = [i for i, row in enumerate(rows) if row.line == x and row.kind == "gradient" and not row.agrees]

@@ -20,7 +20,7 @@ from gradparity.models import (
     Transformer,
 )
 from gradparity.operations.batch_norm import Running, statistics, update
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.windows import Windows
 from gradparity.optimizers import named
 from gradparity.protocol import Batch, ModelSpec
@@ -261,8 +261,8 @@ def test_batch_norm_and_its_running_statistics_are_pytorchs() -> None:
     expected = layer(torch.tensor(x))
     p = {"gain": np.ones(3), "bias": np.zeros(3)}
     c: dict[str, Any] = {}
-    np.testing.assert_allclose(batch_norm.forward(p, x, c, Convention()), expected.detach(), rtol=1e-9, atol=1e-12)
-    running = update(statistics(3), c, Convention(), Running())
+    np.testing.assert_allclose(batch_norm.forward(p, x, c, NormConvention()), expected.detach(), rtol=1e-9, atol=1e-12)
+    running = update(statistics(3), c, NormConvention(), Running())
     np.testing.assert_allclose(running["mean"], layer.running_mean)  # type: ignore[arg-type]
     np.testing.assert_allclose(running["variance"], layer.running_var)  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from gradparity.parity.norms import distance, norm, relative_error
+from gradparity.parity.norms import distance, norm, relative_error, typical_size
 
 finite = arrays(np.float64, array_shapes(), elements=st.floats(-1e300, 1e300))
 
@@ -61,3 +61,8 @@ def test_norm_neither_overflows_nor_underflows() -> None:
     assert norm(np.full(4, 1e200)) == pytest.approx(2e200)
     assert norm(np.full(4, 1e-200)) == pytest.approx(2e-200)
     assert norm(np.zeros(0)) == 0.0
+
+
+def test_what_is_masked_by_an_infinity_does_not_tell_how_large_the_others_are() -> None:
+    assert typical_size(np.array([3.0, -np.inf, -3.0])) == pytest.approx(3.0)
+    assert typical_size(np.array([-np.inf, 0.0])) == 1.0

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from tests.gradparity_manual.operations.machines import Named, Operation, hold, over_shapes, sizes
 
 from gradparity import operations
-from gradparity.operations.gru import Convention
+from gradparity.operations.gru import GateConvention
 from gradparity.protocol import Array
 from gradparity_manual.operations import gru, lstm, rnn
 
 lengths = st.integers(1, 4)
-CONVENTIONS = [Convention(gates, *of) for gates, of in product(("run", "urn", "nur"), product([True, False], repeat=2))]
+CONVENTIONS = [
+    GateConvention(gates, *of) for gates, of in product(("run", "urn", "nur"), product([True, False], repeat=2))
+]
 
 
 def scanned(step: Callable[..., Any], start: Any, x: Array) -> Array:
@@ -88,7 +90,7 @@ def test_the_lstm_is_derived_as_machines_do(n: int, length: int, inputs: int, hi
     hold(lstm_of(order), x=(n, length, inputs), **starts, **operations.lstm.shapes(inputs, hidden))
 
 
-def gru_of(convention: Convention) -> Operation:
+def gru_of(convention: GateConvention) -> Operation:
     def backward(a: Named, c: Any, d: Any) -> None:
         d["start"] = gru.backward(a, a["x"], a["start"], c, d, convention)
         d["x"] = gru.share_of_input(a, a["x"].shape[1], d)
@@ -124,7 +126,7 @@ def gru_of(convention: Convention) -> Operation:
 @over_shapes
 @given(sizes, lengths, sizes, sizes, st.sampled_from(CONVENTIONS))
 def test_the_gru_is_derived_as_machines_do(
-    n: int, length: int, inputs: int, hidden: int, convention: Convention
+    n: int, length: int, inputs: int, hidden: int, convention: GateConvention
 ) -> None:
     shapes = operations.gru.shapes(inputs, hidden, convention)
     hold(gru_of(convention), x=(n, length, inputs), start=(n, hidden), **shapes)
@@ -132,7 +134,7 @@ def test_the_gru_is_derived_as_machines_do(
 
 def test_the_usual_gru_is_that_of_pytorch() -> None:
     rng = np.random.default_rng(0)
-    shapes = {"x": (3, 4, 2), "start": (3, 5), **operations.gru.shapes(2, 5, Convention())}
+    shapes = {"x": (3, 4, 2), "start": (3, 5), **operations.gru.shapes(2, 5, GateConvention())}
     a = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     t = {name: torch.from_numpy(each) for name, each in a.items()}
     weights = [t["W_x"].T, t["W_h"].T, t["b_x"], t["b_h"]]

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradparity.errors import UsageError
 from gradparity.operations.batch_norm import Running, update
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.pooling import Kind
 from gradparity.operations.windows import Windows
 from gradparity_manual.operations import batch_norm, conv2d, dropout, pooling
@@ -107,7 +107,7 @@ def test_windows_that_cannot_stand_are_refused(at: Windows, says: str) -> None:
         at.counts(3, 3)
 
 
-def normalisation(size: Convention) -> Operation:
+def normalisation(size: NormConvention) -> Operation:
     def backward(a: Named, c: Any, d: Any) -> None:
         d["x"] = batch_norm.backward(a, a["x"], c, d, size)
 
@@ -131,12 +131,12 @@ def normalisation(size: Convention) -> Operation:
 
 @over_shapes
 @given(
-    st.builds(Convention, st.sampled_from([1e-5, 0.3]), st.booleans(), st.booleans()),
+    st.builds(NormConvention, st.sampled_from([1e-5, 0.3]), st.booleans(), st.booleans()),
     st.integers(3, 6),
     st.integers(1, 4),
     st.lists(st.integers(1, 3), min_size=2, max_size=2) | st.just([]),
 )
-def test_batch_norm_is_derived_as_machines_do(size: Convention, n: int, channels: int, places: list[int]) -> None:
+def test_batch_norm_is_derived_as_machines_do(size: NormConvention, n: int, channels: int, places: list[int]) -> None:
     hold(normalisation(size), x=(n, channels, *places), gain=(channels,), bias=(channels,))
 
 
@@ -147,20 +147,20 @@ def test_running_statistics_follow_as_those_of_pytorch_and_predict_as_they_do() 
     layer.load_state_dict({"weight": torch.tensor(p["gain"]), "bias": torch.tensor(p["bias"])}, strict=False)
     layer(torch.tensor(x))
     c: dict[str, Any] = {}
-    batch_norm.forward(p, x, c, Convention())
+    batch_norm.forward(p, x, c, NormConvention())
     old = {"mean": np.zeros(2), "variance": np.ones(2)}
-    new = update(old, c, Convention(), Running())
+    new = update(old, c, NormConvention(), Running())
     assert layer.running_mean is not None
     assert layer.running_var is not None
     np.testing.assert_allclose(new["mean"], layer.running_mean)
     np.testing.assert_allclose(new["variance"], layer.running_var)
-    predicted = batch_norm.predict({**p, **new}, x, Convention())
+    predicted = batch_norm.predict({**p, **new}, x, NormConvention())
     np.testing.assert_allclose(predicted, layer.eval()(torch.tensor(x)).detach())
 
 
 def test_batch_norm_of_a_single_number_is_refused() -> None:
     with pytest.raises(UsageError, match=r"at least 2 numbers in each channel, got a batch of shape \(1, 3\)"):
-        batch_norm.forward({}, np.ones((1, 3)), {}, Convention())
+        batch_norm.forward({}, np.ones((1, 3)), {}, NormConvention())
 
 
 def dropout_backward(a: Named, c: Any, d: Any) -> None:

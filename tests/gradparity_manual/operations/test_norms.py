@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gradparity_manual.operations.machines import Operation, hold, over_shapes, sizes
 
-from gradparity.operations.layer_norm import Convention
+from gradparity.operations.layer_norm import NormConvention
 from gradparity.recording import Gradients
 from gradparity_manual.operations import layer_norm, rms_norm
 
@@ -19,7 +19,7 @@ shapes = st.lists(st.integers(1, 4), min_size=1, max_size=2).flatmap(
     lambda rows: st.integers(2, 5).map(lambda width: (*rows, width))
 )
 conventions = st.builds(
-    Convention,
+    NormConvention,
     epsilon=st.sampled_from([1e-5, 0.3]),
     epsilon_outside=st.booleans(),
     unbiased=st.booleans(),
@@ -38,7 +38,7 @@ def agree(by_hand: dict[str, Any], leaves: dict[str, Any]) -> None:
 
 
 @given(shapes, conventions)
-def test_layer_norm_is_right_in_every_convention(shape: tuple[int, ...], size: Convention) -> None:
+def test_layer_norm_is_right_in_every_convention(shape: tuple[int, ...], size: NormConvention) -> None:
     given_arrays, upstream = drawn(shape)
     c: dict[str, Any] = {}
     out = layer_norm.forward(given_arrays, given_arrays["x"], c, size)
@@ -66,7 +66,7 @@ def test_the_usual_layer_norm_is_that_of_pytorch(shape: tuple[int, ...]) -> None
 def test_rms_norm_is_that_of_pytorch(shape: tuple[int, ...], epsilon: float) -> None:
     given_arrays, upstream = drawn(shape)
     c: dict[str, Any] = {}
-    out = rms_norm.forward(given_arrays, given_arrays["x"], c, Convention(epsilon))
+    out = rms_norm.forward(given_arrays, given_arrays["x"], c, NormConvention(epsilon))
     d = Gradients(out=upstream)
     of_x = rms_norm.backward(given_arrays, given_arrays["x"], c, d)
 
@@ -80,7 +80,7 @@ def test_rms_norm_is_that_of_pytorch(shape: tuple[int, ...], epsilon: float) -> 
 @over_shapes
 @given(sizes, st.integers(2, 5), st.booleans())
 def test_rms_norm_is_derived_as_machines_do(rows: int, width: int, epsilon_outside: bool) -> None:
-    size = Convention(0.3, epsilon_outside)
+    size = NormConvention(0.3, epsilon_outside)
 
     def backward(a: Any, c: Any, d: Any) -> None:
         d["x"] = rms_norm.backward(a, a["x"], c, d, size)

@@ -5,6 +5,8 @@ import re
 import numpy as np
 from jaxtyping import Float
 
+from gradparity.parity.rows import names_an_edit
+
 UNEXPLAINED = "no known cause fits"
 VAGUE = re.compile(
     rf"{UNEXPLAINED}| [\d.e+-]+ \* |is right but for|entries wrong|times the right value(: | everywhere)"
@@ -14,7 +16,7 @@ VAGUE = re.compile(
 
 def is_vague(sentence: str) -> bool:
     """Whether a sentence leaves open why a line is wrong."""
-    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and "in place of" not in sentence
+    return bool(VAGUE.search(sentence)) and "weight decay" not in sentence and not names_an_edit(sentence)
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The command line. Each command imports what it computes with when it runs, so that ``--help`` is quick.
 
-Another package adds a group of commands, a ``typer.Typer``, by an entry point in the group ``gradparity.commands``.
+Another package adds commands, a ``typer.Typer``, by an entry point in the group ``gradparity.commands``: a single one
+is called as the entry point is, several are a group of that name.
 """
 
 from importlib.metadata import entry_points
@@ -64,6 +65,12 @@ app.add_typer(exercise.app, name="exercise")
 
 for entry in entry_points(group="gradparity.commands"):
     try:
-        app.add_typer(entry.load(), name=entry.name)
+        theirs = entry.load()
     except ImportError:  # its package, or what that needs, is not installed
         continue
+    if len(theirs.registered_commands) == 1 and not theirs.registered_groups:
+        (single,) = theirs.registered_commands
+        single.name = entry.name
+        app.registered_commands.append(single)
+    else:
+        app.add_typer(theirs, name=entry.name)

@@ -73,7 +73,7 @@ class GradientPanel(NamedTuple):
     """The pictures of columns that get no gradient at all."""
 
 
-class Evidence(NamedTuple):
+class WrongLine(NamedTuple):
     """A wrong line: where it is written, what it should say, and its array beside the witness's."""
 
     name: str
@@ -87,13 +87,13 @@ class Evidence(NamedTuple):
     """Which part of the array is shown; empty where it is whole."""
 
 
-def evidence(report: Report, derivation: Sequence[Line]) -> list[Evidence]:
+def evidence(report: Report, derivation: Sequence[Line]) -> list[WrongLine]:
     """Return what there is to see of each wrong line, as far as its array and the witness's have one shape."""
     rules = {line.name: line for line in derivation}
     return [_seen(row, rules.get(row.line)) for row in report.findings[:MOST_LINES] if row.arrays is not None]
 
 
-def _seen(row: Row, rule: Line | None) -> Evidence:
+def _seen(row: Row, rule: Line | None) -> WrongLine:
     hand, machine = (_flat(array) for array in row.arrays or ())
     shared = max(largest(hand), largest(machine))
     difference = hand - machine
@@ -108,7 +108,7 @@ def _seen(row: Row, rule: Line | None) -> Evidence:
     pictures = tuple((Picture(label, picture(matrix, scale)), number(scale)) for label, matrix, scale in drawn)
     whole = (row.arrays or (hand,))[0].size
     part = f"{hand.size:,} of {whole:,} entries" if hand.size < whole else ""
-    return Evidence(row.name, row.place, source, formula, pictures, part)
+    return WrongLine(row.name, row.place, source, formula, pictures, part)
 
 
 def _flat(array: np.ndarray) -> Float[np.ndarray, "rows columns"]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradparity.errors import UsageError
 from gradparity.subjects.plain.capture import called_again
-from gradparity.subjects.plain.instrument import HOOKS
+from gradparity.subjects.plain.hooked import HOOKS
 from gradparity.subjects.plain.pairs import pair_of, pair_unit
 from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.regions import functions_of

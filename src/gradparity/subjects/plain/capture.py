@@ -17,7 +17,7 @@ import numpy as np
 from gradparity.errors import UsageError, did_you_mean, raised
 from gradparity.limits import TooLong, at_most
 from gradparity.subjects.model_file.source import last_step
-from gradparity.subjects.plain.instrument import HOOKS
+from gradparity.subjects.plain.hooked import HOOKS
 from gradparity.subjects.plain.program import Program, as_a_script
 from gradparity.subjects.plain.recorder import Stop
 from gradparity.subjects.plain.unit import MODULE, Finished, Unit, is_data, own_copy, quiet, scope_of
@@ -75,7 +75,7 @@ def _function_of(frame: FrameType) -> Callable[..., Any]:
 
 def block_unit(program: Program, line: int) -> Unit:
     """Run a program until a loop is entered, and take its first pass. Raises UsageError."""
-    number, block = next((i, b) for i, b in enumerate(program.source.blocks) if b.line == line)
+    number, block = next((i, b) for i, b in enumerate(program.source.bodies) if b.line == line)
     name = f"the loop in {program.line(program.file, line)}"
     frame = _run_to(program, ~number, f"{name} is never entered", name)
     code = block.code()

@@ -9,7 +9,7 @@ from gradparity.errors import UsageError
 from gradparity.parity.norms import relative_error
 from gradparity.parity.rows import Row, disagreements
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding
-from gradparity.subjects.plain.lines import Line
+from gradparity.subjects.plain.lines import GradientLine
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.pairing import fed_with_evidence, wrong_lines
 from gradparity.subjects.plain.posing import Checked
@@ -17,7 +17,7 @@ from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.truths import Truths
 
 
-def after_the_loss(loss: LossOf, lines: Sequence[Line]) -> list[Line]:
+def after_the_loss(loss: LossOf, lines: Sequence[GradientLine]) -> list[GradientLine]:
     """Return the lines that the loss is not computed from: the others are no gradients, whatever they are called.
 
     Raises UsageError where the loss is computed from all of them, as after an update.
@@ -35,7 +35,7 @@ def after_the_loss(loss: LossOf, lines: Sequence[Line]) -> list[Line]:
     return found
 
 
-def keys_of(lines: Sequence[Line]) -> set[Key]:
+def keys_of(lines: Sequence[GradientLine]) -> set[Key]:
     """Return where all of these lines are written."""
     return {key for line in lines for key in line.keys}
 

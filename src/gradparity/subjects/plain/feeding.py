@@ -8,11 +8,11 @@ import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.instrument import Source
-from gradparity.subjects.plain.lines import Line, before
+from gradparity.subjects.plain.lines import GradientLine, before
 from gradparity.subjects.plain.recorder import Event, Key, Observed
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.unit import Unit
-from gradparity.subjects.plain.variables import Variable, Written
+from gradparity.subjects.plain.variables import Variable, Writing
 
 SAME = 1e-6
 """Closer than that, what was written is the gradient that it is compared with: which one, not how well."""
@@ -22,8 +22,8 @@ SAME = 1e-6
 class Judged:
     """A gradient that was written, complete, and what it is the gradient of."""
 
-    line: Line
-    writing: Written
+    line: GradientLine
+    writing: Writing
     of: Variable
     value: np.ndarray
 
@@ -33,7 +33,7 @@ class Fed:
     """What a run beside a witness found."""
 
     judged: list[Judged] = field(default_factory=list)
-    loose: list[tuple[Written, np.ndarray]] = field(default_factory=list)
+    loose: list[tuple[Writing, np.ndarray]] = field(default_factory=list)
     """What is written complete and paired with nothing, as this run computed it."""
     instead: Mapping[Key, Variable] = field(default_factory=dict)
     """What was paired without a name that says so."""
@@ -46,8 +46,8 @@ class Feeding:
     unit: Unit
     source: Source
     recording: Recording
-    lines: list[Line]
-    loose: list[Written]
+    lines: list[GradientLine]
+    loose: list[Writing]
     tries: int = 0
     """Pairings that were tried so far to explain wrong lines."""
 
@@ -73,7 +73,9 @@ class Feeding:
                 return self._line(fed, line, i, targets, value, truth, instead)
             if event.key in instead:
                 variable = instead[event.key]
-                fed.judged.append(_judged(Line([loose[event.key]], variable), loose[event.key], variable, value))
+                fed.judged.append(
+                    _judged(GradientLine([loose[event.key]], variable), loose[event.key], variable, value)
+                )
                 return _like(value, truth[variable.number])
             if event.key in loose:
                 fed.loose.append((loose[event.key], _own(value)))
@@ -85,7 +87,7 @@ class Feeding:
     def _line(
         self,
         fed: Fed,
-        line: Line,
+        line: GradientLine,
         i: int,
         targets: dict[int, Variable | None],
         value: Any,
@@ -126,12 +128,12 @@ class Feeding:
             earlier = before(self.recording, earlier)
 
 
-def _judged(line: Line, writing: Written, of: Variable, value: Any) -> Judged:
+def _judged(line: GradientLine, writing: Writing, of: Variable, value: Any) -> Judged:
     own = _own(value)
     return Judged(line, writing, of, own.reshape(of.value.shape) if same_but_ones(own, of.value) else own)
 
 
-def _turn(writing: Written) -> str:
+def _turn(writing: Writing) -> str:
     """Say how a writing may make one gradient into that of something before it: d[z < 0] = 0, d *= 1 - a ** 2."""
     site = writing.site
     return site.how if site.how in ("mask", "*=") or (site.itself and site.how == "=") else ""

@@ -10,19 +10,10 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias
 
-from gradparity.parity.guards import LARGEST
+from gradparity.subjects.plain.hooked import answered, hook, hook_call, hook_statement, placed
 from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable, updates
-
-HOOKS = "__gradparity__"
-"""The one name that is added to a module."""
-MAKING = frozenset(
-    {"zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like", "array", "asarray"}
-)
-"""NumPy's functions that make arrays into which others may be written."""
-
-Node = TypeVar("Node", bound=ast.AST)
 
 How: TypeAlias = Literal["=", "+=", "*=", "mask", "part", "return", "arg"]
 """How a site writes: afresh; adding to or scaling what is there; setting some entries to zero; a sub-expression;
@@ -49,7 +40,7 @@ class Site(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class LoopBody:
     """The body of a loop, which can be run by itself from the names that it found."""
 
     file: str
@@ -72,7 +63,7 @@ class Source:
     """File and qualified name of a function -> the site at which it is entered."""
 
     sites: list[Site] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    bodies: list[LoopBody] = field(default_factory=list)
     trees: dict[str, ast.Module] = field(default_factory=dict)
     """File -> its tree as the user wrote it."""
     updates: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -86,7 +77,7 @@ class Source:
         self.updates.update({(file, name): of for each in statements for name, of in updates(each)})
         if nodes is not None:
             tree.body = list(nodes)
-        made = _Answered(file).visit(_Rewriter(self, file).visit(tree))
+        made = answered(_Rewriter(self, file).visit(tree), file)
         return ast.fix_missing_locations(made)  # type: ignore[no-any-return]
 
 
@@ -105,15 +96,15 @@ class _Rewriter(ast.NodeTransformer):
         self._source.entries[self._file, ".".join(self._within)] = entry
         body = self._statements(node.body)
         start = 1 if ast.get_docstring(node, clean=False) is not None else 0
-        head: list[ast.stmt] = [_expression("entered", entry)]
+        head: list[ast.stmt] = [hook_statement("entered", entry)]
         for name in inputs:
             argument = ast.Name(name, ast.Load())
-            written = _call("line", self._site(node, name, "", "arg"), argument)
+            written = hook_call("line", self._site(node, name, "", "arg"), argument)
             head.append(ast.Assign([ast.Name(name, ast.Store())], written))
-        body[start:start] = [_at(node.body[0], statement) for statement in head]
+        body[start:start] = [placed(node.body[0], statement) for statement in head]
         if not isinstance(node.body[-1], ast.Return):
-            end = _expression("leave", self._site(node.body[-1], "return", "", "return"), _none())
-            body.append(_at(node.body[-1], end))
+            end = hook_statement("leave", self._site(node.body[-1], "return", "", "return"), ast.Constant(None))
+            body.append(placed(node.body[-1], end))
         node.body = body
         self._in_class = outer
         self._within.pop()
@@ -129,8 +120,8 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Return(self, node: ast.Return) -> ast.Return:
         site = self._site(node, "return", "", "return", (node.value,) if node.value else ())
-        value = self._with_parts(node.value) if node.value else _none()
-        node.value = _at(node, _call("leave", site, value))
+        value = self._with_parts(node.value) if node.value else ast.Constant(None)
+        node.value = placed(node, hook_call("leave", site, value))
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
@@ -170,10 +161,10 @@ class _Rewriter(ast.NodeTransformer):
 
     def _rewrite(self, node: ast.For | ast.While, first: list[ast.stmt]) -> None:
         body = self._statements(node.body)
-        number = len(self._source.blocks)
+        number = len(self._source.bodies)
         once = ast.For(ast.Name("__once__", ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), [*first, *body], [])
-        self._source.blocks.append(Block(self._file, ".".join(self._within), node.lineno, _at(node, once)))
-        node.body = [_at(node.body[0], _expression("block", number)), *first, *body]
+        self._source.bodies.append(LoopBody(self._file, ".".join(self._within), node.lineno, placed(node, once)))
+        node.body = [placed(node.body[0], hook_statement("block", number)), *first, *body]
         node.orelse = self._statements(node.orelse)
 
     def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -198,11 +189,11 @@ class _Rewriter(ast.NodeTransformer):
             zero = isinstance(value, ast.Constant) and value.value == 0 and how == "=" and is_mask(target.slice)
             item: How = "mask" if zero else how
             site = self._site(node, root, ast.unparse(target.slice), item, (value,))
-            index = ast.Subscript(ast.Attribute(_hooks(), "index", ast.Load()), as_read(target.slice), ast.Load())
-            return [_at(node, _expression("item", site, as_read(target.value), index))]
+            index = ast.Subscript(hook("index"), as_read(target.slice), ast.Load())
+            return [placed(node, hook_statement("item", site, as_read(target.value), index))]
         site = self._site(node, ast.unparse(target), "", how, (value,))
-        again = ast.Assign([target], _call("line", site, as_read(target)))
-        return [_at(node, again)]
+        again = ast.Assign([target], hook_call("line", site, as_read(target)))
+        return [placed(node, again)]
 
     def _site(
         self,
@@ -249,72 +240,20 @@ class _Rewriter(ast.NodeTransformer):
                 tuple(names_in(value)),
             )
         )
-        return ast.copy_location(_call("part", len(self._source.sites) - 1, value), value)
-
-
-class _Answered(ast.NodeTransformer):
-    """``float(cost)`` would end a complex step, and ``np.zeros`` holds no numbers of JAX: a hook answers for them.
-
-    So it does for a guard, the 1e-7 of ``log(p + 1e-7)``.
-    """
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Add):
-            node.left, node.right = self._guard(node.left), self._guard(node.right)
-        return node
-
-    def _guard(self, value: ast.expr) -> ast.expr:
-        if not (isinstance(value, ast.Constant) and isinstance(value.value, float) and 0 < value.value <= LARGEST):
-            return value
-        return ast.copy_location(_call("guard", ast.Constant(self._file), value.lineno, value), value)
-
-    def visit_Call(self, node: ast.Call) -> ast.Call:
-        self.generic_visit(node)
-        called = node.func
-        if isinstance(called, ast.Name) and called.id == "float" and len(node.args) == 1 and not node.keywords:
-            node.func = ast.copy_location(ast.Attribute(_hooks(), "real", ast.Load()), called)
-        elif isinstance(called, ast.Attribute) and called.attr in MAKING:
-            node.func = ast.copy_location(_call("making", called), called)
-        return node
+        return ast.copy_location(hook_call("part", len(self._source.sites) - 1, value), value)
 
 
 class _Stops(ast.NodeTransformer):
     """A block is no function: where it would return, it ends, and what it would yield it only computes."""
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
-        return _at(node, _expression("stop"))
+        return placed(node, hook_statement("stop"))
 
     def visit_Yield(self, node: ast.Yield) -> ast.expr:
-        return node.value or ast.copy_location(_none(), node)
+        return node.value or ast.copy_location(ast.Constant(None), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         return node
-
-
-def _hooks() -> ast.expr:
-    return ast.Name(HOOKS, ast.Load())
-
-
-def _none() -> ast.expr:
-    return ast.Constant(None)
-
-
-def _call(hook: str, *arguments: "int | ast.expr") -> ast.Call:
-    values = [ast.Constant(argument) if isinstance(argument, int) else argument for argument in arguments]
-    return ast.Call(ast.Attribute(_hooks(), hook, ast.Load()), values, [])
-
-
-def _expression(hook: str, *arguments: "int | ast.expr") -> ast.Expr:
-    return ast.Expr(_call(hook, *arguments))
-
-
-def _at(where: ast.stmt, node: Node) -> Node:
-    """Put a new node on the line of an old one."""
-    return ast.fix_missing_locations(ast.copy_location(node, where))

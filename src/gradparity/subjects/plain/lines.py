@@ -9,14 +9,14 @@ from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.names import in_common, is_gradient_like, owners, says_gradient, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
-from gradparity.subjects.plain.variables import Variable, Written
+from gradparity.subjects.plain.variables import Variable, Writing
 
 
 @dataclass(eq=False)
-class Line:
+class GradientLine:
     """One gradient as it is written: at once, or in several writings of one name."""
 
-    writings: list[Written]
+    writings: list[Writing]
     target: Variable | None
     """What it is the gradient of, when its first part is complete; None where that is not known."""
 
@@ -31,10 +31,10 @@ class Line:
         return [writing.key for writing in self.writings]
 
 
-def paired(recording: Recording) -> list[Line]:
+def paired(recording: Recording) -> list[GradientLine]:
     """Return every line whose name, or whose key in a dictionary, says whose gradient it is."""
     _pair_by_key(recording)
-    groups: dict[tuple[int, str], list[Line]] = {}
+    groups: dict[tuple[int, str], list[GradientLine]] = {}
     for writing in recording.events:
         if writing.of is None:
             continue
@@ -43,7 +43,7 @@ def paired(recording: Recording) -> list[Line]:
         if lines and (not _afresh(writing) or not lines[-1].writings[-1].value.any()):
             lines[-1].writings.append(writing)
         else:
-            lines.append(Line([writing], writing.of))
+            lines.append(GradientLine([writing], writing.of))
     for lines in groups.values():
         _one_version_each(recording, lines)
     found = sorted((line for lines in groups.values() for line in lines), key=lambda line: line.writings[0].order)
@@ -60,7 +60,7 @@ def _pair_by_key(recording: Recording) -> None:
     paired_up = {w.of for w in recording.events}
     ahead = {name for w in recording.events if w.order <= min(starts, default=0) for name in w.site.reads}
     params = [v for v in recording.variables if v.given and ahead & _ways_to(recording, v)]
-    found: dict[tuple[str, ...], list[tuple[Written, Variable]]] = {}
+    found: dict[tuple[str, ...], list[tuple[Writing, Variable]]] = {}
     for writing in recording.events:
         if writing.of is not None or writing.order <= min(starts, default=0):
             continue
@@ -79,7 +79,7 @@ def _ways_to(recording: Recording, variable: Variable) -> set[str]:
     return names | {name.rpartition("[")[0] for name in names}
 
 
-def _same_key(writing: Written, params: Sequence[Variable]) -> tuple[tuple[str, ...], Variable] | None:
+def _same_key(writing: Writing, params: Sequence[Variable]) -> tuple[tuple[str, ...], Variable] | None:
     """Return what holds a value, and the one parameter of its shape that another container holds in the same way."""
     steps = steps_of(writing.name)
     fitting = [v for v in params if v.value.shape == writing.value.shape]
@@ -91,13 +91,13 @@ def _same_key(writing: Written, params: Sequence[Variable]) -> tuple[tuple[str, 
     return steps[:-most], best[0]
 
 
-def next_values(pairs: Sequence[tuple[Written, Variable]]) -> bool:
+def next_values(pairs: Sequence[tuple[Writing, Variable]]) -> bool:
     """Whether what is written is the parameters after a step: the step is small beside them."""
     step = sum(np.linalg.norm(writing.value - of.value) ** 2 for writing, of in pairs)
     return bool(step < sum(np.linalg.norm(of.value) ** 2 for _, of in pairs) / 4)
 
 
-def _makes_room(line: Line, lines: Iterable[Line]) -> bool:
+def _makes_room(line: GradientLine, lines: Iterable[GradientLine]) -> bool:
     """Whether zeros are written that get another name before they are filled: dparams = [zeros …]; dW, db = dparams."""
     return not line.writings[-1].value.any() and any(
         other.target is line.target and other.writings[0].frame == line.writings[0].frame
@@ -106,13 +106,13 @@ def _makes_room(line: Line, lines: Iterable[Line]) -> bool:
     )
 
 
-def _afresh(writing: Written) -> bool:
+def _afresh(writing: Writing) -> bool:
     """Whether a name is given a new value, and not a part more, or another scale."""
     partly = writing.site.at and writing.name == writing.site.target
     return writing.site.how in ("=", "return") and not writing.site.itself and not partly
 
 
-def _one_version_each(recording: Recording, lines: list[Line]) -> None:
+def _one_version_each(recording: Recording, lines: list[GradientLine]) -> None:
     """Pair a name that is written again and again with one that was, too: the last of these comes first."""
     targets = {line.target for line in lines}
     if len(lines) == 1 or len(targets) > 1:
@@ -123,7 +123,7 @@ def _one_version_each(recording: Recording, lines: list[Line]) -> None:
         line.target = versions[-1 - i] if i < len(versions) else None
 
 
-def targets(recording: Recording, lines: Iterable[Line]) -> list[Variable]:
+def targets(recording: Recording, lines: Iterable[GradientLine]) -> list[Variable]:
     """Return what lines are gradients of, and what each of these was made from step by step."""
     found = [line.target for line in lines if line.target is not None]
     for target in found[:]:
@@ -157,13 +157,13 @@ def is_part(recording: Recording, variable: Variable) -> bool:
     return not variable.given and recording.source.sites[variable.where[0]].how == "part"
 
 
-def without_owner(recording: Recording, lines: Iterable[Line], loss: LossOf) -> list[Written]:
+def without_owner(recording: Recording, lines: Iterable[GradientLine], loss: LossOf) -> list[Writing]:
     """Return the arrays that may be gradients, and whose names do not say of what: the loss is not made of them."""
     orders = {writing.key: writing.order for writing in recording.events}
     starts = [writing.order for line in lines for writing in line.writings]
     start = min([*starts, *([orders[loss.at.key]] if loss.at.key in orders else [])], default=len(orders))
 
-    def may_be(writing: Written) -> bool:
+    def may_be(writing: Writing) -> bool:
         if (
             writing.of is not None
             or not writing.value.ndim

@@ -15,8 +15,7 @@ from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.posing import Checked, loose
 from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.recorder import Key
-from gradparity.subjects.plain.variables import Variable
-from gradparity.subjects.plain.variables import Written as Writing
+from gradparity.subjects.plain.variables import Variable, Writing
 
 WORST: tuple[Sign, ...] = ("", "✓", "–", "↳", "✗")
 """Of several signs at one line the last of these is shown."""

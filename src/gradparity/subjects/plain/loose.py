@@ -14,10 +14,10 @@ from gradparity.subjects.plain.names import in_common, is_gradient_like, steps_o
 from gradparity.subjects.plain.recorder import Event, Key, Observed
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import label
-from gradparity.subjects.plain.variables import Variable, Written
+from gradparity.subjects.plain.variables import Variable, Writing
 
 
-def complete(fed: Fed, local: Collection[tuple[int, str]] = ()) -> list[Written]:
+def complete(fed: Fed, local: Collection[tuple[int, str]] = ()) -> list[Writing]:
     """Return what is paired with nothing, each name in each call as it was in the end; not where it stayed zero."""
     last = {(writing.frame, writing.name): writing for writing, _ in fed.loose}
     judged = {(writing.frame, writing.name) for one in fed.judged for writing in one.line.writings}
@@ -68,14 +68,14 @@ def _after_the_step(keys: Collection[Key], fed: Fed, loss: LossOf) -> set[Key]:
     return {key for key, value in seen[False].items() if not np.array_equal(value, seen[True].get(key, value))}
 
 
-def _goes_where_gradients_go(writing: Written, fitting: list[Variable], fed: Fed, recording: Recording) -> bool:
+def _goes_where_gradients_go(writing: Writing, fitting: list[Variable], fed: Fed, recording: Recording) -> bool:
     steps = steps_of(writing.name)
     beside = {steps_of(w.name)[:-1] for one in fed.judged for w in one.line.writings} - {()}
     same_key = any(in_common(steps, steps_of(v.name)) for v in fitting)
     return steps[:-1] in beside or same_key or recording.returns(writing) or _updates(recording, writing)
 
 
-def _updates(recording: Recording, writing: Written) -> bool:
+def _updates(recording: Recording, writing: Writing) -> bool:
     """Whether a multiple of it is subtracted from something, by its name or, in a loop, by what holds it."""
     holder = writing.name.rpartition("[")[0]
     names = [name for file, name in recording.source.updates if file == writing.site.file]

@@ -6,13 +6,13 @@ import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
-from gradparity.subjects.plain.lines import Line, is_part
+from gradparity.subjects.plain.lines import GradientLine, is_part
 from gradparity.subjects.plain.names import owners, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.unit import MODULE
-from gradparity.subjects.plain.variables import Variable, Written
+from gradparity.subjects.plain.variables import Variable, Writing
 
 TRIED = 500
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
@@ -43,7 +43,7 @@ def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
     return fed
 
 
-def of_the_forward_pass(lines: Iterable[Line], truths: Truths, recording: Recording) -> None:
+def of_the_forward_pass(lines: Iterable[GradientLine], truths: Truths, recording: Recording) -> None:
     """Pair what the backward pass computes once more, x_pad = np.pad(x), with the one that the loss is made of.
 
     So is dW with the one W that the loss is made of, model.W, where a W is there that it is not.
@@ -133,14 +133,14 @@ def _better(
     return best
 
 
-def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Written]:
+def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Writing]:
     """Return the arrays that wrong lines are computed from, the first one first: loose ones, and ends of right lines.
 
     What is right may be used too early, as ∂L/∂h where ∂L/∂z belongs.
     """
     reads = {name for judged in fed.judged if judged.writing.key in wrong for name in judged.writing.site.reads}
     reads |= {name for line in feeding.lines for w in line.writings if set(line.keys) & wrong for name in w.site.reads}
-    found: list[Written] = []
+    found: list[Writing] = []
     ends = [line.writings[-1] for line in feeding.lines if line.writings[-1].value.ndim]
     for writing in sorted([*feeding.loose, *ends], key=lambda w: -w.order):
         if writing.name in reads or writing.site.target in reads:
@@ -149,7 +149,7 @@ def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Written]:
     return found[::-1]
 
 
-def alike(recording: Recording, writing: Written) -> list[Variable]:
+def alike(recording: Recording, writing: Writing) -> list[Variable]:
     """Return the variables, and the expressions without a name, that an array could be the gradient of."""
     written = {w.key for w in recording.events}
     return [
@@ -163,18 +163,18 @@ def alike(recording: Recording, writing: Written) -> list[Variable]:
     ]
 
 
-def _number_at(recording: Recording, writing: Written) -> int:
+def _number_at(recording: Recording, writing: Writing) -> int:
     """Return how many variables there were when something was written."""
     own: Iterable[int] = (v.number for v in recording.variables if v.where == writing.key)
     return next(iter(own), len(recording.variables))
 
 
-def _far_off(recording: Recording, variable: Variable, writing: Written) -> tuple[bool, bool, int]:
+def _far_off(recording: Recording, variable: Variable, writing: Writing) -> tuple[bool, bool, int]:
     part = is_part(recording, variable)
     return not _same_function(recording, variable, writing), not part, variable.number
 
 
-def _same_function(recording: Recording, variable: Variable, writing: Written) -> bool:
+def _same_function(recording: Recording, variable: Variable, writing: Writing) -> bool:
     if variable.given:
         return False
     site = recording.source.sites[variable.where[0]]

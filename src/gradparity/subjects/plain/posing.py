@@ -20,8 +20,7 @@ from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unit import written
-from gradparity.subjects.plain.variables import Variable
-from gradparity.subjects.plain.variables import Written as Writing
+from gradparity.subjects.plain.variables import Variable, Writing
 
 BY_HAND = "by hand"
 HINT = "say so with --names gradient=name"

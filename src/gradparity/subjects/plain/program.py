@@ -15,7 +15,8 @@ from typing import Any
 
 from gradparity.errors import UsageError
 from gradparity.subjects.model_file.source import UNREADABLE, unreadable
-from gradparity.subjects.plain.instrument import HOOKS, Source
+from gradparity.subjects.plain.hooked import HOOKS
+from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.notebook import Shell, cells_of, starts_of
 from gradparity.subjects.plain.recorder import Hooks
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from gradparity.protocol import Array
-from gradparity.subjects.plain.instrument import HOOKS, Site, Source
+from gradparity.subjects.plain.hooked import HOOKS
+from gradparity.subjects.plain.instrument import Site, Source
 from gradparity.subjects.plain.standin import StandIn, made_by
 
 Key: TypeAlias = tuple[int, int, str]

@@ -13,7 +13,7 @@ from gradparity.subjects.plain.names import is_gradient_like, is_loss
 from gradparity.subjects.plain.owning import Known
 from gradparity.subjects.plain.recorder import Event, Key, Observed, is_real
 from gradparity.subjects.plain.unit import Finished, Unit, arrays, scope_of, written
-from gradparity.subjects.plain.variables import Variable, Where, Written
+from gradparity.subjects.plain.variables import Variable, Where, Writing
 
 MANY = 30_000
 """Values from which on a run is no step, but a whole training."""
@@ -29,7 +29,7 @@ class Recording:
     forwards: Mapping[str, str] = field(default_factory=dict)
     """Backward function -> the forward function that it belongs to."""
     variables: list[Variable] = field(default_factory=list)
-    events: list[Written] = field(default_factory=list)
+    events: list[Writing] = field(default_factory=list)
     """Gradients by their names, and everything that is written besides, in order."""
     losses: list[tuple[Key, str, Site]] = field(default_factory=list)
     local: set[tuple[int, str]] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Recording:
     """How many of the losses are known there."""
     _gradients: dict[int, Any] = field(default_factory=dict)
     """What was written to the name of a gradient: to return it is not to write it again."""
-    _nameless: dict[int, tuple[Any, Written]] = field(default_factory=dict)
+    _nameless: dict[int, tuple[Any, Writing]] = field(default_factory=dict)
     """What has the name of a gradient, of nothing that is there."""
     _known: Known = field(init=False)
     _history: dict[tuple[int, str], list[Variable]] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Recording:
         lists = (known for (_, name), known in self._history.items() if name in called and variable in known)
         return next(lists, [variable])
 
-    def returns(self, writing: Written) -> bool:
+    def returns(self, writing: Writing) -> bool:
         """Whether the unit hands back what was written."""
         returned = self.finished.returned if self.finished is not None else None
         return any(np.array_equal(value, writing.value) for _, value in arrays({"": returned}))
@@ -120,7 +120,7 @@ class Recording:
             self._nameless[id(value)][1].of = of  # it is returned where this argument's gradient belongs
             return value
         if event.site.how not in ("part", "arg"):
-            self.events.append(Written(event.key, event.name, event.site, order, copied, of, frame))
+            self.events.append(Writing(event.key, event.name, event.site, order, copied, of, frame))
             if of is None and is_gradient_like(event.name):
                 self._nameless[id(value)] = value, self.events[-1]
         if of is None and event.site.how != "return":

@@ -6,6 +6,7 @@ small that it is lost in rounding.
 
 from dataclasses import replace
 
+from gradparity.parity.guards import LOST
 from gradparity.parity.norms import relative_error
 from gradparity.parity.reasons import GUARDED
 from gradparity.parity.report import Report
@@ -14,8 +15,6 @@ from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.posing import Checked
 from gradparity.subjects.plain.shrinking import judged_again
 
-LOST = 1e-6
-"""A guard times this is lost in rounding, and yet no division by zero."""
 LESS = 1e-2
 """How much of an error may be left without the guard that explains it."""
 

@@ -39,7 +39,7 @@ class Variable:
 
 
 @dataclass(eq=False)
-class Written:
+class Writing:
     """One writing of a name that is not, or need not be, of the forward pass."""
 
     key: Key

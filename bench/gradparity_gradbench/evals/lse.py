@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.protocol import Batch, HandDerivation, Params
-from gradparity_gradbench.problem import NOTHING, Function, Problem, flat, gradients, values
+from gradparity_gradbench.eval import NOTHING, Eval, Function, flat, gradients, values
 from gradparity_manual.operations import namespace
 
 param_shapes = {"x": 7}
@@ -41,4 +41,4 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 HAND = HandDerivation(forward, backward)
-PROBLEM = Problem(read, {"primal": Function(values(HAND), float), "gradient": Function(gradients(HAND), flat("x"))})
+EVAL = Eval(read, {"primal": Function(values(HAND), float), "gradient": Function(gradients(HAND), flat("x"))})

@@ -15,7 +15,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity_gradbench import loops
-from gradparity_gradbench.problem import HAND, MACHINES, NOTHING, Function, Problem, Way, by, flat, gradients
+from gradparity_gradbench.eval import HAND, MACHINES, NOTHING, Eval, Function, Way, by, flat, gradients
 from gradparity_manual.operations import namespace
 
 param_shapes = {"x": 9}
@@ -154,7 +154,7 @@ def on_jax(p: Params, batch: Batch) -> Array:
 
 DERIVATION = HandDerivation(forward, backward)
 WAYS = gradients(DERIVATION, on_jax=on_jax)
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "primal": Function(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Inexact
 
 from gradparity.protocol import Array, Batch, HandDerivation, Params
-from gradparity_gradbench.problem import Function, Problem, flat, gradients, values
+from gradparity_gradbench.eval import Eval, Function, flat, gradients, values
 from gradparity_manual.operations import namespace
 
 param_shapes = {"x": 7}
@@ -80,7 +80,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 
 DERIVATION = HandDerivation(forward, backward)
 NAIVE = HandDerivation(naive_forward, naive_backward)
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "primal": Function(values(DERIVATION), float, values(NAIVE)),

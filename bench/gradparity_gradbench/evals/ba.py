@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array, Batch, Params
-from gradparity_gradbench.problem import BACKENDS, HAND, NOTHING, Function, Problem, by
+from gradparity_gradbench.eval import BACKENDS, HAND, NOTHING, Eval, Function, by
 from gradparity_gradbench.rotations import rotation, turning
 from gradparity_manual.operations import namespace
 
@@ -217,7 +217,7 @@ def _jacobian_answer(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {name: [*array[:SHOWN].tolist(), array[-1].item()] for name, array in found.items()}
 
 
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "objective": Function(by(BACKENDS, objective), _objective_answer),

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Inexact, Int
 
 from gradparity.protocol import Array, Batch, HandDerivation, Params
-from gradparity_gradbench.problem import HAND, NOTHING, Function, Problem, Way, by, value_by_hand, values
+from gradparity_gradbench.eval import HAND, NOTHING, Eval, Function, Way, by, value_by_hand, values
 from gradparity_manual.operations import namespace
 
 param_shapes = {"centroids": (3, 4)}
@@ -95,7 +95,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 cost = value_by_hand(forward)
 DERIVATION = HandDerivation(forward, backward)
 DIRECTIONS: dict[str, Way] = by(HAND, direction_by_hand) | {"jax": direction_by_jax, "torch": direction_by_torch}
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {"cost": Function(values(DERIVATION), float), "dir": Function(DIRECTIONS, lambda found: found.tolist())},
 )

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradparity.protocol import Array, Batch, Params
 from gradparity_gradbench.descent import Vector, argmin
-from gradparity_gradbench.problem import HAND, NOTHING, Function, Problem, by
+from gradparity_gradbench.eval import HAND, NOTHING, Eval, Function, by
 
 VARIANTS = ("rr", "ff", "fr", "rf")
 Gradient = Callable[[Callable[..., Array], Vector], Vector]
@@ -150,6 +150,4 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
     return {"start": np.asarray(given["start"], dtype=np.float64)}, Batch(NOTHING, NOTHING)
 
 
-PROBLEM = Problem(
-    read, {variant: Function(_ways(variant), lambda found: [float(x) for x in found]) for variant in VARIANTS}
-)
+EVAL = Eval(read, {variant: Function(_ways(variant), lambda found: [float(x) for x in found]) for variant in VARIANTS})

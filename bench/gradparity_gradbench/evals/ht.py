@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from gradparity.protocol import Array, Batch, Params
-from gradparity_gradbench.problem import BACKENDS, HAND, NOTHING, Function, Problem, Way, by
+from gradparity_gradbench.eval import BACKENDS, HAND, NOTHING, Eval, Function, Way, by
 from gradparity_gradbench.rotations import rotation, rotation_derivatives
 from gradparity_manual.operations import namespace
 
@@ -227,7 +227,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 JACOBIANS = by(HAND, jacobian) | {"jax": jacobian_by_jax, "torch": jacobian_by_torch}
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "objective": Function(

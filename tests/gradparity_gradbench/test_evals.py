@@ -9,12 +9,12 @@ import pytest
 from tests.gradparity_gradbench.golden import GOLDEN, golden, hand
 
 import gradparity
-from gradparity_gradbench.problem import BACKENDS
-from gradparity_gradbench.problems import particle
-from gradparity_gradbench.problems.saddle import Gradient
+from gradparity_gradbench.eval import BACKENDS
+from gradparity_gradbench.evals import particle
+from gradparity_gradbench.evals.saddle import Gradient
 from gradparity_gradbench.referee import wrong
 from gradparity_gradbench.rotations import cross_matrix, rotation, rotation_derivatives, turning
-from gradparity_gradbench.tool import EVALUATIONS, evaluations, problem
+from gradparity_gradbench.tool import EVALUATIONS, eval_named, evaluations
 
 MODEL_FILES = {"hello": 11, "llsq": 11, "lse": 11, "gmm": 5, "kmeans": 11, "det": 3, "ode": 3, "lstm": 3}
 """Those with one number as their result -> examples, of which ode and lstm take a pass each."""
@@ -26,7 +26,7 @@ SLOW = {
     "torch-manual": ("saddle", "particle"),
 }
 """What takes seconds, to compile or to descend."""
-SHORTCUTS = tuple(name for name in EVALUATIONS if problem(name).shortcut)
+SHORTCUTS = tuple(name for name in EVALUATIONS if eval_named(name).shortcut)
 
 
 def test_every_evaluation_has_its_definition_beside_it() -> None:
@@ -45,7 +45,7 @@ def cases() -> Iterator[Any]:
 def test_every_output_is_what_the_definition_gives(backend: str, module: str) -> None:
     evaluate = evaluations(backend)
     given, outputs = golden(module)
-    assert set(problem(module).functions) == set(outputs)
+    assert set(eval_named(module).functions) == set(outputs)
     for function, expected in outputs.items():
         evaluation = evaluate(module, function, given)
         assert list(wrong(expected, evaluation.output(evaluation.run()))) == [], function
@@ -62,7 +62,7 @@ def test_a_shortcut_gives_what_the_naive_variant_gives(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODEL_FILES)
 def test_each_line_is_what_jax_and_pytorch_derive(module: str) -> None:
-    lines = import_module(f"gradparity_gradbench.problems.{module}")
+    lines = import_module(f"gradparity_gradbench.evals.{module}")
     backends = ["numpy", "torch"] if module in SLOW["jax"] else ["numpy", "jax", "torch"]
     gradparity.check(lines, backends=backends, lanes=["float64"], n=MODEL_FILES[module]).assert_ok()
 
@@ -70,7 +70,7 @@ def test_each_line_is_what_jax_and_pytorch_derive(module: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODEL_FILES)
 def test_each_line_agrees_in_both_lanes_and_on_every_library(module: str) -> None:
-    lines = import_module(f"gradparity_gradbench.problems.{module}")
+    lines = import_module(f"gradparity_gradbench.evals.{module}")
     gradparity.check(lines, backends=list(BACKENDS), n=MODEL_FILES[module]).assert_ok()
 
 

@@ -40,8 +40,8 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One evaluation: a module of GradBench's protocol."""
+class Eval:
+    """One of the twelve evaluations: a module of GradBench's protocol."""
 
     read: Callable[[Any], tuple[dict[str, np.ndarray], Batch]]
     """From a message's input to what is differentiated and what is given."""

@@ -13,7 +13,7 @@ from jaxtyping import Float, Inexact
 from gradparity.protocol import Array, Batch, HandDerivation, Params
 from gradparity.recording import View
 from gradparity_gradbench import loops
-from gradparity_gradbench.problem import NOTHING, Function, Problem, gradients, values
+from gradparity_gradbench.eval import NOTHING, Eval, Function, gradients, values
 from gradparity_manual.operations import namespace
 from gradparity_manual.operations.entrywise import sigmoid
 
@@ -146,6 +146,6 @@ def _answer(found: Mapping[str, np.ndarray]) -> list[float]:
 
 
 DERIVATION = HandDerivation(forward, backward)
-PROBLEM = Problem(
+EVAL = Eval(
     read, {"objective": Function(values(DERIVATION), float), "jacobian": Function(gradients(DERIVATION), _answer)}
 )

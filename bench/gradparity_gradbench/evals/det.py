@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Inexact, Int
 
 from gradparity.protocol import Array, Batch, HandDerivation, Params
-from gradparity_gradbench.problem import BACKENDS, NOTHING, Function, Problem, by, flat, gradients, values
+from gradparity_gradbench.eval import BACKENDS, NOTHING, Eval, Function, by, flat, gradients, values
 from gradparity_manual.operations import namespace
 
 param_shapes = {"A": (4, 4)}
@@ -116,7 +116,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 HAND = HandDerivation(forward, backward)
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "primal": Function(values(HAND), float, by(BACKENDS, lambda p, _: by_minors(p["A"]))),

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Inexact, Int
 
 from gradparity.protocol import Array, Batch, HandDerivation, Params
-from gradparity_gradbench.problem import NOTHING, Function, Problem, gradients, values
+from gradparity_gradbench.eval import NOTHING, Eval, Function, gradients, values
 from gradparity_manual.operations import namespace
 
 param_shapes = {"alpha": 3, "mu": (3, 4), "q": (3, 4), "l": (3, 6)}
@@ -122,7 +122,7 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 HAND = HandDerivation(forward, backward)
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {
         "objective": Function(values(HAND), float),

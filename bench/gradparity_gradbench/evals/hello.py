@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.protocol import Batch, HandDerivation, Params
-from gradparity_gradbench.problem import NOTHING, Function, Problem, gradients, values
+from gradparity_gradbench.eval import NOTHING, Eval, Function, gradients, values
 
 param_shapes = {"x": ()}
 input_shape = ()
@@ -31,7 +31,7 @@ def read(given: float) -> tuple[dict[str, np.ndarray], Batch]:
 
 
 HAND = HandDerivation(forward, backward)
-PROBLEM = Problem(
+EVAL = Eval(
     read,
     {"square": Function(values(HAND), float), "double": Function(gradients(HAND), lambda g: float(g["x"]))},
 )

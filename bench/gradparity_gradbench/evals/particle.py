@@ -18,8 +18,8 @@ import numpy as np
 
 from gradparity.protocol import Array, Batch, Params
 from gradparity_gradbench.descent import Vector, argmin, repeat
-from gradparity_gradbench.problem import HAND, NOTHING, Function, Problem, by
-from gradparity_gradbench.problems.saddle import (
+from gradparity_gradbench.eval import HAND, NOTHING, Eval, Function, by
+from gradparity_gradbench.evals.saddle import (
     VARIANTS,
     Gradient,
     forward_by_jax,
@@ -198,4 +198,4 @@ def read(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Batch]:
     return {"w": np.asarray(float(given["w"]))}, Batch(NOTHING, NOTHING)
 
 
-PROBLEM = Problem(read, {variant: Function(_ways(variant), float) for variant in VARIANTS})
+EVAL = Eval(read, {variant: Function(_ways(variant), float) for variant in VARIANTS})
