@@ -10,8 +10,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gradparity.errors import UsageError, unknown
-from gradparity.inputs import require_finite, require_positive, require_switches, token_inputs
+from gradparity import initial
+from gradparity.errors import UsageError
+from gradparity.inputs import require_choices, require_finite, require_positive, token_inputs
 from gradparity.operations import (
     affine,
     cross_entropy,
@@ -24,7 +25,6 @@ from gradparity.operations import (
     transformer_block,
 )
 from gradparity.operations.positions import Reduction
-from gradparity.operations.positions import require as require_reduction
 from gradparity.protocol import Batch, Line
 
 Norm = Literal["layer", "rms"]
@@ -76,12 +76,8 @@ class Transformer:
         sizes = {name: getattr(self, name) for name in ("vocabulary", "width", "heads", "inner", "blocks")}
         require_positive("transformer", **sizes, positions=self.positions, length=self.length)
         require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
-        require_switches(self)
+        require_choices(self)
         recurrent.require_vocabulary("transformer", self.vocabulary)
-        require_reduction("transformer", self.reduction)
-        for field, choices in (("norm", Norm), ("activation", Activation), ("encoding", Encoding)):
-            if getattr(self, field) not in get_args(choices):
-                raise unknown(f"transformer {field}", str(getattr(self, field)), get_args(choices))
         if self.width % self.heads:
             raise UsageError(
                 f"transformer: heads must divide the width into equal parts, got width {self.width} and "
@@ -163,13 +159,7 @@ class Transformer:
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Matrices N(0, init_std²), as GPT-2; gains 1, biases 0."""
-
-        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-            if len(shape) > 1:
-                return rng.normal(0, self.init_std, shape)
-            return np.ones(shape) if name.endswith("gain") else np.zeros(shape)
-
-        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+        return initial.parameters(rng, self.param_shapes, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Unbalanced tokens x and y (n, length)."""

@@ -1,11 +1,13 @@
 """Numbers that courses, articles and PyTorch print, from the settings that mean their conventions."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_moons
 
 from gradparity import registry
 from gradparity.models import (
@@ -57,6 +59,42 @@ def test_mazurs_step_by_step_backpropagation_example() -> None:
     np.testing.assert_allclose(stepped["W1"].T.ravel(), [0.149780716, 0.19956143, 0.24975114, 0.29950229], atol=5e-9)
     # Printed as 0.291027924: the article goes on from rounded numbers.
     assert loss_and_grad(spec, params | stepped, batch)[0] == pytest.approx(0.291027924, abs=2e-7)
+
+
+def test_the_demo_of_micrograd() -> None:
+    """A. Karpathy, micrograd: a hinge of one output, α Σ p² over all parameters, a rate that falls, 100 steps."""
+    np.random.seed(1337)
+    numbers = random.Random(1337)
+    x, y = make_moons(n_samples=100, noise=0.1)
+    spec = MLP((2, 16, 16, 1), loss="binary_hinge", weight_decay=1e-4, penalty="sum", decay_biases=True)
+    params: dict[str, Any] = {}
+    for name, shape in spec.param_shapes.items():
+        drawn = np.zeros(shape)
+        if name.startswith("W"):
+            drawn = np.array([[numbers.uniform(-1, 1) for _ in range(shape[0])] for _ in range(shape[1])]).T
+        params[name] = drawn
+    losses = []
+    for step in range(100):
+        loss, d = loss_and_grad(spec, params, Batch(x, 2.0 * y[:, None] - 1))
+        losses.append(loss)
+        params = {name: p - (1.0 - 0.9 * step / 100) * np.asarray(d[name]) for name, p in params.items()}
+    assert losses[:3] == pytest.approx([0.8958441028683222, 1.7235905336972022, 0.7429006313851131], rel=1e-12)
+    assert losses[99] == pytest.approx(0.01097, abs=5e-6)
+
+
+@pytest.mark.slow
+def test_a_neural_network_in_11_lines_of_python() -> None:
+    """A. Trask (2015): sigmoids without biases, steps of rate 1; the error printed every 10,000 of them."""
+    numbers = np.random.RandomState(1)
+    x, y = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]), np.array([[0.0], [1], [1], [0]])
+    params: dict[str, Any] = {"W1": 2 * numbers.random_sample((3, 4)) - 1, "W2": 2 * numbers.random_sample((4, 1)) - 1}
+    spec = MLP((3, 4, 1), "sigmoid", "sigmoid", loss="squared_error", reduction="half-sum", biases="none")
+    model, printed = NUMPY.model(spec, "float64"), {0: 0.496410031903, 10_000: 0.00858452565325}
+    for step in range(10_001):
+        if step in printed:
+            assert np.abs(y - model.predict(params, x)).mean() == pytest.approx(printed[step], rel=1e-11)
+        _, d = model.value_and_grad(params, Batch(x, y))
+        params = {name: p - np.asarray(d[name]) for name, p in params.items()}
 
 
 @pytest.mark.parametrize(("penalty", "decay"), [("sum", 0.05), ("half-sum", 0.1)])
