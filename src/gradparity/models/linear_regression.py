@@ -49,9 +49,12 @@ class LinearRegression:
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "LinearRegression":
-        """Fit the sizes to a data set: labels become one-hot targets, a column for each of the ``classes``."""
+        """Fit the sizes to a data set: labels become one-hot targets, a column for each of the ``classes``.
+
+        The loss is a mean over the outputs too, as in PyTorch, unless set: summed over ten, the usual rate diverges.
+        """
         del classes
-        return cls(features=features, outputs=outputs, **settings)
+        return cls(features=features, outputs=outputs, **{"reduction": "mean-of-entries", **settings})
 
     @property
     def name(self) -> str:
