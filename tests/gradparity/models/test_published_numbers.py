@@ -256,31 +256,39 @@ def test_recurrent_layers_are_pytorchs_with_its_two_biases(model: Any, layer: An
     np.testing.assert_allclose(d["b_h"], own.bias_hh_l0.grad, rtol=1e-9, atol=1e-14)
 
 
-@pytest.mark.parametrize("norm_first", [True, False])
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any) -> None:
+@pytest.mark.parametrize(
+    ("norm_first", "activation", "bias"),
+    [(True, "relu", True), (False, "gelu", True), (False, "relu", False), (True, "gelu", False)],
+)
+def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any, bias: bool) -> None:
     """torch.nn.TransformerEncoderLayer between the tokens' rows times √width and the same table transposed."""
     settings: Any = {"activation": activation, "tied": True, "scaled_tokens": True, "head_bias": True}
-    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, **settings)
+    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, biases="one" if bias else "none", **settings)
     rng = np.random.default_rng(0)
     params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
     batch, given = spec.example_batch(rng, 3), of_torch(**params)
-    own: Any = torch.nn.TransformerEncoderLayer(6, 2, 8, 0.0, activation, norm_first=norm_first, batch_first=True)
+    usual: Any = {"dropout": 0.0, "batch_first": True}
+    own: Any = torch.nn.TransformerEncoderLayer(
+        6, 2, 8, activation=activation, norm_first=norm_first, bias=bias, **usual
+    )
     own.double()
     with torch.no_grad():
         own.self_attn.in_proj_weight.copy_(torch.cat([given[f"block1.W_{name}"].T for name in "qkv"]))
-        own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
+        if bias:
+            own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
         for map_, name in ((own.self_attn.out_proj, "o"), (own.linear1, "up"), (own.linear2, "down")):
             map_.weight.copy_(given[f"block1.W_{name}"].T)
-            map_.bias.copy_(given[f"block1.b_{name}"])
+            if bias:
+                map_.bias.copy_(given[f"block1.b_{name}"])
         for norm, name in ((own.norm1, "norm1"), (own.norm2, "norm2")):
             norm.weight.copy_(given[f"block1.{name}.gain"])
-            norm.bias.copy_(given[f"block1.{name}.bias"])
+            if bias:
+                norm.bias.copy_(given[f"block1.{name}.bias"])
     x, y = torch.tensor(batch.x), torch.tensor(batch.y)
     stream = 6**0.5 * given["tokens.table"][x] + given["positions.table"]
     stream = own(stream, torch.nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64))
     if norm_first:
-        stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given["norm.bias"])
+        stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given.get("norm.bias"))
     logits = stream @ given["tokens.table"].T + given["b"]
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
     torch.autograd.backward(expected)
