@@ -62,6 +62,8 @@ def _told(error: BaseException) -> tuple[int, str]:
     match error:
         case UsageError():
             told = UNUSABLE, str(error)
+        case TyperException(__cause__=ValueError(errors=wrong)):  # pydantic's, by which typer reads numbers
+            told = UNUSABLE, f"{error.format_message()}, got {wrong()[0]['input']!r}"
         case TyperException():
             told = UNUSABLE, error.format_message()  # empty without arguments: the help is the answer
         case MemoryError():
