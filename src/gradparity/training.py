@@ -265,7 +265,7 @@ def to_dict(
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
     """Return a model's name and what it is made with, but for a user's own functions."""
-    made_with = asdict(spec) if is_dataclass(spec) else {}
+    made_with: dict[str, Any] = asdict(spec) if is_dataclass(spec) else {}
     return {"name": spec.name, **{name: value for name, value in made_with.items() if _is_plain(value)}}
 
 
