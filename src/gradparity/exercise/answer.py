@@ -6,6 +6,7 @@ It goes into a safetensors file, which holds no code; of what stands there nothi
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from gradparity.subjects.model_file import UserModel
 from gradparity.subjects.model_file.source import calling_line, definition
 
 DECLARED = ("param_shapes", "input_shape", "num_classes", "target_shape")
+MEANT = re.compile(r", is [^?]* meant\?$")
+"""What a model file is told where shapes do not fit; here it would be the answer."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def _run(learner: UserModel, params: Params, batch: Batch) -> Run:
     try:
         learner.hand.backward(params, batch, c, d)
     except UsageError as error:
-        failure = _in_place(str(error))
+        failure = _in_place(MEANT.sub("", str(error)))
     order = [key for key in finished if key in d.data and not _unfinished(key, d, failure)]
     blank = [line_of(key) for key in order if d.data[key] is ...]
     reads = {

@@ -40,13 +40,13 @@ class Exercise:
 
     def lines_of(self, line: str) -> str:
         """Return how a line may be written: as the solution has it, else as it stands in ``text``."""
-        return self.solution.get(line) or "\n".join(ast.unparse(each) for each in _writing(self.text, line))
+        return self.solution.get(line) or "\n".join(ast.unparse(each) for each in writing(self.text, line))
 
     def solved(self) -> str:
         """Return ``text`` with every line as the solution has it."""
         text = self.text
         for line, code in self.solution.items():
-            first, *others = _writing(text, line)
+            first, *others = writing(text, line)
             rows = text.splitlines(keepends=True)
             indent = " " * first.col_offset
             new = "".join(f"{indent}{row}\n" if row else "\n" for row in code.strip().splitlines())
@@ -55,12 +55,14 @@ class Exercise:
         return text
 
 
-def _writing(text: str, line: str) -> list[ast.stmt]:
+def writing(text: str | bytes, line: str) -> list[ast.stmt]:
     """Return the statements of ``backward`` that write a line: ``d["W"] = …``, or ``d.add("W", …)``."""
     writes = (f"d[{line!r}] =", f"d[{line!r}, ", f"d.add({line!r}, ", f"d.add(({line!r}, ")
-    (backward,) = (node for node in ast.parse(text).body if getattr(node, "name", "") == "backward")
-    statements = (node for node in ast.walk(backward) if isinstance(node, ast.Assign | ast.Expr))
-    found = [node for node in statements if ast.unparse(node).startswith(writes)]
+    backward = (node for node in ast.parse(text).body if getattr(node, "name", "") == "backward")
+    inside = (node for each in backward for node in ast.walk(each))
+    found = [
+        node for node in inside if isinstance(node, ast.Assign | ast.Expr) and ast.unparse(node).startswith(writes)
+    ]
     return sorted(found, key=lambda node: node.lineno)
 
 

@@ -5,14 +5,16 @@ work on, so the error is in that line, and what comes after it is not looked at.
 """
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+from gradparity.drawing.words import visible
 from gradparity.errors import UsageError
 from gradparity.exercise.answer import DECLARED, Answer, Run, named
-from gradparity.exercise.catalog import Exercise, exercise, name_in
+from gradparity.exercise.catalog import Exercise, exercise, name_in, writing
 from gradparity.exercise.problem import drawn, given, problems, witness
 from gradparity.exercise.process import TIME_LIMIT, Ran, from_here, run_file
 from gradparity.exercise.symptom import symptom
@@ -30,8 +32,10 @@ class Wrong:
     place: str
     """Where it is written, as ``file.py:12``; where it is not written, where ``backward`` begins."""
     symptom: str
-    blank: bool
+    blank: bool = False
     """Whether it still reads ``...``."""
+    raised: bool = False
+    """Whether the pass broke off in it; the symptom is then what was raised."""
     number: int | None = None
     """The pass, where a loop writes it."""
 
@@ -96,7 +100,8 @@ def judge(
 ) -> tuple[tuple[str, ...], Wrong | None]:
     """Find the first line that is not right, in the order in which they are written; return the right ones, and it.
 
-    Raises UsageError where the given part is changed, and where the backward pass fails before the first wrong line.
+    Raises UsageError where the given part is changed, and where the backward pass fails, before the first wrong line,
+    and not in one.
     """
     begins = {name: f"{path}:{answer.begins.get(name, 1)}" for name in ("forward", "backward")}
     start = given(chosen)
@@ -120,30 +125,51 @@ def judge(
 def _verdicts(chosen: Exercise, run: Run, problem: Problem, path: Path, begin: str) -> dict[str, Wrong | None]:
     """Return what is wrong with each line, in the order in which they are written, and nothing where it is right.
 
-    A line that is never written comes last. Raises UsageError where the pass failed and all before that is right.
+    A line that is never written comes last. Raises UsageError where all is right until the pass fails, in no line.
     """
     judge = Judge("numpy", "witness", "float64", problem.first, problem.budgets)
     written = Written(None, run.gradients, {}, {name: tuple(read) for name, read in run.reads.items()})
     rows = {row.line: row for row in judged_lines(problem, judge, written)}
     found: dict[str, Wrong | None] = {}
     asked = sorted((line for line in rows if named(line)[0] in chosen.questions), key=partial(_place_of, chosen))
-    for line in dict.fromkeys([*(line for line in run.order if line in asked), *asked]):
+    broke_off = _broke_off(chosen, run, asked, path)
+    for line in dict.fromkeys([*(line for line in run.order if line in asked), *broke_off, *asked]):
         name, number = named(line)
         place = f"{path}:{run.places[line]}" if line in run.places else begin
-        if line not in run.order and run.failure is not None and not any(found.values()):
+        if line in broke_off:
+            found[line] = broke_off[line]
+        elif line not in run.order and run.failure is not None and not any(found.values()):
             raise UsageError(from_here(run.failure, path))
-        if line in run.blank:
+        elif line in run.blank:
             found[line] = Wrong(name, place, "it is blank", blank=True, number=number)
         elif line in run.order and line not in run.gradients:
-            found[line] = Wrong(name, place, "it is not an array of real numbers", blank=False, number=number)
+            found[line] = Wrong(name, place, "it is not an array of real numbers", number=number)
         elif rows[line].agrees:
             found[line] = None
         else:
             seen = symptom(evidence_on(problem, judge, written, rows[line]))
-            found[line] = Wrong(name, place, seen, blank=False, number=number)
+            found[line] = Wrong(name, place, seen, number=number)
     if run.failure is not None and not any(found.values()):
         raise UsageError(from_here(run.failure, path))
     return found
+
+
+def _broke_off(chosen: Exercise, run: Run, asked: Sequence[str], path: Path) -> dict[str, Wrong]:
+    """Return what is wrong with the line in which the pass failed; nothing where none is written from there on."""
+    said = re.match(rf"{re.escape(path.name)}:(\d+): (.*)", run.failure or "")
+    if said is None:
+        return {}
+    text, failed_at = path.read_bytes(), int(said[1])
+    after = [
+        (statement.lineno, name)
+        for name in chosen.questions
+        for statement in writing(text, name)
+        if (statement.end_lineno or 0) >= failed_at
+    ]
+    _, failed = min(after, default=(0, ""))
+    unwritten = [line for line in asked if named(line)[0] == failed and line not in run.order]
+    place = f"{path}:{failed_at}"
+    return {line: Wrong(failed, place, visible(said[2]), raised=True, number=named(line)[1]) for line in unwritten[:1]}
 
 
 def _place_of(chosen: Exercise, line: str) -> tuple[int, int]:

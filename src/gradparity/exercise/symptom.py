@@ -16,22 +16,22 @@ from gradparity.parity.diagnosis.places import few_entries, few_slices, one_entr
 from gradparity.parity.diagnosis.shares import made_of, one_example, scalar_share, share, swapped_array
 from gradparity.parity.norms import norm
 
-WRONG_ARRAYS = "it is made from the wrong arrays"
 TERM = "a term is missing from it, or one is there that does not belong"
+ZEROS = "some entries are zero that should not be, or the other way round"
 KINDS: dict[Callable[[Discrepancy], str | None], str] = {
     scalar_share: TERM,
     rearranged: "it holds the right numbers in the wrong places",
     summed: "it is added up along an axis that should have stayed",
     centred: "along one of its axes, all entries are off by the same amount",
     local_factor: "it is off by a factor that differs from entry to entry",
-    swapped_array: WRONG_ARRAYS,
+    swapped_array: "it is made from the wrong arrays",
     one_entry: "one entry is wrong, all others are right",
     one_example: "one example is left out, or counted twice",
     share: TERM,
     few_slices: "some of its rows or columns are wrong, the others are right",
-    mask: "some entries are zero that should not be, or the other way round",
+    mask: ZEROS,
     signs: "some entries have the wrong sign, and all have the right size",
-    made_of: WRONG_ARRAYS,
+    made_of: "an array or a factor in it is a wrong one, or a term is missing from it",
     few_entries: "a few entries are wrong, the others are right",
 }
 """Cause -> what may be said of it; the most specific first, as in the diagnosis."""
@@ -59,19 +59,32 @@ def _kind(e: Evidence) -> str:
         if norm(error.array) <= e.limit * e.scale:
             return "it is zero everywhere"
         k = float(np.vdot(error.array, error.expected) / np.vdot(error.expected, error.expected))
-        if error.agree(error.array, k * error.expected, free=0 if isclose(k, -1) else 1):
+        # A single number is some multiple of any other, so there only a factor that has a cause counts.
+        known = any(isclose(abs(k), factor) for factor in (1, 2, 1 / 2, *_made_of(e.n)))
+        if error.agree(error.array, k * error.expected, free=0 if known else 1):
             return _factor(k, e.n)
+    return next((kind for cause, kind in KINDS.items() if cause(error)), None) or _of_no_cause(error)
+
+
+def _of_no_cause(error: Discrepancy) -> str:
+    if error.array.size == 1:
+        return "its value is wrong"
+    if np.count_nonzero((error.array == 0) != (error.expected == 0)) > 2:
+        return ZEROS
     some = error.elsewhere_right and not error.wrong.all()
-    no_cause = "some entries are right, the others are wrong" if some else "its numbers are wrong, in no simple way"
-    return next((kind for cause, kind in KINDS.items() if cause(error)), no_cause)
+    return "some entries are right, the others are wrong" if some else "its numbers are wrong, in no simple way"
+
+
+def _made_of(n: int) -> tuple[float, ...]:
+    counts = (n, sqrt(n), n - 1, n / (n - 1))
+    return (*counts, *(1 / count for count in counts))
 
 
 def _factor(k: float, n: int) -> str:
     sign = "it has the wrong sign" if k < 0 else ""
     if isclose(abs(k), 1):
         return sign
-    counts = (n, sqrt(n), n - 1, n / (n - 1))
-    on_n = any(isclose(abs(k), count) or isclose(abs(k), 1 / count) for count in counts)
     factor = "all of it is off by one and the same factor"
+    on_n = any(isclose(abs(k), known) for known in _made_of(n))
     of_n = ", which depends on n, the number of examples" if on_n else ""
     return f"{sign}, and {factor}{of_n}" if sign else factor + of_n

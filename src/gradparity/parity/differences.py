@@ -47,6 +47,8 @@ REDRAWS = 4
 ROUNDING = 16
 """Rounding adds up inside the forward: the noise of the loss, times this, is the error of a complex step."""
 EPS = float(np.finfo(np.float64).eps)
+CONTRADICTS = 1e-6
+"""A machine that is so far from what the loss itself says derives something else."""
 
 
 ALL = "all parameters"
@@ -221,6 +223,18 @@ def agreement_with(measured: LossMeasurement, gradient: Float[np.ndarray, "..."]
         fitted,
         measured.redrawn,
     )
+
+
+def contradiction(gradients: Mapping[str, np.ndarray], measured: Mapping[str, LossMeasurement]) -> str:
+    """Say where a machine does not tell how the loss changes; empty where it does, or where nothing was measured."""
+    for name in gradients.keys() & {name for name, each in measured.items() if each.directions}:
+        found = agreement_with(measured[name], gradients[name])
+        if found.error > max(found.limit, CONTRADICTS):
+            return (
+                f"its gradient of {name} is not how the loss changes (relative error {found.error:.1e}): where the "
+                "code makes a Python number of an array, as float(x) and x.item() do, it takes that for constant"
+            )
+    return ""
 
 
 def _measure(

@@ -13,12 +13,12 @@ from gradparity.parity.diagnosis.expressions import unary
 from gradparity.parity.diagnosis.mending import mend
 from gradparity.parity.diagnosis.rerun import variables_of
 from gradparity.parity.diagnosis.words import is_vague
-from gradparity.parity.differences import agreement_with
+from gradparity.parity.differences import LossMeasurement, agreement_with
 from gradparity.parity.guards import guards_in, reduced
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm
 from gradparity.parity.problem import Problem, Written
-from gradparity.parity.rows import Row
+from gradparity.parity.rows import DIFFERENCES, Row
 from gradparity.protocol import Trace
 
 RowsOf = Callable[[Problem], list[Row]]
@@ -74,7 +74,9 @@ def _over_the_wrong_axis(problem: Problem) -> str:
 
 
 def _is_lost(row: Row) -> bool:
-    return row.kind == "gradient" and row.lane == "float64" and not row.agrees and is_vague(row.diagnosis)
+    said_nothing = row.witness == DIFFERENCES and not row.diagnosis and not row.note
+    wrong = row.kind == "gradient" and row.lane == "float64" and not row.agrees
+    return wrong and (said_nothing or is_vague(row.diagnosis))
 
 
 def _key(row: Row) -> tuple[str, ...]:
@@ -91,9 +93,10 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
     if truth is None and problem.probes is not None:
         probes = problem.probes()
         truth, accuracy = probes.trace, probes.accuracy
-    limits = _limits(rows, lost[0], accuracy, bool(problem.truths))
+    measured = {} if problem.truths else {name: each for name, each in problem.measured.items() if each.directions}
+    limits = _limits(rows, lost[0], accuracy, measured, bool(problem.truths))
     right = all(row.agrees for row in rows if row.kind == "value")
-    found = mend(rule, truth, limits, right) if truth and any(row.line in limits for row in lost) else None
+    found = mend(rule, truth, limits, measured, right) if truth and any(row.line in limits for row in lost) else None
     if found is None:
         return rows
     return [
@@ -109,12 +112,19 @@ def _known_of(row: Row) -> str:
     return f"{row.diagnosis};" if FITTED in row.diagnosis else f"d[{row.line!r}]"
 
 
-def _limits(rows: Sequence[Row], lost: Row, accuracy: Mapping[str, float], machine: bool) -> dict[str, float]:
+def _limits(
+    rows: Sequence[Row],
+    lost: Row,
+    accuracy: Mapping[str, float],
+    measured: Mapping[str, LossMeasurement],
+    machine: bool,
+) -> dict[str, float]:
     """Return the limits of the gradients that were judged as the lost one was: by its backend, against its witness."""
     own = [row for row in rows if row.kind == "gradient" and (row.backend, row.witness) == (lost.backend, lost.witness)]
     if machine:
         return {row.line: row.limit for row in own if row.lane == "float64"}
-    return {row.line: max(FLOAT64_LIMIT, accuracy[row.line]) for row in own if row.line in accuracy}
+    told = [row for row in own if row.line in accuracy or row.line in measured]
+    return {row.line: max(FLOAT64_LIMIT, accuracy.get(row.line, row.limit)) for row in told}
 
 
 def told_by_way(ways: Sequence[Sequence[Row]]) -> Iterator[Row]:

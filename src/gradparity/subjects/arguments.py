@@ -103,6 +103,8 @@ def read(function: Callable[..., Any], arguments: Sequence[Any], constant: Colle
         found = replace(found, constant=_paths_of(constant, names, every), stated=True)
     elif needed:
         found = replace(found, constant=frozenset(found.floats.keys() - needed), stated=True)
+    if not found.floats:
+        found = found.with_real_floats([name for name, value in named if isinstance(value, float)])
     if not found.real:
         raise UsageError(
             f"there is nothing to differentiate: none of {', '.join(names) or 'no arguments'} is a real array"

@@ -1,6 +1,7 @@
 """A plain function on its library's arrays, and the machine's gradients: ``jax.vjp``, ``torch.autograd.grad``."""
 
 import sys
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
+from gradparity.parity.differences import LossMeasurement, contradiction
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
 from gradparity.protocol import Array, Dtype, Trace
@@ -143,7 +145,9 @@ def by_torch(
     real = {name: tensor(x) for name, x in arguments.real.items()}
     leaves = {name: x.detach().requires_grad_(wanted is None or name in wanted) for name, x in real.items()}
     dy = {name: tensor(g) for name, g in upstream.items()}
-    with torch.enable_grad():
+    with torch.enable_grad(), warnings.catch_warnings():
+        if arguments.library != "torch":  # what a function of another library warns of is no user's matter
+            warnings.simplefilter("ignore")
         y = outputs(function(*arguments.filled(leaves, tensor)))
     _require_like({name: y[name] for name in y if name in upstream}, upstream)
     roots = [name for name in upstream if y[name].requires_grad]
@@ -167,8 +171,11 @@ def by_torch(
     return Trace(_numpy(y), _numpy(gradients))
 
 
-def why_no_witness(values: Arrays, truth: Trace) -> str:
-    """Say why a witness cannot judge: it computed something else, or its own gradient is not a number."""
+def why_no_witness(values: Arrays, truth: Trace, measured: Mapping[str, LossMeasurement]) -> str:
+    """Say why a witness cannot judge: it computed something else than f, or derived it wrong, or to no number at all.
+
+    ``measured`` is how f changes.
+    """
     for name, value in values.items():
         error = relative_error(truth.values[name], value)
         if not error <= FLOAT64_LIMIT:
@@ -176,7 +183,7 @@ def why_no_witness(values: Arrays, truth: Trace) -> str:
     for name, gradient in truth.gradients.items():
         if not np.isfinite(gradient).all():
             return f"its own gradient of {name} is NaN or infinite"
-    return ""
+    return contradiction(truth.gradients, measured)
 
 
 def _require_like(y: dict[str, Array], upstream: Arrays) -> None:

@@ -123,6 +123,9 @@ def pose(
     hand = None if by_hand is None else by_hand.derivation
     machines = {b.name: models[b.name]("float64") for b in witnesses}
     seen = what_is_known(spec, machines, by_hand, params, batch, kinks, independent(seed, "directions"), differences)
+    for name, why in seen.refuted.items():
+        (spared if name in spare else failed)[name] = why
+    chosen = [b for b in chosen if b.name not in seen.refuted]
     problem = Problem(
         name=spec.name,
         params=params,

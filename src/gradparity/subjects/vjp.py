@@ -102,7 +102,7 @@ def check_vjp(
     problem = partial(_posed, f, vjp, given, upstream, seed, rtol)
     ways = [problem(notes)] if "float64" in lanes else []
     if "float32" in lanes:
-        ways += _in_float32(f, vjp, given, values, upstream, seed, rtol)
+        ways += _in_float32(f, vjp, given, upstream, seed, rtol)
     ways = [located(way, vjp, given.names, f) for way in ways]
     if "float64" in lanes:
         again = editable(vjp, lambda _: by_hand(f, vjp, given, upstream).gradients, ways[0].values)
@@ -135,8 +135,9 @@ def _posed(
     notes: Sequence[str] = (),
 ) -> Problem:
     remarks = list(notes)
+    measured = _measured(f, given, upstream, independent(seed, "directions"))
     values = evaluate(f, given, given.real)
-    truths = dict(_witnesses(f, given, values, upstream, remarks))
+    truths = dict(_witnesses(f, given, values, upstream, measured, remarks))
     return posed(
         name_of(f),
         name_of(vjp),
@@ -147,7 +148,7 @@ def _posed(
         truths=truths,
         own_forward=False,
         in_float32=any(value.dtype == np.float32 for value in values.values()),
-        measured=_measured(f, given, upstream, independent(seed, "directions")),
+        measured=measured,
         probes=cache(partial(_probes, f, given, upstream, seed)),
         remarks=remarks,
         rtol=rtol,
@@ -158,13 +159,7 @@ def _posed(
 
 
 def _in_float32(
-    f: Callable[..., Any],
-    vjp: Callable[..., Any],
-    given: Arguments,
-    values: Arrays,
-    upstream: Arrays,
-    seed: int,
-    rtol: float,
+    f: Callable[..., Any], vjp: Callable[..., Any], given: Arguments, upstream: Arrays, seed: int, rtol: float
 ) -> Iterator[Problem]:
     """Pose the rule in float32 beside the first machine that can judge. Raises UsageError where there is none."""
 
@@ -172,7 +167,9 @@ def _in_float32(
         return Trace({}, by_hand(f, vjp, given, upstream, "float32").gradients)
 
     notes: list[str] = []
-    witness = next((name for name, _ in _witnesses(f, given, values, upstream, notes)), None)
+    measured = _measured(f, given, upstream, independent(seed, "directions"))
+    values = evaluate(f, given, given.real)
+    witness = next((name for name, _ in _witnesses(f, given, values, upstream, measured, notes)), None)
     if witness is None:
         raise UsageError(f"lanes: float32 needs JAX or PyTorch as a witness: {'; '.join(notes) or 'none is installed'}")
     by = (witness, partial(WITNESSES[witness], f))
@@ -251,7 +248,12 @@ def _rule(vjp: Callable[..., Any], given: Arguments) -> Gradients:
 
 
 def _witnesses(
-    f: Callable[..., Any], given: Arguments, values: Arrays, upstream: Arrays, notes: list[str]
+    f: Callable[..., Any],
+    given: Arguments,
+    values: Arrays,
+    upstream: Arrays,
+    measured: Mapping[str, LossMeasurement],
+    notes: list[str],
 ) -> Iterator[tuple[str, Trace]]:
     """Yield the machines that can judge; of the others a note says why not."""
     refused: dict[str, Exception] = {}
@@ -263,7 +265,7 @@ def _witnesses(
         except Exception as error:  # f need not be written for every library
             refused[witness] = error
             continue
-        problem = why_no_witness(values, truth)
+        problem = why_no_witness(values, truth, {} if witness == given.library else measured)
         if problem:
             notes.append(f"{witness} is no witness: {problem}")
         else:

@@ -1,17 +1,19 @@
 """What is known to be right about a model at one point: by machines, or, where none is here, by the loss itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gradparity.errors import UsageError
 from gradparity.parity.budget import Budgets, error_budgets
-from gradparity.parity.differences import LossMeasurement, measure, measure_jointly, witness
+from gradparity.parity.differences import LossMeasurement, contradiction, measure, measure_jointly, witness
+from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
+from gradparity.parity.norms import relative_error
 from gradparity.parity.problem import in_order
 from gradparity.parity.rows import DIFFERENCES
-from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, Params, Trace
+from gradparity.protocol import Backend, Batch, Dtype, HandWrittenSpec, Model, ModelSpec, Params, Trace
 
 LARGE = 2e8
 """Floating-point operations of a training step above which the differences take all parameters at once."""
@@ -28,6 +30,8 @@ class Evidenced:
     measured: Mapping[str, LossMeasurement] = field(default_factory=dict)
     """What the loss itself says along random directions."""
     remarks: tuple[str, ...] = ()
+    refuted: Mapping[str, str] = field(default_factory=dict)
+    """Machine -> why it derives something else than the hand-written forward pass that it was given."""
 
     def budgets(self, params: Params, batch: Batch, rng: np.random.Generator) -> Budgets:
         """Measure what rounding explains in float32."""
@@ -56,12 +60,28 @@ def what_is_known(
     machines = {name: machines[name] for name in honest or machines}
     if not machines:
         return _by_differences(spec, by_hand, params, batch, kinks, rng)
-    measured = {}
+    measured, refuted = {}, {}
     if by_hand is not None and by_hand.derivation is not None and differences:
         large = spec.flops(len(batch.x)) > LARGE
         measured = (measure_jointly if large else measure)(by_hand.derivation.forward, params, batch, rng, kinks)
+        if isinstance(spec, HandWrittenSpec):
+            refuted = _refuted({name: traces[name] for name in machines}, by_hand.trace(params, batch), measured)
+    if len(refuted) == len(machines):
+        return replace(_by_differences(spec, by_hand, params, batch, kinks, rng), refuted=refuted)
+    machines = {name: model for name, model in machines.items() if name not in refuted}
     truths = {name: in_order(traces[name], spec) for name in machines}
-    return Evidenced(truths, {name: model.trace for name, model in machines.items()}, measured)
+    return Evidenced(truths, {name: model.trace for name, model in machines.items()}, measured, refuted=refuted)
+
+
+def _refuted(traces: Mapping[str, Trace], by_hand: Trace, measured: Mapping[str, LossMeasurement]) -> dict[str, str]:
+    """Return the machines that compute the same loss and do not tell how it changes, and where."""
+    alike = {
+        name: trace
+        for name, trace in traces.items()
+        if relative_error(trace.values["loss"], by_hand.values["loss"]) <= FLOAT64_LIMIT
+    }
+    said = {name: contradiction(trace.gradients, measured) for name, trace in alike.items()}
+    return {name: why for name, why in said.items() if why}
 
 
 def _can_be_a_witness(trace: Trace, params: Params) -> bool:

@@ -1,11 +1,12 @@
 """A symptom says what kind of error it is, for every kind that the diagnosis knows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gradparity.exercise import Outcome
+from gradparity.exercise import Outcome, exercise
 from gradparity.exercise.symptom import KINDS
 from gradparity.parity import diagnosis
 from gradparity.parity.diagnosis.factors import constant_factor, known_factor
@@ -52,3 +53,37 @@ def test_the_kind_of_error_is_said(line: str, solved: Callable[..., Path], judge
 def test_every_cause_of_the_diagnosis_has_a_kind_in_the_same_order() -> None:
     """Factors are told apart here: whether they depend on n."""
     assert list(KINDS) == [cause for cause in diagnosis.CAUSES if cause not in (known_factor, constant_factor)]
+
+
+NEURON = {
+    'd["b"] = d["z"].mean()': "all of it is off by one and the same factor, which depends on n, the number of examples",
+    'd["u"] = (d["z"] * batch.x[:, 1]).sum()': "its value is wrong",
+}
+POOLED = {
+    'np.broadcast_to(d["top"][:, None, :], c["z"].shape)': "some entries are zero that should not be, or the other way "
+    "round",
+    'np.broadcast_to(d["top"][:, None, :] / 5, c["z"].shape)': "some entries are zero that should not be, or the other "
+    "way round",
+}
+
+
+@pytest.mark.parametrize("line", NEURON)
+def test_of_a_single_number_no_more_is_said_than_it_tells(line: str, judged: Callable[..., Outcome]) -> None:
+    assert _symptom("gated-neuron", line[3:4], line, judged) == NEURON[line]
+
+
+@pytest.mark.parametrize("line", POOLED)
+def test_a_gradient_that_goes_to_the_losers_of_a_window_too_lacks_zeros(
+    line: str, judged: Callable[..., Outcome]
+) -> None:
+    assert _symptom("text-filter", "z", f'd["z"] = {line}', judged) == POOLED[line]
+
+
+def _symptom(name: str, line: str, wrong: str, judged: Callable[..., Outcome]) -> str:
+    chosen = exercise(name)
+    path = Path("my_answer.py")
+    path.write_text(replace(chosen, solution={**chosen.solution, line: wrong}).solved(), encoding="utf-8")
+    outcome = judged(path, name)
+    assert outcome.wrong is not None
+    assert outcome.wrong.line == line
+    return outcome.wrong.symptom

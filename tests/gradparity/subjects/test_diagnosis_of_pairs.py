@@ -149,6 +149,24 @@ def test_a_wrong_pair_is_told_with_the_smallest_numbers_at_which_it_is_wrong() -
     assert row.example == "at dy = [[0], [1]], all else 0: d['b'] is [0.5], should be [1]"
 
 
+def layer(x: Any, w: Any) -> Any:
+    return np.tanh(x @ w)
+
+
+def layer_vjp(x: Any, w: Any, dy: Any) -> Any:
+    dz = dy * (1 - np.tanh(x @ w))
+    return dz @ w.T, x.T @ dz
+
+
+@pytest.mark.parametrize("width", [5, 150], ids=["entry by entry", "along random directions"])
+def test_an_edit_is_told_however_large_the_arrays(width: int) -> None:
+    """For NumPy alone, so that no machine tells the gradients."""
+    report = check_vjp(layer, layer_vjp, rng.normal(size=(width, width)), rng.normal(size=(width, width)))
+    said = " ".join(str(report).split())
+    assert said.count("with `np.tanh(x @ w) ** 2` in place of `np.tanh(x @ w)` it is right") == 1
+    assert len(report.disagreements) == 2
+
+
 def test_of_a_kernel_that_loses_what_is_beyond_a_block_the_smallest_shape_is_told() -> None:
     def square(x: Any) -> Any:
         return x * x

@@ -181,6 +181,27 @@ def test_a_library_in_which_f_is_another_function_is_no_witness() -> None:
 
 
 @pytest.mark.usefixtures("one_witness")
+@pytest.mark.parametrize("number", [float, lambda total: total.item()])
+def test_a_library_that_takes_a_number_for_constant_is_no_witness(number: Callable[[Any], float]) -> None:
+    """PyTorch forgets where a Python number came from, and says nothing."""
+
+    def rule(x: Any, dy: Any) -> Any:
+        return dy * x.sum() + (dy * x).sum()
+
+    report = check_vjp(lambda x: x * number(x.sum()), rule, LOGITS)
+    report.assert_ok()
+    assert [row.witness for row in report.rows] == ["differences"]
+    assert report.remarks[0].startswith("torch is no witness: its gradient of x is not how the loss changes")
+    assert not check_vjp(lambda x: x * number(x.sum()), lambda x, dy: dy * x.sum(), LOGITS).agrees
+
+
+@pytest.mark.usefixtures("one_witness")
+def test_python_numbers_are_differentiated_where_nothing_else_is() -> None:
+    check_vjp(lambda a, b: a * b, lambda a, b, dy: (b * dy, a * dy), 3.0, 2.0).assert_ok()
+    assert not check_vjp(lambda a, b: a * b, lambda a, b, dy: (b * dy, -a * dy), 3.0, 2.0).agrees
+
+
+@pytest.mark.usefixtures("one_witness")
 def test_outputs_may_be_a_dict_and_the_upstream_gradient_is_arranged_alike() -> None:
     def f(x: Any, w: Any) -> dict[str, Any]:
         return {"double": 2 * x, "product": x @ w}

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradparity.parity.diagnosis.edits import KINDS, Clause, Edit, clauses_of, scaled
 from gradparity.parity.diagnosis.rerun import Editable, Rule, Run, functions_of
+from gradparity.parity.differences import LossMeasurement, agreement_with
 from gradparity.parity.effort import seconds_of
 from gradparity.parity.norms import SINGLE, in_single, relative_error
 from gradparity.protocol import Trace
@@ -52,11 +53,18 @@ class Mended(NamedTuple):
         return f"{self.edit.why}: with `{instead}` in place of `{was}` it is right"
 
 
-def mend(rule: Rule, truth: Trace, limits: Mapping[str, float], forward_is_right: bool = True) -> Mended | None:
+def mend(
+    rule: Rule,
+    truth: Trace,
+    limits: Mapping[str, float],
+    measured: Mapping[str, LossMeasurement],
+    forward_is_right: bool = True,
+) -> Mended | None:
     """Find an edit of the functions that a rule runs by which wrong lines become right, and no right one wrong.
 
-    ``limits`` are the largest relative errors of a right line. Where the forward pass is right it stays as it is: what
-    it shares with the rule is not to blame. The functions are as before on return.
+    ``limits`` are the largest relative errors of a right line; one that ``truth`` does not tell is judged by what was
+    ``measured`` of it along random directions. Where the forward pass is right it stays as it is: what it shares with
+    the rule is not to blame. The functions are as before on return.
     """
 
     def run() -> Gradients:
@@ -67,13 +75,17 @@ def mend(rule: Rule, truth: Trace, limits: Mapping[str, float], forward_is_right
         line: max(limit, SINGLE * in_single(as_it_is[line])) for line, limit in limits.items() if line in as_it_is
     }
 
+    def is_right(line: str, gradient: np.ndarray) -> bool:
+        if line in truth.gradients:
+            return relative_error(gradient, truth.gradients[line]) <= within[line]
+        return agreement_with(measured[line], gradient).agrees
+
     def right(found: Gradients) -> set[str]:
-        of = truth.gradients
-        return {line for line in found if line in within and relative_error(found[line], of[line]) <= within[line]}
+        return {line for line, gradient in found.items() if line in within and is_right(line, gradient)}
 
     sound = right(as_it_is)
     wrong = limits.keys() - sound
-    entries = sum(truth.gradients[line].size for line in limits)
+    entries = sum(as_it_is[line].size for line in within)
     left = min(TRIES, int(SECONDS / (WRITING + seconds_of(run, entries) + rule.compiles * COMPILING)))
     best: Mended | None = None
     for editable, edit in _edits(functions_of(rule, run), run, as_it_is, wrong):

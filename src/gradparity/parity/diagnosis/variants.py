@@ -44,9 +44,8 @@ def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
     """One thing for another of its kind."""
     text = ast.unparse(node)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp):
-        inner = node.right
-        if text == f"1 - {ast.unparse(inner.left)} ** 2":
-            s = ast.unparse(inner.left)
+        s = ast.unparse(node.right.left)
+        if text == f"1 - {s} ** 2":
             yield f"{s} * (1 - {s})", f"has tanh's factor {text} where sigmoid's {s} * (1 - {s}) belongs"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield ast.unparse(node.operand), "has the wrong sign"
@@ -54,6 +53,7 @@ def likely(node: ast.expr) -> Iterator[tuple[str, str]]:
         yield from _of_operator(node)
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         yield from _transposed(text)
+    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
         yield f"{text} ** 2", f"lacks the factor {text}: {text} ** 2 belongs there"
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield from _of_number(node.value)

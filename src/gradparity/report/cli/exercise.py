@@ -100,12 +100,10 @@ def _check(file: Path) -> bool:
     progress.reached(outcome.exercise, len(outcome.right))
     _remark(outcome)
     wrong = outcome.wrong
-    if wrong is not None and wrong.blank:
+    if wrong is not None and (wrong.blank or wrong.raised):
         done = f"; right so far: {', '.join(_line(outcome, line) for line in outcome.right)}" if outcome.right else ""
-        raise UsageError(
-            f"{wrong.place}: {_line(outcome, wrong.line, wrong.number)} is still blank: write an expression in place "
-            f"of the three dots{done}"
-        )
+        why = " is still blank: write an expression in place of the three dots" if wrong.blank else f": {wrong.symptom}"
+        raise UsageError(f"{wrong.place}: {_line(outcome, wrong.line, wrong.number)}{why}{done}")
     for line in outcome.right:
         _say(f"✓ {_line(outcome, line)}")
     if wrong is None:
@@ -198,7 +196,7 @@ def grade_(
     if json is not None:
         write_json(json, as_json(grades))
     if html is not None:
-        command = f"gradparity exercise grade {quote(str(folder))}"
+        command = f"exercise grade {quote(str(folder))}"
         write_text(html, page(command, "Exercises", [Section("grades", "The class", table)], facts={}))
     if any(each.remark for each in grades):
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, ModuleType
@@ -102,9 +103,14 @@ def explain_exception(
 
 @contextmanager
 def explaining_autograd(function: Callable[..., Any]) -> Iterator[None]:
-    """Explain what PyTorch raises only after ``function``, the forward pass, has returned."""
+    """Explain what PyTorch raises only after ``function``, the forward pass, has returned.
+
+    Its warning that it takes a number for constant is not passed on: a check says what comes of it.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad")
+            yield
     except RuntimeError as error:
         if "inplace operation" not in str(error):
             raise

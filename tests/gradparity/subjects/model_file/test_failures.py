@@ -140,6 +140,23 @@ def test_a_file_for_numpy_alone_is_judged_by_the_loss_itself(
     assert "so the loss itself is, entry by entry" in " ".join(outcome.out.split())
 
 
+@pytest.mark.parametrize(("backends", "status"), [(None, 0), ("numpy,torch", 1)])
+def test_a_machine_that_takes_a_number_for_constant_is_no_witness(
+    backends: str | None, status: int, check: Callable[..., Any]
+) -> None:
+    pytest.importorskip("torch")
+    decayed = (
+        ('c["loss"] = ', 'c["loss"] = 0.1 * float(xp.sum(p["W"] ** 2)) + '),
+        ('d["W"] = ', 'd["W"] = 0.2 * p["W"] + '),
+    )
+    outcome = check(*decayed, backends=backends)
+    assert (outcome.status, outcome.err) == (status, "")
+    said = " ".join(outcome.out.split())
+    assert ("torch is no witness: " in said) == (status == 0)
+    assert "its gradient of W is not how the loss changes" in said
+    assert "✗ d['W']" not in said
+
+
 @pytest.mark.parametrize("library", ["jax", "torch"])
 def test_numpy_in_the_backward_pass_is_no_mistake_on_numpy(library: str, check: Callable[..., Any]) -> None:
     if (found := registry.availability(library)).backend is None:
