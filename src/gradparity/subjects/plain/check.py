@@ -233,7 +233,10 @@ def is_plain(argument: str) -> bool:
         return False
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
-    return "param_shapes" not in names and not (taken.get("forward") == 3 and taken.get("backward") == 4)
+    halves = (taken.get("forward"), taken.get("backward"))
+    # What a star imports may be the other half.
+    of_a_model = {(3, 4), *(((3, None), (None, 4)) if "*" in names else ())}
+    return "param_shapes" not in names and halves not in of_a_model
 
 
 def check_code(
