@@ -62,8 +62,8 @@ def _told(error: BaseException) -> tuple[int, str]:
     match error:
         case UsageError():
             told = UNUSABLE, str(error)
-        case TyperException():
-            told = UNUSABLE, error.format_message()  # empty without arguments: the help is the answer
+        case TyperException():  # empty without arguments: the help is the answer
+            told = UNUSABLE, error.format_message() + _received(error)
         case MemoryError():
             told = UNUSABLE, f"there is not enough memory for these sizes: ask for smaller ones {error}"
         case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # as typer passes it on
@@ -89,6 +89,12 @@ def _told(error: BaseException) -> tuple[int, str]:
             traceback.print_exception(error)
             told = FAILED, f"an error of gradparity's own, {type(error).__name__}: please report the lines above"
     return told
+
+
+def _received(error: BaseException) -> str:
+    """Return the end of a sentence: what pydantic, by which typer reads numbers, was given instead of one."""
+    wrong: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
+    return f", got {wrong[0]['input']!r}" if wrong else ""
 
 
 def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:

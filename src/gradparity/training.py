@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -52,6 +52,16 @@ class Settings:
             raise UsageError(f"--seed must be at least 0, got {self.seed}")
 
 
+class EpochFile(TypedDict):
+    """An epoch as JSON has it."""
+
+    epoch: int
+    loss: float
+    accuracy: float | None
+    """None for real targets."""
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Epoch:
     """What is known after an epoch."""
@@ -68,9 +78,9 @@ class Epoch:
     remembered: Callable[[], dict[str, np.ndarray]]
     """What the optimiser remembers, for a checkpoint: to be asked for before the next epoch."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EpochFile:
         """Return all but the arrays as plain data, for JSON."""
-        return {"epoch": self.number, "loss": self.loss, "accuracy": self.accuracy, "seconds": self.seconds}
+        return EpochFile(epoch=self.number, loss=self.loss, accuracy=self.accuracy, seconds=self.seconds)
 
 
 def train(
@@ -219,6 +229,20 @@ def labels_of(y: np.ndarray) -> np.ndarray | None:
     return y.argmax(axis=1) if one_hot else None
 
 
+class TrainingFile(TypedDict):
+    """What ``gradparity train --json`` writes."""
+
+    format: Literal["gradparity-training/1"]
+    model: dict[str, Any]
+    """Its name, and its settings."""
+    backend: str
+    data: str
+    settings: Settings
+    epochs: list[EpochFile]
+    test_accuracy: float | None
+    """None for real targets."""
+
+
 def to_dict(
     backend: Backend,
     spec: ModelSpec,
@@ -229,6 +253,7 @@ def to_dict(
 ) -> dict[str, Any]:
     """Return the configuration and what training found as plain data, for JSON."""
     return {
+        "format": "gradparity-training/1",
         "model": _described(spec),
         "backend": backend.name,
         "data": dataset.name,
@@ -239,7 +264,17 @@ def to_dict(
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
-    return {"name": spec.name, **asdict(spec)} if is_dataclass(spec) else {"name": spec.name}
+    """Return a model's name and what it is made with, but for a user's own functions."""
+    made_with: dict[str, Any] = asdict(spec) if is_dataclass(spec) else {}
+    return {"name": spec.name, **{name: value for name, value in made_with.items() if _is_plain(value)}}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _require_finite(losses: np.ndarray, epoch: int, settings: Settings) -> None:

@@ -4,11 +4,12 @@ Mark it "Autograder tests" with 3 points, and put it between BEGIN and END HIDDE
 cell is the points it gives.
 """
 
+import secrets
 from pathlib import Path
 
 from gradparity.exercise import judge_file
 
-outcome = judge_file(Path("softmax_regression.py"))
+outcome = judge_file(Path("softmax_regression.py"), seed=secrets.randbits(32))  # numbers that nobody has seen
 if outcome.wrong is not None:
     print(f"{outcome.wrong.place}: d['{outcome.wrong.line}']: {outcome.wrong.symptom}")
 len(outcome.right)

@@ -37,6 +37,8 @@ PRINTED = 2000
 """Letters that are shown of what a file prints."""
 BECOME_PARENT_OF_ORPHANS = 36
 """PR_SET_CHILD_SUBREAPER of Linux's prctl."""
+OPEN_TO_OTHERS = 4
+"""PR_SET_DUMPABLE: whether another process of the same user may read this one's memory, and write there."""
 
 Draw: TypeAlias = tuple[Params, Batch]
 
@@ -112,11 +114,15 @@ def read_draws(path: Path) -> list[Draw]:
 
 @contextmanager
 def _ended_with_what_it_began() -> Iterator[None]:
-    """Kill, at the end, every process below this one that was not there before: forks, and children that stay."""
+    """Kill, at the end, every process below this one that was not there before: forks, and children that stay.
+
+    Meanwhile none of them can reach into this one, which judges.
+    """
     prctl = getattr(ctypes.CDLL(None), "prctl", lambda *_: None)  # elsewhere than on Linux, orphans are not found
     me = psutil.Process()
     before = set(me.children(recursive=True))
     prctl(BECOME_PARENT_OF_ORPHANS, 1, 0, 0, 0)
+    prctl(OPEN_TO_OTHERS, 0, 0, 0, 0)
     try:
         yield
     finally:
@@ -126,6 +132,7 @@ def _ended_with_what_it_began() -> Iterator[None]:
                     stray.kill()
             psutil.wait_procs(strays, timeout=1)
         prctl(BECOME_PARENT_OF_ORPHANS, 0, 0, 0, 0)
+        prctl(OPEN_TO_OTHERS, 1, 0, 0, 0)
 
 
 def _shown(printed: Path) -> str:

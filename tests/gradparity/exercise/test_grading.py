@@ -76,6 +76,7 @@ def test_the_examples_ask_for_what_there_is(solved: Callable[..., Path], capsys:
     solved({"W": 'd["W"] = 0 * p["W"]'}, name="softmax_regression.py")
     exec((EXAMPLES / "nbgrader.py").read_text())
     assert "softmax_regression.py:34: d['W']: it is zero everywhere" in capsys.readouterr().out
-    assert "grade submission --json results/results.json" in (EXAMPLES / "gradescope" / "run_autograder").read_text()
+    gradescope = (EXAMPLES / "gradescope" / "run_autograder").read_text()
+    assert "gradparity exercise grade submission --json - > results/results.json" in gradescope
     otter = (EXAMPLES / "otter" / "q1.py").read_text()
     assert all(f'"{line}" in right_lines()' in otter for line in ("logits", "W", "b"))

@@ -1,5 +1,6 @@
 """An Otter-Grader test file: a point for each line of softmax_regression.py that is right."""
 
+import secrets
 from pathlib import Path
 
 from otter.test_files import test_case
@@ -10,10 +11,10 @@ points = 3
 
 
 def right_lines():
-    """The lines that are right, up to the first wrong one."""
+    """The lines that are right, up to the first wrong one, on numbers that nobody has seen."""
     from gradparity.exercise import judge_file
 
-    return judge_file(Path("softmax_regression.py")).right
+    return judge_file(Path("softmax_regression.py"), seed=secrets.randbits(32)).right
 
 
 @test_case(points=1)

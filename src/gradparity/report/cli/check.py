@@ -134,13 +134,16 @@ def check_command(
     from gradparity.errors import UsageError, require_package
     from gradparity.output import require_writable
     from gradparity.parity.problem import LANES
-    from gradparity.parity.training_parity import training_parity
+    from gradparity.parity.training_parity import require_in_range, training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
     from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
     options.require_page(page, opened)
+    rate = scheduled(schedule, lr, 1 if steps is None else steps)
+    if steps is not None:
+        require_in_range(steps, n, optimizer, rate)
     if page is not None:
         require_package("matplotlib", "plots", "--report")
     lanes: Sequence[Dtype] | None = None if dtype == "both" else (options.dtype_of(dtype),)
@@ -186,7 +189,7 @@ def check_command(
             backends=report.backends,
             steps=steps,
             optimizer=optimizer,
-            lr=scheduled(schedule, lr, steps),
+            lr=rate,
             n=n,
             seed=seed,
             lanes=[lane for lane in LANES if any(row.lane == lane for row in report.rows)],

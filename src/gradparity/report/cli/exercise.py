@@ -196,7 +196,7 @@ def grade_(
     if json is not None:
         write_json(json, as_json(grades))
     if html is not None:
-        command = f"gradparity exercise grade {quote(str(folder))}"
+        command = f"exercise grade {quote(str(folder))}"
         write_text(html, page(command, "Exercises", [Section("grades", "The class", table)], facts={}))
     if any(each.remark for each in grades):
         raise typer.Exit(1)

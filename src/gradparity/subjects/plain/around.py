@@ -21,15 +21,19 @@ from gradparity.subjects.plain.unit import Unit, is_data, is_users_module, own_c
 
 def unit_around(function: Any, arguments: tuple[Any, ...], named: Mapping[str, Any], seed: int) -> tuple[Program, Unit]:
     """Take a function and its arguments as a unit. Raises UsageError for what cannot be read or called so."""
+    if isinstance(vars(type(function)).get("__call__"), FunctionType):
+        function = function.__call__
     own = getattr(function, "__func__", function)
     if not isinstance(own, FunctionType) or own.__name__ == "<lambda>":
         kind = "a lambda" if getattr(own, "__name__", "") == "<lambda>" else type(function).__name__
         raise UsageError(f"plain code is a function written with def, got {kind}: wrap it in one")
     if inspect.isgeneratorfunction(own) or inspect.iscoroutinefunction(own):
-        raise UsageError(f"{own.__name__} yields: a function that returns its loss and gradients can be checked")
+        raise UsageError(
+            f"{own.__name__} yields or awaits: a function that returns its loss and gradients can be checked"
+        )
     program = Program(own.__code__.co_filename, source_of(own))
     renewed = _Renewed(program)
-    program.module.__dict__.update(renewed.namespace(own.__globals__))
+    renewed.namespace(own.__globals__, program.module.__dict__)
     again, values = _call(renewed.function(own), function, arguments, named)
     pair = pair_of(own.__qualname__, functions_of(program.source.trees[program.file]))
     if pair and own.__qualname__ == pair[1]:
@@ -39,13 +43,13 @@ def unit_around(function: Any, arguments: tuple[Any, ...], named: Mapping[str, A
     return program, unit
 
 
-def renewed_names(program: Program, names: dict[str, Any]) -> dict[str, Any]:
-    """Return copies of a notebook's names, its functions rewritten, and its arrays its own no longer."""
+def renew_names(program: Program, names: dict[str, Any]) -> None:
+    """Give a program copies of a notebook's names, its functions rewritten, and its arrays its own no longer."""
     renewed = _Renewed(program)
-    copied = renewed.namespace(names)
+    copied = renewed.namespace(names, program.module.__dict__)
     data = own_copy({name: value for name, value in names.items() if not name.startswith("_") and is_data(value)})
     renewed.classes_of(data)
-    return {**copied, **data}
+    copied.update(data)
 
 
 def source_of(function: FunctionType) -> str:
@@ -89,11 +93,12 @@ class _Renewed:
         self._namespaces: dict[int, dict[str, Any]] = {}
         self._classes: dict[type, type] = {}
 
-    def namespace(self, names: dict[str, Any]) -> dict[str, Any]:
+    def namespace(self, names: dict[str, Any], into: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return a copy of a module's names with its functions, and those of other modules of the user's, anew."""
         if id(names) in self._namespaces:
             return self._namespaces[id(names)]
-        copied = self._namespaces[id(names)] = {**names, HOOKS: self._program.hooks}
+        copied = self._namespaces[id(names)] = {} if into is None else into
+        copied.update({**names, HOOKS: self._program.hooks})
         own = [value for value in names.values() if _globals_of(value) is names]
         for file in dict.fromkeys(_file_of(value) for value in own):
             self._define(file, names, copied)
@@ -112,6 +117,7 @@ class _Renewed:
         found: Any = namespace.get(own.__qualname__.partition(".")[0])
         for step in own.__qualname__.split(".")[1:]:
             found = getattr(found, step, None)
+        found = getattr(found, "__func__", found)
         if isinstance(found, FunctionType):
             return found
         return self._inner(own, namespace)

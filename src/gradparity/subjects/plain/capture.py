@@ -5,8 +5,10 @@ The file runs as code because the user named it, in its own folder, as ``python 
 
 import ast
 import contextlib
+import random
 from collections.abc import Callable, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS
+from pathlib import Path
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
@@ -20,6 +22,8 @@ from gradparity.subjects.plain.program import Program, as_a_script
 from gradparity.subjects.plain.recorder import Stop
 from gradparity.subjects.plain.unit import MODULE, Finished, Unit, is_data, own_copy, quiet, scope_of
 
+LUCK = (np.random.Generator, np.random.RandomState, random.Random)
+"""What draws numbers goes on from the same state in each run."""
 SECONDS = 60.0
 """How long a file may run before what is checked is called."""
 
@@ -72,10 +76,11 @@ def _function_of(frame: FrameType) -> Callable[..., Any]:
 def block_unit(program: Program, line: int) -> Unit:
     """Run a program until a loop is entered, and take its first pass. Raises UsageError."""
     number, block = next((i, b) for i, b in enumerate(program.source.bodies) if b.line == line)
-    where = f"{program.shown()}:{line}"
-    frame = _run_to(program, ~number, f"the loop at {where} is never entered", "this loop")
-    code = compile(block.code, block.file, "exec")
-    values = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+    name = f"the loop in {program.line(program.file, line)}"
+    frame = _run_to(program, ~number, f"{name} is never entered", name)
+    code = block.code()
+    if frame.f_locals is frame.f_globals:
+        return unit_of(program, name, line, lambda _: _run_among_globals(program, code), {})
 
     def call(roots: Mapping[str, Any]) -> Finished:
         local = {name: value for name, value in roots.items() if not name.startswith(MODULE)}
@@ -84,19 +89,25 @@ def block_unit(program: Program, line: int) -> Unit:
             exec(code, scope)
         return Finished(None, scope)
 
-    return unit_of(program, f"the loop in line {line}", line, call, values)
+    return unit_of(program, name, line, call, dict(frame.f_locals))
 
 
 def module_unit(program: Program) -> Unit:
     """Take a whole file, which starts from nothing, or a whole cell, from the names that are there."""
-    given = dict(program.module.__dict__)
+    return unit_of(program, program.shown(), 1, lambda _: _run_among_globals(program, program.code), {})
 
-    def call(_: Mapping[str, Any]) -> Finished:
-        scope = {name: program.module.__dict__[name] for name in given}
-        exec(program.code, scope)
-        return Finished(None, scope)
 
-    return unit_of(program, program.shown(), 1, call, {})
+def _run_among_globals(program: Program, code: CodeType) -> Finished:
+    """Run code where the functions that it calls look for their global variables, and leave these as they were."""
+    names = program.module.__dict__
+    before = dict(names)
+    try:
+        with contextlib.suppress(Stop):
+            exec(code, names)
+        return Finished(None, dict(names))
+    finally:
+        names.clear()
+        names.update(before)
 
 
 def called_again(
@@ -129,7 +140,7 @@ def unit_of(program: Program, name: str, line: int, call: Callable[..., Finished
     globals_ = {
         f"{MODULE}{key}": value
         for key, value in program.module.__dict__.items()
-        if key != HOOKS and (is_data(value) or (type(value) is int and key in steps))
+        if key != HOOKS and (is_data(value) or isinstance(value, LUCK) or (type(value) is int and key in steps))
     }
     roots = own_copy({n: _real(v) if n.removeprefix(MODULE) in steps else v for n, v in {**values, **globals_}.items()})
     return Unit(name, program.file, line, call, roots, program.module.__dict__, program.hooks)
@@ -143,8 +154,14 @@ def _real(value: Any) -> Any:
 
 
 def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
+    passed = False
+
     def arrive(frame: FrameType) -> None:
-        raise _Arrived(frame)
+        nonlocal passed
+        if _called_by_a_check(frame):
+            passed = True
+        else:
+            raise _Arrived(frame)
 
     program.hooks.entries = {entry: arrive}
     try:
@@ -158,13 +175,35 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
             f"{program.shown()} ran for {SECONDS:.0f} s and did not come to {what}: "
             "make what comes before it smaller, or check it from Python, gradparity.check_code(function, *arguments)"
         ) from None
+    except SystemExit as error:
+        place = failed(program, error)
+        raise UsageError(
+            f"{place} before it comes to {what}: give what it asks for a value in the file, or call {what} before"
+        ) from error
     except Exception as error:
         raise failed(program, error) from error
     finally:
         program.hooks.entries = {}
+    if passed:
+        raise UsageError(
+            f"{program.shown()}: only gradparity calls {what}, in a check of the file's own: run the file for that one"
+        )
     raise UsageError(
         f"{program.shown()}: {never}: call it in the file, or write  def example_inputs(): return its arguments"
     )
+
+
+def _called_by_a_check(frame: FrameType) -> bool:
+    """Whether the user's file has a model checked, which calls its functions with numbers of a check's own."""
+    caller = frame.f_back
+    while caller is not None and caller.f_code is not Program.run.__code__:
+        module = caller.f_globals.get("__name__", "")
+        if module.startswith("gradparity.") and not module.startswith(
+            ("gradparity.subjects.plain", "gradparity.testing")
+        ):
+            return True
+        caller = caller.f_back
+    return False
 
 
 def _call_with_examples(program: Program, function: str) -> None:
@@ -178,9 +217,14 @@ def _call_with_examples(program: Program, function: str) -> None:
 def failed(program: Program, error: BaseException) -> UsageError:
     """Say in one line what a user's code raised, and where."""
     step = last_step(error.__traceback__, program.file)
-    place = f"{program.shown()}:{step.line}" if step else program.shown()
+    place = program.place(program.file, step.line) if step else program.shown()
     if isinstance(error, EOFError):
         return UsageError(f"{place}: asks for input(), and nobody answers a check: give it a value in the file")
+    if isinstance(error, UsageError):
+        return UsageError(f"{place}: {error}")
+    if isinstance(error, FileNotFoundError):
+        where = f"paths start in the file's own folder, {Path(program.file).parent}"
+        return UsageError(f"{place}: raises {raised(error).rstrip('.')}: {where}")
     return UsageError(f"{place}: raises {raised(error)}")
 
 
@@ -191,5 +235,8 @@ def choose_function(program: Program, name: str, functions: Mapping[str, Any]) -
         there = ", ".join(functions) or "none"
         raise UsageError(f"{program.shown()} has no function '{name}': there is {there}{did_you_mean(name, functions)}")
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(functions[fitting[0]])):
-        raise UsageError(f"{program.shown()}: {fitting[0]} yields: check the function that it is called in")
+        raise UsageError(
+            f"{program.shown()}: {fitting[0]} yields, and so has no end to check it at: leave its name out, and the "
+            "loop in it is checked, or name a function that it calls"
+        )
     return fitting[0]

@@ -12,7 +12,7 @@ from gradparity.parity.report import Report
 from gradparity.subjects.model_file.source import UNREADABLE
 from gradparity.subjects.plain import capture, conventions, regions
 from gradparity.subjects.plain import loss as losses
-from gradparity.subjects.plain.around import renewed_names, unit_around
+from gradparity.subjects.plain.around import renew_names, unit_around
 from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import paired, targets, without_owner
@@ -20,14 +20,24 @@ from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
 from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.machine import machine_of
+from gradparity.subjects.plain.notebook import as_python
 from gradparity.subjects.plain.operations import operations_of
 from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
 from gradparity.subjects.plain.pairs import BACKWARD, all_pairs, pair_of, pair_unit
-from gradparity.subjects.plain.posing import Checked, could_be, labelled, pose, require_lines, unchecked
+from gradparity.subjects.plain.posing import (
+    Checked,
+    could_be,
+    labelled,
+    pose,
+    require_lines,
+    require_numpy,
+    require_owners,
+    unchecked,
+)
 from gradparity.subjects.plain.program import Program, as_a_script, program_of
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.shrinking import with_smallest
-from gradparity.subjects.plain.stirring import stirred
+from gradparity.subjects.plain.stirring import make_real, stirred
 from gradparity.subjects.plain.terms import with_wrong_terms
 from gradparity.subjects.plain.truths import Truths, label
 from gradparity.subjects.plain.unguarded import without_guards
@@ -61,8 +71,8 @@ def check_cell(
 
     Raises UsageError, in one line, for what cannot be checked.
     """
-    program = Program("<cell>", text)
-    program.module.__dict__.update(renewed_names(program, given))
+    program = Program("<cell>", as_python(text))
+    renew_names(program, given)
     return _checked(program, name, names, loss, seed)
 
 
@@ -92,7 +102,8 @@ def split(argument: str) -> tuple[Path, str]:
 def paired_names(names: Sequence[str]) -> dict[str, str]:
     """Read ``grad_logits=logits``, also several with commas. Raises UsageError."""
     found = {}
-    for each in (pair for entry in names for pair in entry.split(",")):
+    entries = [names] if isinstance(names, str) else names
+    for each in (pair for entry in entries for pair in entry.split(",")):
         gradient, equals, of = each.partition("=")
         if not (equals and gradient.strip() and of.strip()):
             raise UsageError(f"--names must be GRADIENT=NAME, got '{each}': write --names grad_logits=logits")
@@ -139,14 +150,21 @@ def check_unit(
     unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int, explain: Explain = None
 ) -> Report:
     """Check one unit."""
-    source = program.source
+    source, name = program.source, f"{program.shown()}, {unit.name}"
     try:
         recording = Recording(source, extra, _forwards(program)).run(unit)
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        require_numpy(name, unit.roots)
         raise failed(program, error) from error
-    moved = stirred(unit, source, [line.target for line in paired(recording)], seed)
+    require_owners(recording)
+    if make_real(unit, recording):
+        recording = Recording(source, extra, _forwards(program)).run(unit)
+    lines = paired(recording)
+    if not lines:
+        require_numpy(name, {**(recording.finished.scope if recording.finished else {}), **unit.roots})
+    moved = stirred(unit, source, [line.target for line in lines], seed)
     feeding, checked = _beside(unit, program, extra, expression, seed)
     by_numbers = recognised(checked.fed, checked.truths, checked.recording)
     if not checked.fed.judged and by_numbers:
@@ -154,8 +172,12 @@ def check_unit(
     require_lines(checked)
     if moved:
         alike = f"{', '.join(moved)}: all entries were alike, where mistakes hide; checked at random numbers instead"
-    remarks = [f"the loss is {checked.loss.said}", *([alike] if moved else []), *conventions.remarks(checked)]
-    remarks += [f"{site.target} in line {site.line} was {NOT_RUN}" for site in not_run(checked)]
+    remarks = [
+        f"the loss is taken to be {checked.loss_said}",
+        *([alike] if moved else []),
+        *conventions.remarks(checked),
+    ]
+    remarks += [f"{site.target} in {checked.line_of(site)} was {NOT_RUN}" for site in not_run(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
     told = with_wrong_terms(feeding, checked, judged, [replace(row, called=row.line) for row in report.rows])
@@ -173,19 +195,20 @@ def _beside(
     source = program.source
     recording = Recording(source, extra, _forwards(program)).run(unit)
     labels = {label(v): v for v in recording.variables}
-    loss = LossOf(unit, source, losses.find(recording, expression), recording, labels)
+    name = f"{program.shown()}, {unit.name}"
+    loss = LossOf(unit, source, losses.find(recording, expression, name), recording, labels)
+    loss.require_number(name)
     if recording.early_losses and not expression and loss.is_moved_by(conventions.keys_of(paired(recording))):
         # After an update it is computed once more, with the next weights.
-        loss = replace(loss, at=losses.find(recording, "", early=True))
+        loss = replace(loss, at=losses.find(recording, "", name, early=True))
     lines = conventions.after_the_loss(loss, paired(recording))
     truths = Truths(loss, seed, machine_of(loss))
     truths.learn(targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
-    places = {site.file: program.shown(site.file) for site in source.sites}
     missed = overlooked(fed, loss, recording)
-    checked = Checked(f"{program.shown()}, {unit.name}", recording, loss.at, truths, fed, places, program.texts, missed)
+    checked = Checked(name, recording, loss.at, truths, fed, program, missed)
     truths.learn(could_be(checked), BRIEFLY)
     truths.confirm(one.of for one in fed.judged)
     return feeding, checked
@@ -210,7 +233,10 @@ def is_plain(argument: str) -> bool:
         return False
     names = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) for node in ast.walk(tree)}
     taken = {f.name: len(f.args.args) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
-    return "param_shapes" not in names and not (taken.get("forward") == 3 and taken.get("backward") == 4)
+    halves = (taken.get("forward"), taken.get("backward"))
+    # What a star imports may be the other half.
+    of_a_model = {(3, 4), *(((3, None), (None, 4)) if "*" in names else ())}
+    return "param_shapes" not in names and halves not in of_a_model
 
 
 def check_code(

@@ -106,7 +106,9 @@ def _multiple(checked: Checked) -> float | None:
 
 
 def _as_if(checked: Checked, k: float) -> str:
-    """Say which mean or sum would make such a factor."""
+    """Say which mean or sum would make such a factor; 2 and ½ may as well be a square's."""
+    if abs(np.log2(abs(k))) == 1:
+        return ""
     for size in sorted(_sizes(checked.fed)):
         if abs(k / size - 1) <= SAME:
             return f": as if it were a sum over {size} where it is a mean"

@@ -6,8 +6,10 @@ place of it, ``recorder.Hooks`` decides; without an observer every hook returns 
 """
 
 import ast
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Literal, NamedTuple, TypeAlias
 
 from gradparity.subjects.plain.hooked import answered, hook, hook_call, hook_statement, placed
@@ -44,7 +46,13 @@ class LoopBody:
     file: str
     function: str
     line: int
-    code: ast.Module
+    once: ast.For
+    """Its statements as the program has them, to be passed through once."""
+
+    def code(self) -> CodeType:
+        """Compile it by itself. Its nodes are the program's own, in which a return and a yield stay what they are."""
+        alone = _Stops().visit(ast.Module([copy.deepcopy(self.once)], []))
+        return compile(ast.fix_missing_locations(alone), self.file, "exec")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +163,7 @@ class _Rewriter(ast.NodeTransformer):
         body = self._statements(node.body)
         number = len(self._source.bodies)
         once = ast.For(ast.Name("__once__", ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), [*first, *body], [])
-        block = _Stops().visit(ast.Module([placed(node, once)], []))
-        # Compiled when it is needed; its nodes are shared with the program, which never changes them again.
-        self._source.bodies.append(LoopBody(self._file, ".".join(self._within), node.lineno, block))
+        self._source.bodies.append(LoopBody(self._file, ".".join(self._within), node.lineno, placed(node, once)))
         node.body = [placed(node.body[0], hook_statement("block", number)), *first, *body]
         node.orelse = self._statements(node.orelse)
 

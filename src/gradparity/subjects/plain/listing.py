@@ -1,6 +1,7 @@
 """The user's own source with a margin: ✓ right, ✗ wrong, ↳ wrong because another line is, – not checked, and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from gradparity.subjects.plain.feeding import SAME, Judged
 from gradparity.subjects.plain.instrument import Site
 from gradparity.subjects.plain.lines import is_part
 from gradparity.subjects.plain.posing import Checked, loose
+from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.variables import Variable, Writing
 
@@ -63,10 +65,14 @@ def listings(
     for site in not_run(checked):
         marks.setdefault((site.file, site.line), []).append(ListedLine(site.line, "", "–", f"{site.target}: {NOT_RUN}"))
     for (file, number), sentences in below.items():
-        if file in checked.sources:
+        if file in checked.program.texts:
             marks.setdefault((file, number), []).append(ListedLine(number, "", below=sentences))
     files = dict.fromkeys(file for file, _ in marks)
-    return tuple(_listing(checked, file, {n: m for (f, n), m in marks.items() if f == file}) for file in files)
+    return tuple(
+        listing
+        for file in files
+        for listing in _listings(checked.program, file, {n: m for (f, n), m in marks.items() if f == file})
+    )
 
 
 def _pictures(checked: Checked, judged: Judged) -> Iterator[tuple[str, str]]:
@@ -123,23 +129,39 @@ def _right_by_itself(checked: Checked, judged: Judged) -> bool:
     return found is None or not found.gradient.any() or relative_error(own, found.gradient) <= SAME
 
 
-def _listing(checked: Checked, file: str, marks: Mapping[int, Sequence[ListedLine]]) -> Listing:
-    source = checked.sources[file].split("\n")
-    lines: list[ListedLine] = []
-    for number, text in enumerate(source, 1):
-        if number in marks:
-            lines.append(_together(number, text, marks[number]))
-        elif any(abs(number - other) <= CONTEXT for other in marks):
-            lines.append(ListedLine(number, text))
-        elif lines and lines[-1].text != "…":
-            lines.append(ListedLine(number, "…"))
-    while lines and (lines[-1].text == "…" or not lines[-1].text.strip()):
-        lines.pop()
-    return Listing(checked.places.get(file, file), tuple(lines))
+def _listings(program: Program, file: str, marks: Mapping[int, Sequence[ListedLine]]) -> Iterator[Listing]:
+    """Yield what is to be seen of a file; of a notebook, of each cell."""
+    source = program.texts[file].split("\n")
+    for cell, numbers in groupby(range(1, len(source) + 1), lambda number: program.within_cell(file, number)[0]):
+        title = f"{program.shown(file)}, cell {cell}" if cell else program.shown(file)
+        lines = list(_lines(program, file, source, [*numbers], marks))
+        while lines and (lines[-1].text == "…" or not lines[-1].text.strip()):
+            lines.pop()
+        if lines:
+            yield Listing(title, tuple(lines))
+
+
+def _lines(
+    program: Program,
+    file: str,
+    source: Sequence[str],
+    numbers: Sequence[int],
+    marks: Mapping[int, Sequence[ListedLine]],
+) -> Iterator[ListedLine]:
+    """Yield the lines with a sign and those around them, numbered as the user counts them."""
+    left_out = True
+    for number in numbers:
+        text, own = source[number - 1], program.within_cell(file, number)[1]
+        near = any(abs(number - other) <= CONTEXT and other in numbers for other in marks)
+        if near:
+            yield _together(own, text, marks.get(number, ()))
+        elif not left_out:
+            yield ListedLine(own, "…")
+        left_out = not near
 
 
 def _together(number: int, text: str, marks: Sequence[ListedLine]) -> ListedLine:
-    sign = max((mark.sign for mark in marks), key=WORST.index)
+    sign = max(("", *(mark.sign for mark in marks)), key=WORST.index)
     about = "; ".join(dict.fromkeys(mark.about for mark in marks if mark.about))
     finding = " ".join(dict.fromkeys(mark.finding for mark in marks if mark.finding))
     below = tuple(sentence for mark in marks for sentence in mark.below)

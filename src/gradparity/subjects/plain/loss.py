@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, quoted
 from gradparity.protocol import Array
 from gradparity.subjects.plain.instrument import Source
 from gradparity.subjects.plain.names import LOSSES, is_loss
@@ -44,7 +44,7 @@ class _Known(BaseException):
         self.value = value
 
 
-def find(recording: Recording, expression: str, *, early: bool = False) -> LossAt:
+def find(recording: Recording, expression: str, where: str, *, early: bool = False) -> LossAt:
     """Choose the loss, an ``early`` one before the gradients are. Raises UsageError where there is none."""
     finished = recording.finished
     assert finished is not None
@@ -62,7 +62,7 @@ def find(recording: Recording, expression: str, *, early: bool = False) -> LossA
         key, name, _ = ([each for each in named if each[1].rpartition(".")[2] in LOSSES] or named)[-1]
         return LossAt(name, key=key)
     if returned is None:
-        raise UsageError(f"there is no loss to compare with: {HELP}{_elsewhere(recording.source)}")
+        raise UsageError(f"{where}: there is no loss to compare with: {HELP}{_elsewhere(recording.source)}")
     return LossAt("what is returned")
 
 
@@ -72,7 +72,7 @@ def _elsewhere(source: Source) -> str:
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         for call in calls:
             if SPEAKS_OF_LOSS.search(ast.unparse(call.func)):
-                return f"; line {call.lineno} has {ast.unparse(call)}: the same with what the step computes"
+                return f"; elsewhere there is {ast.unparse(call)}: the same with what the step computes"
     return ""
 
 
@@ -83,7 +83,7 @@ def _of_expression(recording: Recording, expression: str) -> LossAt:
     if recording.before_gradients is not None:
         key, scope = recording.before_gradients
         with contextlib.suppress(Exception):
-            if np.size(eval(expression, dict(scope))) == 1:
+            if _is_number(eval(expression, dict(scope))):
                 return LossAt(expression, expression, key)
     try:
         value = eval(expression, dict(finished.scope))
@@ -91,9 +91,14 @@ def _of_expression(recording: Recording, expression: str) -> LossAt:
         raise UsageError(
             f"--loss {expression!r} raises {type(error).__name__}: {error}; write it in the code's own names"
         ) from error
-    if np.size(value) != 1:
-        raise UsageError(f"--loss {expression!r} must be one number, got shape {np.shape(value)}: take the sum or mean")
+    if not _is_number(value):
+        received = f"shape {np.shape(value)}" if np.ndim(value) else quoted(value)
+        raise UsageError(f"--loss {expression!r} must be one number, got {received}: take the sum or mean")
     return LossAt(expression, expression)
+
+
+def _is_number(value: Any) -> bool:
+    return np.size(value) == 1 and np.asarray(value).dtype.kind in "biufc"
 
 
 def _number_in(returned: Any) -> Any:
@@ -145,6 +150,18 @@ class LossOf:
 
         self._run(on, self.unit.fresh({}))
         return seen
+
+    def require_number(self, where: str) -> None:
+        """Raise UsageError where nothing can be compared with it."""
+        value = self({})
+        if not np.isfinite(value):
+            raise UsageError(f"{where}: the loss, {self.at.said}, is {value:g} at these numbers: give it others")
+        again = self({})
+        if again != value:
+            raise UsageError(
+                f"{where}: the loss, {self.at.said}, is another one in each run, {value:.6g} and {again:.6g}: give "
+                "what is random in it a seed"
+            )
 
     def is_moved_by(self, keys: Collection[Key]) -> bool:
         """Whether the loss is computed from what is written at these places."""

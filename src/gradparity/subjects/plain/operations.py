@@ -50,7 +50,7 @@ def _called(checked: Checked, wanted: Collection[int]) -> dict[int, str]:
     for v in checked.recording.variables:
         own = v.original is None and (v.given or sites[v.where[0]].how != "part")
         if own or v.number in wanted:
-            in_line = f"{v.name} in line {v.place[1]}"
+            in_line = f"{v.name} in {checked.program.line(*v.place)}"
             free = [name for name in (v.name, in_line, f"{in_line} ({v.number})") if name not in called.values()]
             called[v.number] = free[1] if free[0] == "loss" else free[0]  # "loss" is what all end in
     return called

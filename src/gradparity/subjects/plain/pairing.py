@@ -7,10 +7,11 @@ import numpy as np
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
 from gradparity.subjects.plain.lines import GradientLine, is_part
-from gradparity.subjects.plain.names import owners
+from gradparity.subjects.plain.names import owners, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
+from gradparity.subjects.plain.unit import MODULE
 from gradparity.subjects.plain.variables import Variable, Writing
 
 TRIED = 500
@@ -43,14 +44,29 @@ def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
 
 
 def of_the_forward_pass(lines: Iterable[GradientLine], truths: Truths, recording: Recording) -> None:
-    """Pair what the backward pass computes once more, x_pad = np.pad(x), with the one that the loss is made of."""
+    """Pair what the backward pass computes once more, x_pad = np.pad(x), with the one that the loss is made of.
+
+    So is dW with the one W that the loss is made of, model.W, where a W is there that it is not.
+    """
     for line in lines:
         target = line.target
         if target is None or target.number not in truths.gradients or truths.gradients[target.number].gradient.any():
             continue
         same = [v for v in recording.variables if v.name == target.name and np.array_equal(v.value, target.value)]
-        line.target = same[0]
         truths.learn(same[:1])
+        if same[0] is not target or not _is_global(target):
+            line.target = same[0]
+            continue
+        held = [v for v in recording.variables if v.given and len(v.where) > 1 and steps_of(v.name)[-1] == target.name]
+        others = [v for v in held if v.value.shape == target.value.shape]
+        truths.learn(others)
+        moving = [v for v in others if v.number in truths.gradients and truths.gradients[v.number].gradient.any()]
+        if len(moving) == 1:
+            line.target = moving[0]
+
+
+def _is_global(variable: Variable) -> bool:
+    return variable.given and len(variable.where) == 1 and variable.where[0].startswith(MODULE)
 
 
 def wrong_lines(fed: Fed, truths: Truths) -> set[Key]:

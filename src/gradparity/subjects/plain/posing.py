@@ -3,18 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradparity.errors import UsageError
+import numpy as np
+
+from gradparity.errors import UsageError, did_you_mean
 from gradparity.parity.problem import Problem, Subject, Written
 from gradparity.parity.rows import DIFFERENCES, Unchecked
 from gradparity.protocol import Dtype, Trace
 from gradparity.subjects.plain.feeding import Fed, Judged
+from gradparity.subjects.plain.instrument import Site
 from gradparity.subjects.plain.loose import complete
 from gradparity.subjects.plain.loss import LossAt
 from gradparity.subjects.plain.names import PART, is_gradient_like, says_gradient
 from gradparity.subjects.plain.pairing import alike, is_wrong
+from gradparity.subjects.plain.program import Program
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths, label
+from gradparity.subjects.plain.unit import written
 from gradparity.subjects.plain.variables import Variable, Writing
 
 BY_HAND = "by hand"
@@ -30,10 +35,7 @@ class Checked:
     loss: LossAt
     truths: Truths
     fed: Fed
-    places: Mapping[str, str]
-    """File -> as the user would type it."""
-    sources: Mapping[str, str]
-    """File -> its text."""
+    program: Program
     overlooked: Mapping[Key, Variable]
     """What may be a gradient by where it goes, and of what, though its name does not say so."""
 
@@ -42,7 +44,18 @@ class Checked:
         writings = judged.line.writings
         until = writings[: writings.index(judged.writing)] if judged.writing in writings else []
         sites = [writing.site for writing in until if writing.value.any()] + [judged.writing.site]
-        return tuple(dict.fromkeys(f"{self.places.get(site.file, site.file)}:{site.line}" for site in sites))
+        return tuple(dict.fromkeys(self.program.place(site.file, site.line) for site in sites))
+
+    @property
+    def loss_said(self) -> str:
+        """The loss, with the line where it is written."""
+        if self.loss.key is None or self.loss.expression:
+            return self.loss.said
+        return f"{self.loss.said} in {self.line_of(self.recording.source.sites[self.loss.key[0]])}"
+
+    def line_of(self, site: Site) -> str:
+        """Say in which line of its file, or of which cell, something is written."""
+        return self.program.line(site.file, site.line)
 
 
 def labelled(checked: Checked) -> dict[str, Judged]:
@@ -63,7 +76,7 @@ def labelled(checked: Checked) -> dict[str, Judged]:
     chosen.sort(key=lambda judged: judged.writing.order)
     names = [judged.line.name for judged in chosen]
     return {
-        name if names.count(name) == 1 else f"{name} in line {judged.writing.site.line}": judged
+        name if names.count(name) == 1 else f"{name} in {checked.line_of(judged.writing.site)}": judged
         for name, judged in zip(names, chosen, strict=True)
     }
 
@@ -167,6 +180,29 @@ def require_lines(checked: Checked) -> None:
         f"{checked.name}: nothing that is written is the gradient of something else that is there: a name like dz, "
         f"d_z, grad_z, z_grad or grads['z'] says so, or --names gradient=name{there}"
     )
+
+
+def require_owners(recording: Recording) -> None:
+    """Raise UsageError where --names pairs what is not written, or with what is not there."""
+    for name, of in recording.extra.items():
+        called = [w for w in recording.events if w.name == name or w.name.startswith((f"{name}[", f"{name}."))]
+        if not called:
+            guess = did_you_mean(name, {w.name for w in recording.events})
+            raise UsageError(f"--names {name}={of}: nothing is written to {name}{guess}")
+        if all(w.of is None for w in called):
+            guess = did_you_mean(of, {v.name for v in recording.variables})
+            raise UsageError(f"--names {name}={of}: no real array is called {of} where {name} is written{guess}")
+
+
+def require_numpy(where: str, names: Mapping[str, object]) -> None:
+    """Raise UsageError where an array is another library's."""
+    for name, value in names.items():
+        if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray | np.generic):
+            kind = type(value)
+            raise UsageError(
+                f"{where}: {written((name,))} is a {kind.__module__.partition('.')[0]} {kind.__name__}, and plain code "
+                "is checked on NumPy's arrays: make it one, or check functions of such arrays with gradparity.check_vjp"
+            )
 
 
 def loose(checked: Checked) -> list[Writing]:

@@ -4,10 +4,9 @@ import contextlib
 import importlib.abc
 import importlib.machinery
 import io
-import json
 import os
-import re
 import sys
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from gradparity.errors import UsageError
 from gradparity.subjects.model_file.source import UNREADABLE, unreadable
 from gradparity.subjects.plain.hooked import HOOKS
 from gradparity.subjects.plain.instrument import Source
+from gradparity.subjects.plain.notebook import Shell, cells_of, starts_of
 from gradparity.subjects.plain.recorder import Hooks
 
 
@@ -31,6 +31,8 @@ class Program:
     hooks: Hooks = field(default_factory=Hooks)
     folder: Path = field(default_factory=Path.cwd)
     """Where the user is: places are told from there."""
+    cells: tuple[int, ...] = ()
+    """Of a notebook, the line in which each code cell starts."""
     texts: dict[str, str] = field(default_factory=dict)
     """File -> its text, of this one and those that it imports from beside it."""
     module: ModuleType = field(init=False)
@@ -41,14 +43,36 @@ class Program:
         try:
             self.code = compile(self.source.rewritten(self.text, self.file), self.file, "exec")
         except UNREADABLE as error:
-            raise unreadable(self.shown(), error) from error
+            raise self._unreadable(error) from error
         self.module = ModuleType("__main__")
-        self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks})
+        self.module.__dict__.update({"__file__": self.file, HOOKS: self.hooks, "get_ipython": Shell})
 
     def shown(self, file: str = "") -> str:
         """Return a file as the user would type it."""
         path = Path(file or self.file)
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+    def place(self, file: str, line: int) -> str:
+        """Say where a line is, file and all."""
+        joined = ", " if self.cells and file == self.file else ":"
+        return f"{self.shown(file)}{joined}{self.line(file, line).removeprefix('line ' if joined == ':' else '')}"
+
+    def line(self, file: str, line: int) -> str:
+        """Say where a line is in its file: "line 7"; in a notebook "cell 2, line 3"."""
+        cell, own = self.within_cell(file, line)
+        return f"cell {cell}, line {own}" if cell else f"line {own}"
+
+    def within_cell(self, file: str, line: int) -> tuple[int, int]:
+        """Return which cell a line is in, 0 in a file that has none, and the line's number there."""
+        cell = bisect(self.cells, line) if file == self.file else 0
+        return cell, line - self.cells[cell - 1] + 1 if cell else line
+
+    def _unreadable(self, error: BaseException) -> UsageError:
+        if not isinstance(error, SyntaxError) or not error.lineno:
+            return unreadable(self.shown(), error)
+        return UsageError(
+            f"{self.place(self.file, error.lineno)}: Python cannot read the file, {error.msg}: correct this line"
+        )
 
     def run(self) -> None:
         """Run the whole file. Raises what it raises."""
@@ -60,19 +84,10 @@ def program_of(path: Path) -> Program:
     if not path.is_file():
         raise UsageError(f"there is no file '{path}': check the path, from the folder {Path.cwd()}")
     text = path.read_text(encoding="utf-8")
-    return Program(str(path.resolve()), _cells(path, text) if path.suffix == ".ipynb" else text)
-
-
-def _cells(path: Path, text: str) -> str:
-    """Return a notebook's code as one text; in place of each line that is Jupyter's own, a step that does nothing."""
-    try:
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        sources = ["".join(cell["source"]) for cell in cells]
-    except (ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{path}: a notebook is JSON with a list of cells, this is not: save it anew") from error
-    shells = "%!?"
-    lines = [line for text in sources for line in text.split("\n")]
-    return "".join(re.sub(rf"^(\s*)(?=[{shells}])", r"\1pass  # ", line) + "\n" for line in lines)
+    if path.suffix != ".ipynb":
+        return Program(str(path.resolve()), text)
+    cells = cells_of(path, text)
+    return Program(str(path.resolve()), "\n".join(cells), cells=starts_of(cells))
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ class Recording:
         self._known = known
         roots = unit.fresh({})
         for leaf, value in arrays(roots):
-            if is_real(value):
+            if is_real(value) and not np.iscomplexobj(value):
                 self._add(leaf, written(leaf), (unit.file, 0), value)
         before = dict(unit.roots)
         observed = Observed(self.source, self._on, held=known.hold)

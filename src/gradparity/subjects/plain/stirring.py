@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradparity.subjects.plain.instrument import Source
+from gradparity.subjects.plain.names import is_target, owners
 from gradparity.subjects.plain.recorder import Event, Observed
-from gradparity.subjects.plain.unit import Unit, at, put, written
+from gradparity.subjects.plain.recording import Recording
+from gradparity.subjects.plain.unit import Leaf, Unit, arrays, at, put, written
 from gradparity.subjects.plain.variables import Variable
 
 SPREAD = 0.1
@@ -28,7 +30,7 @@ def stirred(unit: Unit, source: Source, targets: Iterable[Variable | None], seed
     moved = []
     for leaf, variable in given.items():
         value = variable.value
-        if not variable.given or (value.any() if value.size == 1 else np.ptp(value) > 0):
+        if not variable.given or not value.size or (value.any() if value.size == 1 else np.ptp(value) > 0):
             continue
         old = at(unit.roots, leaf)
         before = np.array(old) if isinstance(old, np.ndarray) else old
@@ -38,6 +40,27 @@ def stirred(unit: Unit, source: Source, targets: Iterable[Variable | None], seed
         else:
             put(unit.roots, leaf, before)
     return moved
+
+
+def make_real(unit: Unit, recording: Recording) -> bool:
+    """Give what the code writes gradients of real numbers for its whole ones; return whether there was such."""
+    wanted = {
+        (of, w.value.shape)
+        for w in recording.events
+        if w.of is None
+        for of in owners(w.name, recording.extra)
+        if not is_target(of)
+    }
+    whole = [(leaf, a) for leaf, a in arrays(unit.roots) if isinstance(a, np.ndarray) and a.dtype.kind in "iu"]
+    found = [(leaf, a) for leaf, a in whole if {(name, a.shape) for name in _called(leaf)} & wanted]
+    for leaf, a in found:
+        put(unit.roots, leaf, a.astype(np.float64))
+    return bool(found)
+
+
+def _called(leaf: Leaf) -> tuple[Any, ...]:
+    """Return what a gradient's name may call it by: params['W'], and W."""
+    return written(leaf), *(leaf[-1][1:] if len(leaf) > 1 else ())
 
 
 def _without_number(unit: Unit, source: Source) -> float:

@@ -5,7 +5,6 @@ small that it is lost in rounding.
 """
 
 from dataclasses import replace
-from pathlib import PurePath
 
 from gradparity.parity.guards import LOST
 from gradparity.parity.norms import relative_error
@@ -37,7 +36,8 @@ def without_guards(report: Report, feeding: Feeding, checked: Checked) -> Report
     right = {name for name, error in left.items() if error <= LESS * small[name].error}
     if not right:
         return report
-    named = ", ".join(f"{value:g} in {PurePath(file).name}:{line}" for file, line, value in sorted(hooks.guards))
+    where = checked.program.place
+    named = ", ".join(f"{value:g} in {where(file, line)}" for file, line, value in sorted(hooks.guards))
     called = ", ".join(dict.fromkeys(row.name for row in report.rows if row.line in right))
     said = f"{called}: right up to the guard {named}, which the backward pass ignores"
     return replace(

@@ -135,6 +135,23 @@ def step(w):
         (STEP + "while True:\n    pass\nstep(np.ones(3))\n", "", "ran for 0 s and did not come to step"),
         (STEP + "step(undefined)\n", "", r":8: raises NameError"),
         ("def f(:\n", ":f", "Python cannot read the file"),
+        (
+            STEP.replace("(w)", "(x)").replace("w * 2", "x * 2") + "import sys\nsys.exit(3)\n",
+            "",
+            "SystemExit: 3 before it comes to step",
+        ),
+        (STEP + "open('data.csv')\n", "", "FileNotFoundError.*paths start in the file's own folder"),
+        (STEP + "step(np.ones(3) * np.nan)\n", "", "step: the loss, what is returned, is nan"),
+        (
+            "import time\n" + STEP.replace("* 2", "* time.perf_counter()") + "step(np.ones(3))\n",
+            "",
+            "another one in each run",
+        ),
+        (
+            STEP.replace("loss =", "e =").replace("return loss", "return") + "step(np.ones(3))\n",
+            "",
+            "step: there is no loss",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_checked_is_refused_in_one_line(
@@ -145,6 +162,94 @@ def test_a_file_that_cannot_be_checked_is_refused_in_one_line(
     with pytest.raises(UsageError, match=says) as refused:
         check_file(f"{tmp_path / 'train.py'}{argument}")
     assert "\n" not in str(refused.value)
+
+
+LOOPS = """import numpy as np
+def batches(x, size):
+    for i in range(0, len(x), size):
+        yield x[i:i + size]
+def first(values):
+    for value in values:
+        if value is not None:
+            return value
+w = first([None, np.array([0.5, -0.3])])
+for x in batches(np.arange(12.0).reshape(6, 2), 3):
+    z = x @ w
+    loss = np.sum(z**2)
+    dz = 2 * z
+    dw = x.T @ dz
+    w -= 0.01 * dw
+"""
+
+
+def test_a_loop_of_the_users_that_yields_or_returns_does_so(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(LOOPS, encoding="utf-8")
+    check_file(str(tmp_path / "train.py")).assert_ok()
+
+
+WEIGHTS = rng.normal(size=(3, 2))
+DRAWS = np.random.default_rng(1)
+
+
+def with_globals(X):  # type: ignore[no-untyped-def]
+    mask = DRAWS.random((6, 2)) < 0.5
+    z = X @ WEIGHTS * mask
+    loss = np.sum(z**2)
+    dz = 2 * z
+    dWEIGHTS = X.T @ (dz * mask)
+    return loss, dWEIGHTS
+
+
+def test_global_weights_are_moved_and_a_global_generator_draws_the_same_in_each_run() -> None:
+    report = gradparity.check_code(with_globals, LAYER[2])
+    report.assert_ok()
+    assert "dWEIGHTS" in {row.name for row in report.rows}
+
+
+class Held:
+    def __init__(self) -> None:
+        self.w = rng.normal(size=(3, 2))
+
+    def __call__(self, X):  # type: ignore[no-untyped-def]
+        z = X @ self.w
+        loss = np.sum(z**2)
+        dz = 2 * z
+        self.dw = X.T @ dz
+        return loss
+
+    @classmethod
+    def of_class(cls, w, X):  # type: ignore[no-untyped-def]
+        return wrong_loss_and_grads(w, np.zeros(2), X)  # type: ignore[no-untyped-call]
+
+
+def test_objects_that_are_called_and_class_methods_are_checked_too() -> None:
+    gradparity.check_code(Held(), LAYER[2]).assert_ok()
+    assert gradparity.check_code(Held.of_class, LAYER[0], LAYER[2]).findings[0].name == "dh"
+
+
+def test_whole_numbers_that_have_a_gradient_are_taken_as_real() -> None:
+    gradparity.check_code(loss_and_grads, *DATA[:2], np.arange(18).reshape(6, 3), DATA[3]).assert_ok()
+    report = gradparity.check_code(wrong_loss_and_grads, np.ones((3, 2), int), LAYER[1], LAYER[2])
+    assert {row.name for row in report.rows} == {"dh", "dw", "db"}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"names": "dz=zz"}, "no real array is called zz where dz is written; did you mean 'z'"),
+        ({"names": ["dq=z"]}, "nothing is written to dq"),
+        ({"loss": "'a'"}, "must be one number"),
+    ],
+)
+def test_names_and_losses_that_are_not_there_are_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        gradparity.check_code(loss_and_grads, *DATA, **given)
+
+
+def test_tensors_are_told_from_numpys_arrays() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="w is a torch Tensor, and plain code is checked on NumPy's arrays"):
+        gradparity.check_code(wrong_loss_and_grads, *map(torch.asarray, LAYER))
 
 
 def test_example_inputs_stand_for_a_call(tmp_path: Path) -> None:

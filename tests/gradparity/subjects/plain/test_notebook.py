@@ -26,11 +26,18 @@ MISTAKES = [
 ]
 
 
-def as_notebook(script: str) -> str:
-    """Cut a script into cells at its empty lines."""
+JUPYTERS = [
+    "if True:\n    %matplotlib inline",
+    "files = !ls\nlen?\nget_ipython().magic('time')",
+    "%%bash\nls | grep 'x",
+]
+
+
+def as_notebook(script: str, last: str = "for broken in (") -> str:
+    """Cut a script into cells at its empty lines, among others of which Python can read only a part."""
+    parts = [*JUPYTERS, *script.split("\n\n\n"), last]
     cells = [{"cell_type": "markdown", "source": ["# Softmax regression"]}]
-    cells += [{"cell_type": "code", "source": part.splitlines(keepends=True)} for part in script.split("\n\n\n")]
-    cells.insert(1, {"cell_type": "code", "source": ["if True:\n", "    %matplotlib inline"]})
+    cells += [{"cell_type": "code", "source": part.splitlines(keepends=True)} for part in parts]
     return json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 
@@ -66,7 +73,7 @@ def test_of_ten_mistakes_the_wrong_line_is_named(
     assert says in found.diagnosis
     (line,) = [line for listing in report.listings for line in listing.lines if line.sign == "✗"]
     assert line.text.strip() == next(each.strip() for each in wrong.splitlines() if instead in each)
-    with pytest.raises(AssertionError, match=rf"lesson\{kind}:\d+"):
+    with pytest.raises(AssertionError, match=rf"lesson\{kind}" + (r":\d+" if kind == ".py" else r", cell \d, line \d")):
         report.assert_ok()
 
 
@@ -81,3 +88,28 @@ def test_the_file_is_not_changed_and_nothing_is_left_of_its_run(tmp_path: Path) 
     checked(tmp_path, ".py", SCRIPT)
     assert (tmp_path / "lesson.py").read_text(encoding="utf-8") == SCRIPT
     assert [each.name for each in tmp_path.iterdir()] == ["lesson.py"]
+
+
+def test_what_gradparity_itself_calls_in_a_notebook_is_no_call_of_its_author(tmp_path: Path) -> None:
+    model = """import gradparity
+from types import SimpleNamespace
+def forward(p, batch, c):
+    c["z"] = batch.x @ p["W"]
+    c["loss"] = (c["z"] ** 2).sum()
+def backward(p, batch, c, d):
+    d["z"] = 2 * c["z"]
+    d["W"] = batch.x.T @ d["z"]
+shapes = {"param_shapes": {"W": (3, 2)}, "input_shape": (3,), "target_shape": (2,)}
+gradparity.check(SimpleNamespace(forward=forward, backward=backward, **shapes))
+"""
+    (tmp_path / "model.ipynb").write_text(as_notebook(model, last=""), encoding="utf-8")
+    with pytest.raises(UsageError, match="only gradparity calls forward"):
+        check_file(str(tmp_path / "model.ipynb"))
+
+
+def test_a_cell_that_python_cannot_read_is_told_when_the_run_comes_to_it(tmp_path: Path) -> None:
+    (tmp_path / "lesson.ipynb").write_text(
+        as_notebook("x = (\n\n\nfor i in range(3):\n    z = i\n    dz = 2 * z"), encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match=r"lesson.ipynb, cell 4, line 1: raises SyntaxError: '\(' was never closed"):
+        check_file(str(tmp_path / "lesson.ipynb"))
