@@ -1,4 +1,4 @@
-"""The multilayer perceptron: affine maps with an activation after each, and any of four losses.
+"""The multilayer perceptron: affine maps with an activation after each, and any of seven losses.
 
 Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1.
 """
