@@ -32,6 +32,8 @@ EPOCH_BATCHES = 3
 """Batches after which an epoch is held against its own steps; the last is smaller."""
 STEPS = 10
 """Steps timed as one, so that the clock's own cost does not count."""
+TIMED_RATE = 1e-6
+"""Of the steps that are timed, so that a rate at which training diverges does not time infinities."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,8 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     params, batch = _first_step(spec, dataset, settings)
 
     def stepping(backend: Backend) -> Callable[[], Any]:
-        step = backend.model(spec, settings.dtype).train_step(rule_of(backend, dataset, settings))
+        rule = rule_of(backend, dataset, replace(settings, lr=TIMED_RATE))
+        step = backend.model(spec, settings.dtype).train_step(rule)
         state = step.start(params)
         native = batch.map(backend.from_numpy)
 

@@ -14,6 +14,7 @@ def test_sizes_come_from_the_data() -> None:
     digits = load("digits")
     assert spec_for_data("softmax_regression", digits) == SoftmaxRegression(64, 10)
     assert spec_for_data("mlp", digits, ["hidden=20,30"]) == MLP(widths=(64, 20, 30, 10))
+    assert spec_for_data("linear_regression", digits).reduction == "mean-of-entries"  # type: ignore[attr-defined]
     assert spec_for_data("mlp", digits, ["hidden=20"]) == MLP(widths=(64, 20, 10))
 
 

@@ -23,6 +23,7 @@ conventions = st.builds(
     epsilon=st.sampled_from([1e-5, 0.3]),
     epsilon_outside=st.booleans(),
     unbiased=st.booleans(),
+    biased=st.booleans(),
 )
 
 
@@ -48,10 +49,11 @@ def test_layer_norm_is_right_in_every_convention(shape: tuple[int, ...], size: N
     leaves = {name: torch.tensor(a, requires_grad=True) for name, a in given_arrays.items()}
     variance = leaves["x"].var(-1, keepdim=True, correction=int(size.unbiased))
     sigma = variance.sqrt() + size.epsilon if size.epsilon_outside else (variance + size.epsilon).sqrt()
-    expected = (leaves["x"] - leaves["x"].mean(-1, keepdim=True)) / sigma * leaves["gain"] + leaves["bias"]
+    expected = (leaves["x"] - leaves["x"].mean(-1, keepdim=True)) / sigma * leaves["gain"]
+    expected = expected + leaves["bias"] if size.biased else expected
     np.testing.assert_allclose(out, expected.detach(), rtol=1e-12)
     expected.backward(torch.tensor(upstream))
-    agree({"x": of_x, "gain": d["gain"], "bias": d["bias"]}, leaves)
+    agree({"x": of_x, "gain": d["gain"], **({"bias": d["bias"]} if size.biased else {})}, leaves)
 
 
 @given(shapes)
