@@ -107,5 +107,5 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any], says: str) -> 
 def test_training_refuses_a_backend_by_name_and_data_of_another_size() -> None:
     with pytest.raises(UsageError, match=r"backend must be one, got 'numpy': such as gradparity\.backend\('numpy'\)"):
         next(train("numpy", SoftmaxRegression(64, 10), load("digits"), Settings()))  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="of x in the shape .* got x of shape"):
+    with pytest.raises(UsageError, match=r"of x in the shape .* got x of shape"):
         next(train(registry.backend("numpy"), SoftmaxRegression(3, 10), load("digits"), Settings()))
