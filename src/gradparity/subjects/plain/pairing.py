@@ -1,6 +1,7 @@
 """Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.unit import MODULE
-from gradparity.subjects.plain.variables import Variable, Writing
+from gradparity.subjects.plain.variables import Variable, Where, Writing
 
 TRIED = 500
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
@@ -98,12 +99,19 @@ def recognised(fed: Fed, truths: Truths, recording: Recording) -> dict[Key, Vari
 def _better(
     feeding: Feeding, truths: Truths, instead: Mapping[Key, Variable], fed: Fed, wrong: set[Key]
 ) -> tuple[dict[Key, Variable], Fed] | None:
-    """Find the pairing of one more loose array that explains the most wrong lines."""
+    """Find the pairing of one more loose array that explains the most wrong lines.
+
+    What a loop writes in each of its passes is paired with what the forward loop did in its own, the last one first.
+    """
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     ends = {line.keys[-1] for line in feeding.lines}
-    for writing in _suspects(feeding, fed, wrong):
+    suspects = _suspects(feeding, fed, wrong)
+    for writing in suspects:
         if writing.key in instead:
+            continue
+        passes = [w for w in suspects if _place(w.key) == _place(writing.key) and w.frame == writing.frame]
+        if writing is not passes[0]:
             continue
         # What has no name in the same function comes first: of large arrays there is time for few.
         named = set(owners(writing.name, feeding.recording.extra))  # it may be in a call that is over
@@ -114,23 +122,41 @@ def _better(
         for variable in candidates:
             if feeding.tries == TRIED:
                 return best
-            truths.learn([variable], EACH)
-            if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
+            paired = _pass_by_pass(feeding.recording, passes, variable)
+            if variable is not paired[writing.key]:
+                continue  # an earlier pass of what has been tried
+            truths.learn(paired.values(), EACH)
+            if not all(v.number in truths.gradients for v in paired.values()):
+                continue
+            if not any(truths.gradients[v.number].gradient.any() for v in paired.values()):
                 continue
             feeding.tries += 1
-            tried = {**instead, writing.key: variable}
+            tried = {**instead, **paired}
             try:
                 other = feeding.run(truths.arrays, tried)
             except Exception:  # the code does not take it there
                 continue
-            left = wrong_lines(other, truths) - ({writing.key} - wrong)
+            left = wrong_lines(other, truths) - (paired.keys() - wrong)
             # One wrong line in place of several, or of one that is right once it gets what it was meant to get.
-            cost = len(left | {writing.key}) if writing.key in ends else len(left)
+            cost = len(left | (paired.keys() & ends))
             if left < wrong and cost < fewest:
                 fewest, best = cost, (tried, other)
                 if not cost:
                     return best
     return best
+
+
+def _pass_by_pass(recording: Recording, passes: list[Writing], variable: Variable) -> dict[Key, Variable]:
+    """Pair each pass of a backward loop with the forward one that it answers; the first alone where there is none."""
+    ahead = [v for v in recording.variables if not v.given and _place(v.where) == _place(variable.where)]
+    if len(ahead) != len(passes):
+        return {passes[0].key: variable}
+    return {w.key: v for w, v in zip(passes, reversed(ahead), strict=True)}
+
+
+def _place(key: Where) -> tuple[Any, ...]:
+    """Return where something is written, whichever pass it is."""
+    return key[0], *key[2:]
 
 
 def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Writing]:
