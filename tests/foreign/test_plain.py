@@ -13,6 +13,8 @@ QUICK = {
     "poisson_glm",
     "layer_stack",
     "triplet_loss",
+    "script_deltas",
+    "unrolled_theta",
 }
 UNTOLD = {
     "batchnorm_steps, dx = dx1 + dx2": "dx1 is blamed, which would be right with dx2 in it",
