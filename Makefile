@@ -43,7 +43,6 @@ dagre:  ## bundle the library that lays graphs out (needs npm)
 
 docs: $(VENV)/docs.stamp  ## build the site to build/docs; a warning or a dead link is an error
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going -q -d build/doctrees docs build/docs
-	if [ -d build/lessons ]; then rm -rf build/docs/lessons; cp -r build/lessons build/docs/lessons; fi
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,19 @@ def outside(_: Any, __: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\(([^)#:]+)\)", address, source[0])
 
 
+def copy_lessons(app: Any, _: Exception | None) -> None:
+    """Copy the lessons' pages into the site, each with a way back."""
+    copies = Path(app.outdir) / "lessons"
+    shutil.rmtree(copies, ignore_errors=True)
+    for page in LESSON_PAGES.glob("*.html"):
+        copies.mkdir(exist_ok=True)
+        before, nav, after = page.read_text(encoding="utf-8").partition('<nav aria-label="Contents">')
+        (copies / page.name).write_text(
+            f'{before}{nav}\n<a href="../learn.html">All lessons</a>{after}', encoding="utf-8"
+        )
+
+
 def setup(app: Any) -> None:
     """Hook the above into Sphinx."""
     app.connect("source-read", outside)
+    app.connect("build-finished", copy_lessons)

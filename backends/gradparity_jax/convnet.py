@@ -10,7 +10,7 @@ from jaxtyping import Float
 from gradparity.models import ConvNet
 from gradparity.operations.windows import Windows
 from gradparity.protocol import Array, Batch, Params, Tap
-from gradparity_jax.mlp import ACTIVATION
+from gradparity_jax.mlp import activation
 from gradparity_jax.norms import batch_norm, running_norm
 
 
@@ -38,6 +38,7 @@ def loss(spec: ConvNet, params: Params, batch: Batch, tap: Tap) -> Float[Array, 
 def _logits(
     spec: ConvNet, params: Params, x: Float[Array, "n features"], tap: Tap, norm: Callable[[str, Array], Array]
 ) -> Float[Array, "n classes"]:
+    phi = activation(spec.activation, spec.leak)
     a = x.reshape(len(x), *spec.image)
     for k, _ in enumerate(spec.channels, start=1):
         with jax.named_scope(f"conv{k}.out"):
@@ -49,7 +50,7 @@ def _logits(
         if spec.batch_norm:
             z = norm(f"norm{k}", z)
         with jax.named_scope(f"a{k}"):
-            a = tap(f"a{k}", ACTIVATION[spec.activation](z))
+            a = tap(f"a{k}", phi(z))
         with jax.named_scope(f"pool{k}.windows"):
             windows = tap(f"pool{k}.windows", under_windows(a, spec.at_pool))
         with jax.named_scope(f"pool{k}.out"):
@@ -59,7 +60,7 @@ def _logits(
         with jax.named_scope(f"dense{k}.out"):
             z = tap(f"dense{k}.out", a @ params[f"dense{k}.W"] + params[f"dense{k}.b"])
         with jax.named_scope(f"h{k}"):
-            a = tap(f"h{k}", ACTIVATION[spec.activation](z))
+            a = tap(f"h{k}", phi(z))
     last = f"dense{len(spec.hidden) + 1}"
     with jax.named_scope(f"{last}.out"):
         return tap(f"{last}.out", a @ params[f"{last}.W"] + params[f"{last}.b"])

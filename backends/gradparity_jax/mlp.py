@@ -13,9 +13,15 @@ from gradparity.operations import entrywise
 from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_jax.norms import batch_norm, layer_norm, running_norm
 
+
+def leaky_relu(z: Array, leak: float = entrywise.LEAK) -> Array:
+    """Return z above 0, leak · z below; jax.nn's has the derivative 1 at 0."""
+    return jnp.where(z > 0, z, leak * z)
+
+
 ACTIVATION: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,  # its derivative at 0 is 0; that of jnp.maximum(z, 0) is 1/2
-    "leaky_relu": lambda z: jnp.where(z > 0, z, entrywise.LEAK * z),  # that of jax.nn has derivative 1 at 0
+    "leaky_relu": leaky_relu,
     "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid,
     "silu": jax.nn.silu,
@@ -23,6 +29,11 @@ ACTIVATION: dict[str, Callable[[Array], Array]] = {
     "gelu_tanh": jax.nn.gelu,
     "identity": lambda z: z,
 }
+
+
+def activation(name: str, leak: float) -> Callable[[Array], Array]:
+    """Return the function of that name, a leaky ReLU with this slope."""
+    return partial(leaky_relu, leak=leak) if name == "leaky_relu" else ACTIVATION[name]
 
 
 def too_near(margins: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
@@ -36,6 +47,8 @@ LOSS_PER_EXAMPLE: dict[str, Callable[[Array, Array], Array]] = {
     "sigmoid_cross_entropy": lambda a, y: optax.sigmoid_binary_cross_entropy(a, y).sum(axis=-1),
     "hinge": lambda m, y: too_near(m, y).sum(axis=-1),
     "squared_hinge": lambda m, y: jnp.square(too_near(m, y)).sum(axis=-1),
+    "binary_hinge": lambda m, _: jax.nn.relu(m).sum(axis=-1),
+    "squared_binary_hinge": lambda m, _: jnp.square(jax.nn.relu(m)).sum(axis=-1),
 }
 
 
@@ -70,8 +83,11 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
     output = _output(spec, params, batch.x, tap, norm, batch.extras)
     if spec.has_margins:
         with jax.named_scope("margins"):
-            of_label = jnp.take_along_axis(output, batch.y[:, None], axis=1)
-            output = tap("margins", output - of_label + spec.margin)
+            if spec.real_targets:
+                beyond = jnp.where(batch.y > 0, output, -output)
+            else:
+                beyond = jnp.take_along_axis(output, batch.y[:, None], axis=1) - output
+            output = tap("margins", spec.margin - beyond)
     name = spec.loss if spec.weight_decay else "loss"
     with jax.named_scope(name):
         per_example = LOSS_PER_EXAMPLE[spec.loss](output, batch.y)
@@ -94,14 +110,14 @@ def _output(
     masks: Mapping[str, Array],
 ) -> Float[Array, "n outputs"]:
     h = x
-    for layer, activation in enumerate(spec.activations, start=1):
+    for layer, phi in enumerate(spec.activations, start=1):
         with jax.named_scope(f"z{layer}"):
             dense = affine if spec.biased(layer) else linear
             z = tap(f"z{layer}", dense(params, layer, h))
         if spec.norm != "none" and layer < spec.depth:
             z = norm(f"norm{layer}", z)
         with jax.named_scope(f"a{layer}"):
-            a = tap(f"a{layer}", ACTIVATION[activation](z))
+            a = tap(f"a{layer}", activation(phi, spec.leak)(z))
         if f"mask{layer}" in masks:
             with jax.named_scope(f"dropped{layer}"):
                 a = tap(f"dropped{layer}", a * masks[f"mask{layer}"])

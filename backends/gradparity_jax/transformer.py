@@ -57,18 +57,23 @@ def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length 
     return norm2(tap(f"{at}.out", middle + feed_forward(spec, params, at, middle, tap)))
 
 
+def dense(params: Params, at: str, name: str, x: Float[Array, "n length inputs"]) -> Array:
+    """Return what a map of the block makes of each position, with a bias where the block has it."""
+    return x @ params[f"{at}.W_{name}"] + params.get(f"{at}.b_{name}", 0.0)
+
+
 def feed_forward(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return what the inner layer makes of each position."""
-    up = tap(f"{at}.up", x @ params[f"{at}.W_up"] + params[f"{at}.b_up"])
+    up = tap(f"{at}.up", dense(params, at, "up", x))
     active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
-    return tap(f"{at}.down", active @ params[f"{at}.W_down"] + params[f"{at}.b_down"])
+    return tap(f"{at}.down", dense(params, at, "down", active))
 
 
 def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return what causal attention brings to each position."""
 
     def heads(name: str) -> Float[Array, "n heads length part"]:
-        mapped = x @ params[f"{at}.W_{name}"] + params[f"{at}.b_{name}"]
+        mapped = dense(params, at, name, x)
         return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).swapaxes(1, 2))
 
     q, k, v = heads("q"), heads("k"), heads("v")
@@ -76,7 +81,7 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
     seen = jnp.tril(jnp.ones(scores.shape[-2:], bool))
     weights = tap(f"{at}.weights", jax.nn.softmax(scores, where=seen))
     brought = tap(f"{at}.heads", jnp.einsum("nhqk,nhkd->nhqd", weights, v))
-    return tap(f"{at}.attended", brought.swapaxes(1, 2).reshape(x.shape) @ params[f"{at}.W_o"] + params[f"{at}.b_o"])
+    return tap(f"{at}.attended", dense(params, at, "o", brought.swapaxes(1, 2).reshape(x.shape)))
 
 
 def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
@@ -87,7 +92,7 @@ def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length w
     centred = tap(f"{at}.centred", x - x.mean(axis=-1, keepdims=True))
     variance = jnp.sum(centred**2, axis=-1, keepdims=True) / (x.shape[-1] - spec.unbiased)
     scale = tap(f"{at}.scale", inverse_size(variance, spec.convention))
-    return tap(f"{at}.out", centred * scale * params[f"{at}.gain"] + params[f"{at}.bias"])
+    return tap(f"{at}.out", centred * scale * params[f"{at}.gain"] + params.get(f"{at}.bias", 0.0))
 
 
 def loss(spec: Transformer, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:

@@ -39,13 +39,12 @@ def _logits(
             z = normalised(f"norm{k}", z)
         else:
             z = conv2d.forward(View(p, conv), a, spec.at_conv, View(c, conv))
-        a = pooling.forward(
-            spec.pooling, entrywise.forward(spec.activation, z, View(c, {"out": f"a{k}"})), spec.at_pool, pool
-        )
+        a = entrywise.forward(spec.activation, z, View(c, {"out": f"a{k}"}), spec.leak)
+        a = pooling.forward(spec.pooling, a, spec.at_pool, pool)
     a = a.reshape(x.shape[0], -1)  # (n, channels · height · width)
     for k in range(1, len(spec.hidden) + 1):
         z = affine.forward(View(p, f"dense{k}"), a, View(c, f"dense{k}"))
-        a = entrywise.forward(spec.activation, z, View(c, {"out": f"h{k}"}))
+        a = entrywise.forward(spec.activation, z, View(c, {"out": f"h{k}"}), spec.leak)
     last = f"dense{len(spec.hidden) + 1}"
     return affine.forward(View(p, last), a, View(c, last))
 
@@ -64,7 +63,7 @@ def backward(spec: ConvNet, p: Params, batch: Batch, c: Any, d: Any) -> None:
             d[below] = share
             before = f"dense{k - 1}.out"
             at_h = {"out": below}
-            d[before] = entrywise.backward(spec.activation, c[before], View(c, at_h), View(d, at_h))
+            d[before] = entrywise.backward(spec.activation, c[before], View(c, at_h), View(d, at_h), spec.leak)
         else:
             d[f"pool{len(spec.blocks)}.out"] = share.reshape(pooled.shape)
     for k in range(len(spec.blocks), 0, -1):
@@ -78,10 +77,11 @@ def _block_backward(spec: ConvNet, k: int, p: Params, batch: Batch, c: Any, d: A
     d[f"a{k}"] = pooling.backward(spec.pooling, block.convolved, spec.at_pool, View(c, pool), View(d, pool))
     z = f"{conv}.out"
     if spec.batch_norm:
-        d[f"{norm}.out"] = entrywise.backward(spec.activation, c[f"{norm}.out"], View(c, at_a), View(d, at_a))
+        normed = c[f"{norm}.out"]
+        d[f"{norm}.out"] = entrywise.backward(spec.activation, normed, View(c, at_a), View(d, at_a), spec.leak)
         d[z] = batch_norm.backward(View(p, norm), c[z], View(c, norm), View(d, norm), spec.size)
     else:
-        d[z] = entrywise.backward(spec.activation, c[z], View(c, at_a), View(d, at_a))
+        d[z] = entrywise.backward(spec.activation, c[z], View(c, at_a), View(d, at_a), spec.leak)
     below = batch.x.reshape(-1, *spec.image) if k == 1 else c[f"pool{k - 1}.out"]
     to_parameters = conv2d.backward_without_bias if spec.batch_norm else conv2d.backward
     to_parameters(View(p, conv), below, spec.at_conv, View(d, conv))

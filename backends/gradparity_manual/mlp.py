@@ -31,6 +31,8 @@ LOSSES = {
     "sigmoid_cross_entropy": (sigmoid_cross_entropy.forward, sigmoid_cross_entropy.backward),
     "hinge": (hinge.forward, hinge.backward),
     "squared_hinge": (hinge.squared, hinge.squared_backward),
+    "binary_hinge": (hinge.binary, hinge.binary_backward),
+    "squared_binary_hinge": (hinge.squared_binary, hinge.squared_binary_backward),
 }
 """Of each example, and its gradient with respect to the example's row."""
 MARGINS = {"out": "margins"}
@@ -57,7 +59,8 @@ def forward(spec: MLP, p: Params, batch: Batch, c: Any) -> None:
     n = batch.x.shape[0]
     output = _output(spec, p, batch.x, c, normalised, batch.extras)
     if spec.has_margins:
-        output = hinge.margins(output, batch.y, View(c, MARGINS), spec.margin)
+        margins = hinge.binary_margins if spec.real_targets else hinge.margins
+        output = margins(output, batch.y, View(c, MARGINS), spec.margin)
     per_example, _ = LOSSES[spec.loss]
     data_loss = per_example(output, batch.y).sum() / spec.loss_divisor(n)
     squares.with_penalty(spec, spec.loss, data_loss, p, n, c)
@@ -80,7 +83,7 @@ def _output(
         z = dense.forward(View(p, at_z), below, View(c, at_z))
         if spec.before(layer) != at_z["out"]:
             z = normalised(f"norm{layer}", z)
-        a = entrywise.forward(phi, z, View(c, at_a))
+        a = entrywise.forward(phi, z, View(c, at_a), spec.leak)
         if f"mask{layer}" in masks:
             a = dropout.forward(a, masks[f"mask{layer}"], View(c, {"out": f"dropped{layer}"}))
         if spec.adds(layer):
@@ -95,7 +98,8 @@ def backward(spec: MLP, p: Params, batch: Batch, c: Any, d: Any) -> None:
     output, (_, per_output) = f"a{spec.depth}", LOSSES[spec.loss]
     if spec.has_margins:
         d["margins"] = each * per_output(c["margins"], batch.y)
-        d[output] = hinge.margins_backward(batch.y, View(d, MARGINS))
+        of_scores = hinge.binary_margins_backward if spec.real_targets else hinge.margins_backward
+        d[output] = of_scores(batch.y, View(d, MARGINS))
     else:
         d[output] = each * per_output(c[output], batch.y)
     for layer in range(spec.depth, 0, -1):
@@ -112,7 +116,7 @@ def _layer_backward(spec: MLP, layer: int, p: Params, batch: Batch, c: Any, d: A
     if mask is not None:
         d[at_a["out"]] = dropout.backward(mask, View(d, {"out": dropped}))
     z, before = at_z["out"], spec.before(layer)
-    d[before] = entrywise.backward(phi, c[before], View(c, at_a), View(d, at_a))
+    d[before] = entrywise.backward(phi, c[before], View(c, at_a), View(d, at_a), spec.leak)
     if before != z:
         norm, at = (batch_norm if spec.norm == "batch" else layer_norm), f"norm{layer}"
         d[z] = norm.backward(View(p, at), c[z], View(c, at), View(d, at), spec.size)

@@ -20,6 +20,7 @@ from gradparity_manual.operations import (
     entrywise,
     in_rows,
     layer_norm,
+    linear,
     multi_head,
     namespace,
     positions,
@@ -74,14 +75,16 @@ def post_norm_forward(spec: Transformer, p: Any, x: Inexact[Array, "n length wid
 def attend(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
     """Every position attends to itself and to those before it."""
     seen = attention.causal(x.shape[1], like=x)  # (length, length)
-    multi_head.forward(p, x, spec.heads, seen, View(c, ATTENTION), scaled=spec.scaled)
+    biased = spec.attention_biases
+    multi_head.forward(p, x, spec.heads, seen, View(c, ATTENTION), biased=biased, scaled=spec.scaled)
 
 
 def feed_forward(spec: Transformer, p: Any, x: Inexact[Array, "n length width"], c: Any) -> None:
     """W_down φ(W_up x), at every position."""
-    affine.forward(View(p, UP), x, View(c, UP))
+    dense = linear if spec.biases == "none" else affine
+    dense.forward(View(p, UP), x, View(c, UP))
     entrywise.forward(spec.activation, c["up"], View(c, ACTIVE))
-    affine.forward(View(p, DOWN), c["active"], View(c, DOWN))
+    dense.forward(View(p, DOWN), c["active"], View(c, DOWN))
 
 
 def forward(spec: Transformer, p: Params, batch: Batch, c: Any) -> None:
@@ -144,18 +147,22 @@ def attend_backward(
     spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
 ) -> Float[Array, "n length width"]:
     """Return what x receives of the attention."""
-    return multi_head.backward(p, x, spec.heads, View(c, ATTENTION), View(d, ATTENTION), scaled=spec.scaled)
+    biased = spec.attention_biases
+    return multi_head.backward(
+        p, x, spec.heads, View(c, ATTENTION), View(d, ATTENTION), biased=biased, scaled=spec.scaled
+    )
 
 
 def feed_forward_backward(
     spec: Transformer, p: Any, x: Float[Array, "n length width"], c: Any, d: Any
 ) -> Float[Array, "n length width"]:
     """Return what x receives of the layer φ."""
-    affine.backward(c["active"], View(d, DOWN))
-    d["active"] = affine.share_of_input(View(p, DOWN), View(d, DOWN))  # (n, length, inner)
+    dense = linear if spec.biases == "none" else affine
+    dense.backward(c["active"], View(d, DOWN))
+    d["active"] = dense.share_of_input(View(p, DOWN), View(d, DOWN))  # (n, length, inner)
     d["up"] = entrywise.backward(spec.activation, c["up"], View(c, ACTIVE), View(d, ACTIVE))  # (n, length, inner)
-    affine.backward(x, View(d, UP))
-    return affine.share_of_input(View(p, UP), View(d, UP))
+    dense.backward(x, View(d, UP))
+    return dense.share_of_input(View(p, UP), View(d, UP))
 
 
 def factor_of_tokens(spec: Transformer) -> float:

@@ -9,13 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from gradparity.models import MLP
-from gradparity.operations import entrywise
 from gradparity.protocol import Array, Batch, Params, Tap
 from gradparity_torch.norms import batch_norm, layer_norm, running_norm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
-    "leaky_relu": partial(F.leaky_relu, negative_slope=entrywise.LEAK),
+    "leaky_relu": F.leaky_relu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "silu": F.silu,
@@ -23,6 +22,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "identity": lambda z: z,
 }
+
+
+def activation(name: str, leak: float) -> Callable[[Tensor], Tensor]:
+    """Return the function of that name, a leaky ReLU with this slope."""
+    return partial(F.leaky_relu, negative_slope=leak) if name == "leaky_relu" else ACTIVATIONS[name]
 
 
 def too_near(margins: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
@@ -37,6 +41,8 @@ TOTAL_LOSS: dict[str, Callable[[Array, Array], Array]] = {
     "sigmoid_cross_entropy": partial(F.binary_cross_entropy_with_logits, reduction="sum"),
     "hinge": lambda m, y: too_near(m, y).sum(),
     "squared_hinge": lambda m, y: too_near(m, y).square().sum(),
+    "binary_hinge": lambda m, _: F.relu(m).sum(),
+    "squared_binary_hinge": lambda m, _: F.relu(m).square().sum(),
 }
 
 
@@ -70,7 +76,11 @@ def loss(spec: MLP, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:
 
     output = _output(spec, params, batch.x, tap, norm, batch.extras)
     if spec.has_margins:
-        output = tap("margins", output - output.gather(1, batch.y.unsqueeze(1)) + spec.margin)
+        if spec.real_targets:
+            reached = output.where(batch.y > 0, -output)
+        else:
+            reached = output.gather(1, batch.y.unsqueeze(1)) - output
+        output = tap("margins", spec.margin - reached)
     data_loss = TOTAL_LOSS[spec.loss](output, batch.y) / spec.loss_divisor(len(output))
     if spec.weight_decay == 0:
         return tap("loss", data_loss)
@@ -89,12 +99,12 @@ def _output(
     masks: Mapping[str, Tensor],
 ) -> Float[Array, "n outputs"]:
     h = x
-    for layer, activation in enumerate(spec.activations, start=1):
+    for layer, phi in enumerate(spec.activations, start=1):
         dense = affine if spec.biased(layer) else linear
         z = tap(f"z{layer}", dense(params, layer, h))
         if spec.norm != "none" and layer < spec.depth:
             z = norm(f"norm{layer}", z)
-        a = tap(f"a{layer}", ACTIVATIONS[activation](z))
+        a = tap(f"a{layer}", activation(phi, spec.leak)(z))
         if f"mask{layer}" in masks:
             a = tap(f"dropped{layer}", a * masks[f"mask{layer}"])
         h = tap(f"sum{layer}", h + a) if spec.adds(layer) else a

@@ -63,9 +63,9 @@ def block(spec: Transformer, params: Params, at: str, x: Float[Array, "n length 
 
 def feed_forward(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
     """Return what the inner layer makes of each position."""
-    up = tap(f"{at}.up", F.linear(x, params[f"{at}.W_up"].T, params[f"{at}.b_up"]))
+    up = tap(f"{at}.up", F.linear(x, params[f"{at}.W_up"].T, params.get(f"{at}.b_up")))
     active = tap(f"{at}.active", ACTIVATIONS[spec.activation](up))
-    return tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params[f"{at}.b_down"]))
+    return tap(f"{at}.down", F.linear(active, params[f"{at}.W_down"].T, params.get(f"{at}.b_down")))
 
 
 def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
@@ -75,7 +75,7 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
     """
 
     def heads(name: str) -> Float[Array, "n heads length part"]:
-        mapped = F.linear(x, params[f"{at}.W_{name}"].T, params[f"{at}.b_{name}"])
+        mapped = F.linear(x, params[f"{at}.W_{name}"].T, params.get(f"{at}.b_{name}"))
         return tap(f"{at}.{name}", mapped.reshape(*x.shape[:2], spec.heads, -1).transpose(1, 2))
 
     q, k, v = heads("q"), heads("k"), heads("v")
@@ -83,7 +83,7 @@ def attention(spec: Transformer, params: Params, at: str, x: Float[Array, "n len
     unseen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(diagonal=1)
     weights = tap(f"{at}.weights", scores.masked_fill(unseen, -torch.inf).softmax(dim=-1))
     brought = tap(f"{at}.heads", weights @ v).transpose(1, 2).flatten(-2)
-    return tap(f"{at}.attended", F.linear(brought, params[f"{at}.W_o"].T, params[f"{at}.b_o"]))
+    return tap(f"{at}.attended", F.linear(brought, params[f"{at}.W_o"].T, params.get(f"{at}.b_o")))
 
 
 def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length width"], tap: Tap) -> Array:
@@ -94,7 +94,8 @@ def norm(spec: Transformer, params: Params, at: str, x: Float[Array, "n length w
     centred = tap(f"{at}.centred", x - x.mean(dim=-1, keepdim=True))
     variance = centred.square().sum(dim=-1, keepdim=True) / (x.shape[-1] - spec.unbiased)
     scale = tap(f"{at}.scale", inverse_size(variance, spec.convention))
-    return tap(f"{at}.out", torch.addcmul(params[f"{at}.bias"], centred * scale, params[f"{at}.gain"]))
+    scaled = centred * scale * params[f"{at}.gain"]
+    return tap(f"{at}.out", scaled + params[f"{at}.bias"] if spec.convention.biased else scaled)
 
 
 def loss(spec: Transformer, params: Params, batch: Batch, tap: Tap) -> Float[Array, ""]:

@@ -125,6 +125,8 @@ def bench_command(
     require_writable(json, report, resume, inputs=(split(model)[0],))
     sizes = _sizes(model, data, data_dir, seed)
     where = points(model, settings or [], data=sizes, **_axes(batch_size, dtype, threads, sweep or []))
+    if resume is not None and len(where) == 1:
+        raise UsageError("--resume keeps the points of a sweep, got one point: add --sweep NAME=V1,V2, or leave it out")
     names = names_of(backends) if backends is not None else registry.names() if grid else registry.installed()
     # Without --resume, several points are kept in a file that only an interrupt leaves.
     own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()

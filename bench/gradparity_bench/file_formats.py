@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from gradparity import formats
+from gradparity.comparison import ComparisonFile
 from gradparity.exercise.progress import Progress
+from gradparity.explain.explanation import ExplanationFile
 from gradparity.parity.report import ReportFile
 from gradparity.sweep.draws import Draw, DrawOutcome, SweepHeader
+from gradparity.training import TrainingFile
 from gradparity_bench.engine.run import BenchHeader
 from gradparity_bench.results import Measurement, Result
 
 FORMATS: Mapping[str, tuple[Any, str]] = {
     "gradparity-check/1": (ReportFile, "`gradparity check --json`"),
+    "gradparity-comparison/1": (ComparisonFile, "`gradparity compare --json`"),
+    "gradparity-training/1": (TrainingFile, "`gradparity train --json`"),
+    "gradparity-explanation/1": (ExplanationFile, "`gradparity explain --json`"),
     "gradparity-bench/1": (Result, "`gradparity bench --json`, read by `gradparity bench compare`"),
     "gradparity-draw/1": (Draw, "a counter-example that `check --draws` kept, read by `check --replay`"),
     "gradparity-journal/2 of a sweep": (SweepHeader, "the first line of a journal of `check --draws`"),

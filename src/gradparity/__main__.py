@@ -57,13 +57,13 @@ def _told(error: BaseException) -> tuple[int, str]:
     """Return the exit status of a command that raised, and the line that is said."""
     from typer import TyperException
 
-    from gradparity.errors import UsageError
+    from gradparity.errors import UsageError, ended
 
     match error:
         case UsageError():
             told = UNUSABLE, str(error)
-        case TyperException():
-            told = UNUSABLE, error.format_message()  # empty without arguments: the help is the answer
+        case TyperException():  # empty without arguments: the help is the answer
+            told = UNUSABLE, error.format_message() + _received(error)
         case MemoryError():
             told = UNUSABLE, f"there is not enough memory for these sizes: ask for smaller ones {error}"
         case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # as typer passes it on
@@ -71,15 +71,7 @@ def _told(error: BaseException) -> tuple[int, str]:
         case SystemExit() if "_GRADPARITY_COMPLETE" in os.environ:  # the shell asks what could come next
             told = int(error.code or 0), ""
         case SystemExit():  # of a user's model or another package's backend: no command of ours ends so
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            code = "" if error.code is None else repr(error.code)
-            told = (
-                UNUSABLE,
-                (
-                    f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
-                    f"SystemExit({code}): raise an error instead"
-                ),
-            )
+            told = UNUSABLE, str(ended(error))
         case FileNotFoundError(filename=None):
             told = FAILED, "could not finish: the working folder is gone: go to one that is there"
         case OSError():
@@ -89,6 +81,12 @@ def _told(error: BaseException) -> tuple[int, str]:
             traceback.print_exception(error)
             told = FAILED, f"an error of gradparity's own, {type(error).__name__}: please report the lines above"
     return told
+
+
+def _received(error: BaseException) -> str:
+    """Return the end of a sentence: what pydantic, by which typer reads numbers, was given instead of one."""
+    wrong: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
+    return f", got {wrong[0]['input']!r}" if wrong else ""
 
 
 def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:

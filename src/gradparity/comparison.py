@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,12 +15,13 @@ from gradparity.output import plain
 from gradparity.parity import Report
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
-from gradparity.parity.training_parity import TrainingParity, training_parity
+from gradparity.parity.report import ReportFile
+from gradparity.parity.training_parity import TrainingParity, require_in_range, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
 from gradparity.subjects.trial import own_row
 from gradparity.timing import Timings, time_in_turns
-from gradparity.training import Epoch, Settings, accuracy_on, learning_rate, rule_of, train
+from gradparity.training import Epoch, EpochFile, Settings, accuracy_on, learning_rate, rule_of, train
 
 FOLLOWED = 100
 """Steps of training in which the backends' parameters are compared."""
@@ -31,6 +32,8 @@ EPOCH_BATCHES = 3
 """Batches after which an epoch is held against its own steps; the last is smaller."""
 STEPS = 10
 """Steps timed as one, so that the clock's own cost does not count."""
+TIMED_RATE = 1e-6
+"""Of the steps that are timed, so that a rate at which training diverges does not time infinities."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def compare(
     A backend that breaks costs its own row. Raises UsageError as the parts do, and where no backend is left.
     """
     dataset = with_inputs_for(dataset, spec)
+    require_in_range(FOLLOWED, settings.batch_size, settings.optimizer, learning_rate(dataset, settings))
     progress("checking gradients line by line")
     some = dataset.train.batch(slice(0, CHECKED), "float64")
     report = check(spec, backends=list(dict.fromkeys(backends)), batch=some, seed=settings.seed)
@@ -247,7 +251,8 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     params, batch = _first_step(spec, dataset, settings)
 
     def stepping(backend: Backend) -> Callable[[], Any]:
-        step = backend.model(spec, settings.dtype).train_step(rule_of(backend, dataset, settings))
+        rule = rule_of(backend, dataset, replace(settings, lr=TIMED_RATE))
+        step = backend.model(spec, settings.dtype).train_step(rule)
         state = step.start(params)
         native = batch.map(backend.from_numpy)
 
@@ -266,9 +271,40 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
         return time_in_turns(calls, stepping(timed[0]), ROUNDS, settings.seed)
 
 
+class RunFile(TypedDict):
+    """One backend's training as JSON has it."""
+
+    backend: str
+    epochs: list[EpochFile]
+    test_accuracy: float | None
+    """None for real targets."""
+    largest_parameter_differences: list[float]
+
+
+class ComparisonFile(TypedDict):
+    """What ``gradparity compare --json`` writes."""
+
+    format: Literal["gradparity-comparison/1"]
+    agrees: bool
+    data: str
+    settings: Settings
+    parity: ReportFile
+    training_parity: dict[str, Any] | None
+    """None where there was no second backend to compare with."""
+    epoch_errors: dict[str, float | None]
+    """None where one is infinite."""
+    failures: dict[str, str]
+    runs: list[RunFile]
+    seconds_per_step: dict[str, list[float]]
+    seconds_per_step_again: list[float]
+    """Of a second copy of the first backend: the noise."""
+
+
 def to_dict(result: Comparison) -> dict[str, Any]:
-    """Return everything but the weights as plain data, for JSON."""
+    """Return everything but the weights as plain data, for JSON: a ``ComparisonFile``."""
     return {
+        "format": "gradparity-comparison/1",
+        "agrees": result.agrees,
         "data": result.dataset.name,
         "settings": asdict(result.settings),
         "parity": result.report.to_dict(),

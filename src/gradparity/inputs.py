@@ -2,9 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,8 +26,9 @@ def independent(seed: int, what_for: str) -> np.random.Generator:
     """Return random numbers that nobody else draws.
 
     A user's own ``default_rng(0)`` gives what ours would: an upstream gradient that equals x hides which of the two a
-    line takes, and differences along W itself see no error across it.
+    line takes, and differences along W itself see no error across it. Raises UsageError for what is no seed.
     """
+    require_whole("seed", seed, 0)
     return np.random.default_rng([*what_for.encode(), seed])
 
 
@@ -125,17 +125,11 @@ def require_finite(model: str, **coefficients: float) -> None:
             )
 
 
-def require_switches(spec: Any) -> None:
-    """Raise UsageError unless every field of a spec whose default is true or false is one of the two."""
+def require_choices(spec: Any) -> None:
+    """Raise UsageError unless every field of a spec that is a bool or a Literal holds one of its choices."""
     for field in fields(spec):
         value = getattr(spec, field.name)
-        if isinstance(field.default, bool) and not isinstance(value, bool):
+        if field.type is bool and not isinstance(value, bool):
             raise UsageError(f"{spec.name}: {field.name} must be True or False, got {quoted(value)}")
-
-
-def require_among(spec: Any, **choices: Iterable[str]) -> None:
-    """Raise UsageError unless each of these fields of a spec holds one of its choices."""
-    for field, known in choices.items():
-        given = getattr(spec, field)
-        if not isinstance(given, str) or given not in known:
-            raise unknown(f"{spec.name} {field}", given, known)
+        if get_origin(field.type) is Literal and value not in get_args(field.type):
+            raise unknown(f"{spec.name} {field.name}", str(value), get_args(field.type))

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset, with_inputs_for
-from gradparity.errors import NotOfferedError, UsageError
+from gradparity.errors import NotOfferedError, UsageError, quoted
+from gradparity.inputs import require_batch, require_whole
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params, TrainStep
 from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
@@ -44,12 +45,20 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every value."""
         for name, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
-            if value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UsageError(f"--lr must be finite and above 0, got {self.lr}")
-        if self.seed < 0:
-            raise UsageError(f"--seed must be at least 0, got {self.seed}")
+            require_whole(name, value, 1)
+        if not isinstance(self.lr, int | float) or not (math.isfinite(self.lr) and self.lr > 0):
+            raise UsageError(f"--lr must be finite and above 0, got {quoted(self.lr)}")
+        require_whole("--seed", self.seed, 0)
+
+
+class EpochFile(TypedDict):
+    """An epoch as JSON has it."""
+
+    epoch: int
+    loss: float
+    accuracy: float | None
+    """None for real targets."""
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,9 @@ class Epoch:
     remembered: Callable[[], dict[str, np.ndarray]]
     """What the optimiser remembers, for a checkpoint: to be asked for before the next epoch."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EpochFile:
         """Return all but the arrays as plain data, for JSON."""
-        return {"epoch": self.number, "loss": self.loss, "accuracy": self.accuracy, "seconds": self.seconds}
+        return EpochFile(epoch=self.number, loss=self.loss, accuracy=self.accuracy, seconds=self.seconds)
 
 
 def train(
@@ -81,6 +90,9 @@ def train(
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
     dataset = with_inputs_for(dataset, spec)
+    require_batch(spec, dataset.train.batch(slice(0, 1), "float64"))
+    if not isinstance(backend, Backend):
+        raise UsageError(f"backend must be one, got {quoted(backend)}: such as gradparity.backend('numpy')")
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
     step = model.train_step(rule_of(backend, dataset, settings))
@@ -219,6 +231,20 @@ def labels_of(y: np.ndarray) -> np.ndarray | None:
     return y.argmax(axis=1) if one_hot else None
 
 
+class TrainingFile(TypedDict):
+    """What ``gradparity train --json`` writes."""
+
+    format: Literal["gradparity-training/1"]
+    model: dict[str, Any]
+    """Its name, and its settings."""
+    backend: str
+    data: str
+    settings: Settings
+    epochs: list[EpochFile]
+    test_accuracy: float | None
+    """None for real targets."""
+
+
 def to_dict(
     backend: Backend,
     spec: ModelSpec,
@@ -229,6 +255,7 @@ def to_dict(
 ) -> dict[str, Any]:
     """Return the configuration and what training found as plain data, for JSON."""
     return {
+        "format": "gradparity-training/1",
         "model": _described(spec),
         "backend": backend.name,
         "data": dataset.name,
@@ -239,7 +266,17 @@ def to_dict(
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
-    return {"name": spec.name, **asdict(spec)} if is_dataclass(spec) else {"name": spec.name}
+    """Return a model's name and what it is made with, but for a user's own functions."""
+    made_with: dict[str, Any] = asdict(spec) if is_dataclass(spec) else {}
+    return {"name": spec.name, **{name: value for name, value in made_with.items() if _is_plain(value)}}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _require_finite(losses: np.ndarray, epoch: int, settings: Settings) -> None:

@@ -97,7 +97,10 @@ def test_the_file_of_resume_and_of_an_interrupt_stays(
     gradparity: Run, measured: Callable[..., list[Asked]], make_measurement: Make
 ) -> None:
     measured(make_measurement({"numpy": 1e-3}))
-    assert gradparity("bench", "--resume", "kept.jsonl")[0] == 0
+    status, _, err = gradparity("bench", "--resume", "kept.jsonl")
+    assert (status, Path("kept.jsonl").exists()) == (2, False)
+    assert "--resume keeps the points of a sweep, got one point: add --sweep" in err
+    assert gradparity("bench", "--threads", "1,2", "--resume", "kept.jsonl")[0] == 0
     assert Path("kept.jsonl").exists()
     measured(make_measurement({"numpy": 1e-3}), complete=False)
     status, out, err = gradparity("bench", "--sweep", "batch_size=8,16", "--json", "half.json")

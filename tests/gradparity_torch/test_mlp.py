@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.models import MLP
-from gradparity.models.mlp import Loss
 from gradparity.operations import entrywise, reductions
+from gradparity.operations.perceptron import Loss
 from gradparity.protocol import Batch, Dtype
 from gradparity_torch import backend, mlp
 

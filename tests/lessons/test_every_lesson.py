@@ -4,12 +4,14 @@ import html
 import importlib.util
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gradparity.exercise import exercises
 
@@ -72,6 +74,20 @@ def test_an_answer_is_folded_or_at_the_end(folder: Path) -> None:
         assert set(re.findall(r"^(\d+)\. ", answers, re.MULTILINE)) == asked
     else:
         assert "<details>" in prose
+
+
+def test_a_cell_that_answers_stands_below_its_question(folder: Path) -> None:
+    cells = _notebook(folder).cells
+    asked = [before for before, cell in pairwise(cells) if "answer" in cell.metadata.get("tags", ())]
+    assert [cell.id for cell in asked if "**Question" not in cell.source] == []
+
+
+def test_the_page_folds_a_cell_that_answers() -> None:
+    cells = [new_markdown_cell("# Title"), new_code_cell("6 * 7"), new_code_cell("6 * 9")]
+    cells[1].metadata.tags = ["answer"]
+    page = _export().page(new_notebook(cells=cells))
+    folded = page.partition('<details class="answer">')[2].partition("</details>")[0]
+    assert [number in folded for number in "679"] == [True, True, False]
 
 
 @pytest.mark.slow

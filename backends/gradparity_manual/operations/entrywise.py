@@ -14,15 +14,15 @@ from gradparity.protocol import Array
 from gradparity_manual.operations import namespace, special
 
 
-def forward(phi: str, z: Inexact[Array, "*shape"], c: Any) -> Inexact[Array, "*shape"]:
-    """out = φ(z), by the function's name."""
-    c["out"] = FUNCTIONS[phi].function(z)  # the shape of z
+def forward(phi: str, z: Inexact[Array, "*shape"], c: Any, leak: float = LEAK) -> Inexact[Array, "*shape"]:
+    """out = φ(z), by the function's name; a leaky ReLU falls with the slope ``leak``."""
+    c["out"] = derived(phi, leak).function(z)  # the shape of z
     return c["out"]
 
 
-def backward(phi: str, z: Float[Array, "*shape"], c: Any, d: Any) -> Float[Array, "*shape"]:
+def backward(phi: str, z: Float[Array, "*shape"], c: Any, d: Any, leak: float = LEAK) -> Float[Array, "*shape"]:
     """Return what z receives: an entry touches only its own function value, so the two multiply entry by entry."""
-    return d["out"] * FUNCTIONS[phi].derivative(z, c["out"])  # the shape of z
+    return d["out"] * derived(phi, leak).derivative(z, c["out"])  # the shape of z
 
 
 class Derived(NamedTuple):
@@ -78,15 +78,14 @@ def identity_derivative(z: Float[Array, "*shape"], a: Float[Array, "*shape"]) ->
     return namespace(z).ones_like(z)
 
 
-def leaky_relu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
-    """z above 0, LEAK · z below."""
-    return z * leaky_relu_derivative(z, z)
+def leaky_relu(leak: float) -> Derived:
+    """z above 0, leak · z below: the derivative is 1 above 0, and leak below and at the kink z = 0."""
 
+    def slope(z: Inexact[Array, "*shape"], a: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:  # noqa: ARG001
+        above = above_zero(z)
+        return above + leak * (1 - above)
 
-def leaky_relu_derivative(z: Inexact[Array, "*shape"], a: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:  # noqa: ARG001
-    """1 above 0; LEAK below, and at the kink z = 0."""
-    above = above_zero(z)
-    return above + LEAK * (1 - above)
+    return Derived(lambda z: z * slope(z, z), slope)
 
 
 def silu(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
@@ -135,7 +134,7 @@ def cubic(z: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
 
 FUNCTIONS = {
     "relu": Derived(relu, relu_derivative),
-    "leaky_relu": Derived(leaky_relu, leaky_relu_derivative),
+    "leaky_relu": leaky_relu(LEAK),
     "tanh": Derived(tanh, tanh_derivative),
     "sigmoid": Derived(sigmoid, sigmoid_derivative),
     "silu": Derived(silu, silu_derivative),
@@ -143,3 +142,8 @@ FUNCTIONS = {
     "gelu_tanh": Derived(gelu_tanh, gelu_tanh_derivative),
     "identity": Derived(identity, identity_derivative),
 }
+
+
+def derived(phi: str, leak: float) -> Derived:
+    """Return the function of that name, and its local derivative."""
+    return leaky_relu(leak) if phi == "leaky_relu" else FUNCTIONS[phi]

@@ -1,7 +1,8 @@
 """The hinge loss of each example, in two steps: margins, and the sum of those above 0, or of their
-squares. The reduction is the model's.
+squares; of several classes, and of scores that each have a side of 0 to be on. The reduction is the model's.
 
-Source: J. Weston and C. Watkins, Support Vector Machines for Multi-Class Pattern Recognition (1999), equation 3.
+Sources: J. Weston and C. Watkins, Support Vector Machines for Multi-Class Pattern Recognition (1999), equation 3;
+C. Cortes and V. Vapnik, Support-Vector Networks (1995), section 3.
 """
 
 from typing import Any
@@ -47,3 +48,41 @@ def squared(m: Inexact[Array, "n classes"], y: Int[Array, " n"]) -> Inexact[Arra
 def squared_backward(m: Float[Array, "n classes"], y: Int[Array, " n"]) -> Float[Array, "n classes"]:
     """2 max(mₖ, 0) [k ≠ y]."""
     return 2 * m * backward(m, y)  # (n, classes)
+
+
+def binary_margins(
+    a: Inexact[Array, "n outputs"], y: Float[Array, "n outputs"], c: Any, delta: float = 1.0
+) -> Inexact[Array, "n outputs"]:
+    """By how much each score lacks ``delta`` on its target's side of 0."""
+    c["out"] = delta - side(y) * a  # (n, outputs)
+    return c["out"]
+
+
+def binary_margins_backward(y: Float[Array, "n outputs"], d: Any) -> Float[Array, "n outputs"]:
+    """Return what the scores receive: each is in its own margin, with its side's sign."""
+    return -side(y) * d["out"]  # (n, outputs)
+
+
+def binary(m: Inexact[Array, "n outputs"], y: Float[Array, "n outputs"]) -> Inexact[Array, " n"]:
+    """Σ max(mₖ, 0), of each example."""
+    return (m * binary_backward(m, y)).sum(axis=1)  # (n,)
+
+
+def binary_backward(m: Inexact[Array, "n outputs"], y: Float[Array, "n outputs"]) -> Inexact[Array, "n outputs"]:  # noqa: ARG001
+    """[mₖ > 0]; 0 at the kink m = 0."""
+    return namespace(m).astype(m > 0, m.dtype)  # (n, outputs)
+
+
+def squared_binary(m: Inexact[Array, "n outputs"], y: Float[Array, "n outputs"]) -> Inexact[Array, " n"]:
+    """Σ max(mₖ, 0)², of each example."""
+    return (m**2 * binary_backward(m, y)).sum(axis=1)  # (n,)
+
+
+def squared_binary_backward(m: Float[Array, "n outputs"], y: Float[Array, "n outputs"]) -> Float[Array, "n outputs"]:
+    """2 max(mₖ, 0)."""
+    return 2 * m * binary_backward(m, y)  # (n, outputs)
+
+
+def side(y: Float[Array, "n outputs"]) -> Float[Array, "n outputs"]:
+    """1 for a target above 0, −1 for another: targets may be ±1, or 1 and 0."""
+    return 2 * namespace(y).astype(y > 0, y.dtype) - 1

@@ -9,7 +9,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
-from gradparity_manual.operations import in_rows, namespace
+from gradparity_manual.operations import in_rows, namespace, or_one
 
 USUAL = NormConvention()
 
@@ -23,7 +23,8 @@ def forward(p: Any, x: Inexact[Array, "*n width"], c: Any, size: NormConvention 
         c["scale"] = 1 / (xp.sqrt(variance) + size.epsilon)  # (…, 1)
     else:
         c["scale"] = 1 / xp.sqrt(variance + size.epsilon)  # (…, 1)
-    c["out"] = c["centred"] * c["scale"] * p["gain"] + p["bias"]  # (…, width)
+    scaled = c["centred"] * c["scale"] * p["gain"]  # (…, width)
+    c["out"] = scaled + p["bias"] if size.biased else scaled
     return c["out"]
 
 
@@ -31,7 +32,8 @@ def backward(
     p: Any, x: Float[Array, "*n width"], c: Any, d: Any, size: NormConvention = USUAL
 ) -> Float[Array, "*n width"]:
     """Add to the gradients of gain and bias; return what x receives."""
-    d.add("bias", in_rows(d["out"]).sum(axis=0))  # (width,)
+    if size.biased:
+        d.add("bias", in_rows(d["out"]).sum(axis=0))  # (width,)
     d.add("gain", in_rows(d["out"] * c["centred"] * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * c["centred"]).sum(axis=-1, keepdims=True)  # (…, 1)
     d.add("centred", d["out"] * p["gain"] * c["scale"])  # (…, width)
@@ -48,5 +50,5 @@ def _slope_of_scale(c: Any, count: int, size: NormConvention) -> Float[Array, "*
     """∂scale/∂centred, without the factor centred: σ² = Σ centred²/count has derivative 2 centred/count."""
     if not size.epsilon_outside:
         return -(c["scale"] ** 3) / count  # (…, 1)
-    sigma = 1 / c["scale"] - size.epsilon  # (…, 1)
+    sigma = or_one(1 / c["scale"] - size.epsilon)  # (…, 1)
     return -(c["scale"] ** 2) / (count * sigma)  # (…, 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from gradparity.drawing.words import listing
 from gradparity.explain.along import AlongWeight
@@ -152,6 +152,22 @@ class Explanation:
         return fragment(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data, for JSON."""
-        data: dict[str, Any] = plain({**asdict(self), "agrees": self.agrees})
+        """Return everything as plain data, for JSON: an ``ExplanationFile``."""
+        data: dict[str, Any] = plain({"format": "gradparity-explanation/1", **asdict(self), "agrees": self.agrees})
         return data
+
+
+class ExplanationFile(TypedDict):
+    """What ``gradparity explain --json`` writes."""
+
+    format: Literal["gradparity-explanation/1"]
+    agrees: bool
+    model: str
+    n: int
+    seed: int
+    witnesses: list[str]
+    lines: list[ExplainedLine]
+    edges: list[Edge]
+    inputs: dict[str, list[int]]
+    weights: list[AlongWeight]
+    remarks: list[str]

@@ -177,6 +177,8 @@ def _parse(model: str, settings: Sequence[str], known: Iterable[str]) -> dict[st
             raise UsageError(f"a setting is written name=value, got '{setting}'")
         if name not in known:
             raise unknown(f"setting of {model}", name, known)
+        if name in parsed:
+            raise UsageError(f"--set gives '{name}' twice, got '{setting}' too: leave one out")
         parsed[name] = _literal(value)
     return parsed
 

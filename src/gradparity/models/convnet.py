@@ -11,13 +11,13 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from gradparity import initial
 from gradparity.errors import UsageError
 from gradparity.inputs import (
     normal_inputs,
-    require_among,
+    require_choices,
     require_finite,
     require_positive,
-    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import affine, batch_norm, conv2d, convolutional, cross_entropy, entrywise, pooling
@@ -82,6 +82,11 @@ class ConvNet:
     weight_decay: float = 0.0
     """λ of the L2 penalty."""
     penalty: Penalty = "half-sum"
+    leak: float = entrywise.LEAK
+    """The slope of the leaky ReLU below 0."""
+    init_weights: initial.Name = "he"
+    init_std: float = 0.01
+    """Of weights that are "normal"."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, unknown choices, and windows that do not fit."""
@@ -91,10 +96,9 @@ class ConvNet:
                 raise UsageError(f"convnet: {field} must be {least} or more sizes, as (6, 16), got {sizes!r}")
             require_positive("convnet", **{f"{field}[{i}]": size for i, size in enumerate(sizes)})
         require_positive("convnet", classes=self.classes)
-        require_finite("convnet", epsilon=self.epsilon, momentum=self.momentum, weight_decay=self.weight_decay)
-        require_switches(self)
-        require_among(self, pooling=get_args(Pooling), activation=get_args(entrywise.Name), reduction=("mean", "sum"))
-        require_among(self, penalty=get_args(Penalty))
+        coefficients = ("epsilon", "momentum", "weight_decay", "leak", "init_std")
+        require_finite("convnet", **{name: getattr(self, name) for name in coefficients})
+        require_choices(self)
         assert self.blocks  # raises where a window does not fit
 
     @classmethod
@@ -214,15 +218,8 @@ class ConvNet:
         return {**entrywise.kinks(dict.fromkeys(before, self.activation)), **(windows if self.pooling == "max" else {})}
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Weights N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852, equation 10); gains one, biases zero."""
-
-        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-            if not name.endswith(".W"):
-                return np.ones(shape) if name.endswith(".gain") else np.zeros(shape)
-            fan_in = prod(shape[1:]) if len(shape) > 2 else shape[0]
-            return rng.normal(0, np.sqrt(2 / fan_in), shape)
-
-        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+        """Kernels and dense weights as ``init_weights`` says; gains one, biases zero."""
+        return initial.parameters(rng, self.param_shapes, self.init_weights, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Normal inputs x (n, features) and unbalanced labels y (n,)."""
@@ -259,6 +256,7 @@ class ConvNet:
                     reduction="mean" if rng.random() < 0.5 else "sum",
                     weight_decay=float(rng.choice([0.0, rng.uniform(0.001, 1)])),
                     penalty=str(rng.choice(get_args(Penalty))),  # type: ignore[arg-type]
+                    leak=float(rng.choice([entrywise.LEAK, rng.uniform(0.1, 0.9)])),
                 )
             except UsageError:  # a window that does not fit
                 continue

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.inputs import require_switches
 from gradparity.operations import gru, positions, recurrent
 from gradparity.protocol import Batch, Line
 
@@ -40,7 +39,6 @@ class GRU:
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, a vocabulary of one token, and unknown choices."""
         recurrent.require("gru", self)
-        require_switches(self)
         if self.gates not in gru.ORDERS:
             raise UsageError(
                 f"gru: gates must be the letters r, u and n in the order of the columns, got '{self.gates}'"

@@ -8,13 +8,13 @@ from typing import Any, get_args
 
 import numpy as np
 
+from gradparity import initial
 from gradparity.inputs import (
     distinct_sizes,
     normal_inputs,
-    require_among,
+    require_choices,
     require_finite,
     require_positive,
-    require_switches,
 )
 from gradparity.operations import affine, reductions, squares
 from gradparity.operations.rules import both, line, total
@@ -45,14 +45,16 @@ class LinearRegression:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
         require_positive(self.name, features=self.features, outputs=self.outputs)
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
-        require_switches(self)
-        require_among(self, reduction=get_args(reductions.Name), penalty=get_args(squares.Penalty))
+        require_choices(self)
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "LinearRegression":
-        """Fit the sizes to a data set: labels become one-hot targets, a column for each of the ``classes``."""
+        """Fit the sizes to a data set: labels become one-hot targets, a column for each of the ``classes``.
+
+        The loss is a mean over the outputs too, as in PyTorch, unless set: summed over ten, the usual rate diverges.
+        """
         del classes
-        return cls(features=features, outputs=outputs, **settings)
+        return cls(features=features, outputs=outputs, **{"reduction": "mean-of-entries", **settings})
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ class LinearRegression:
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """W ~ N(0, init_std²), b = 0."""
-        return {"W": rng.normal(0, self.init_std, self.param_shapes["W"]), "b": np.zeros(self.outputs)}
+        return initial.parameters(rng, self.param_shapes, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Normal inputs x (n, features) and normal targets y (n, outputs)."""

@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from gradparity import initial
 from gradparity.errors import UsageError
 from gradparity.inputs import (
     distinct_sizes,
     normal_inputs,
-    require_among,
+    require_choices,
     require_finite,
     require_positive,
-    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import affine, reductions, sigmoid_cross_entropy, squares
@@ -49,8 +49,7 @@ class LogisticRegression:
         if not isinstance(self.positive, int) or self.positive < 0:
             raise UsageError(f"logistic_regression: positive must be a label, 0 or above, got {self.positive!r}")
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
-        require_switches(self)
-        require_among(self, reduction=("mean", "sum"), penalty=get_args(squares.Penalty))
+        require_choices(self)
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "LogisticRegression":
@@ -93,7 +92,7 @@ class LogisticRegression:
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """W ~ N(0, init_std²), b = 0."""
-        return {"W": rng.normal(0, self.init_std, self.param_shapes["W"]), "b": np.zeros(1)}
+        return initial.parameters(rng, self.param_shapes, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Normal inputs x (n, features) and unbalanced labels y (n,), the positive class the most frequent of them."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.errors import UsageError
-from gradparity.inputs import require_among, require_finite
+from gradparity.inputs import require_finite
 from gradparity.operations import lstm, positions, recurrent, rnn
 from gradparity.protocol import Batch, Line
 
@@ -40,7 +40,6 @@ class LSTM:
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, a vocabulary of one token, and unknown choices."""
         recurrent.require("lstm", self)
-        require_among(self, biases=rnn.BIASES)
         require_finite("lstm", init_forget_bias=self.init_forget_bias)
         if self.gates not in lstm.ORDERS:
             raise UsageError(

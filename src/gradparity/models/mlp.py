@@ -1,4 +1,4 @@
-"""The multilayer perceptron: affine maps with an activation after each, and any of four losses.
+"""The multilayer perceptron: affine maps with an activation after each, and any of seven losses.
 
 Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1.
 """
@@ -10,14 +10,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from gradparity import initial
 from gradparity.errors import UsageError
 from gradparity.inputs import (
     distinct_sizes,
     normal_inputs,
-    require_among,
+    require_choices,
     require_finite,
     require_positive,
-    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import (
@@ -32,11 +32,8 @@ from gradparity.operations import (
     squares,
 )
 from gradparity.operations.layer_norm import NormConvention
+from gradparity.operations.perceptron import Biases, Loss, Norm
 from gradparity.protocol import Array, Batch, Line, Params
-
-Loss = Literal["cross_entropy", "squared_error", "sigmoid_cross_entropy", "hinge", "squared_hinge"]
-Norm = Literal["none", "batch", "layer"]
-Init = Literal["he", "normal"]
 
 
 @dataclass(frozen=True)
@@ -55,9 +52,10 @@ class MLP:
     output_activation: entrywise.Name = "identity"
     loss: Loss = "cross_entropy"
     reduction: reductions.Name = "mean"
-    init_weights: Init = "he"
-    """"he": N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852, equation 10); "normal": N(0, init_std²)."""
+    init_weights: initial.Name = "he"
     init_std: float = 0.01
+    """Of weights that are "normal"."""
+    init_bias_std: float = 0.0
     weight_decay: float = 0.0
     """λ of the L2 penalty."""
     penalty: squares.Penalty = "half-sum"
@@ -79,18 +77,19 @@ class MLP:
     dropout: float = 0.0
     """The share of each hidden activation that a step drops; its masks are the batch's extras "mask1", …."""
     residual: bool = False
+    biases: Biases = "one"
+    """Whether an affine map has a b."""
+    leak: float = entrywise.LEAK
+    """The slope of the leaky ReLU below 0."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for widths below 1, unknown choices, and choices that do not go together."""
         if not isinstance(self.widths, tuple) or len(self.widths) < 2:
             raise UsageError(f"mlp: widths must name at least input and output size, got {self.widths!r}")
         require_positive("mlp", **{f"widths[{i}]": width for i, width in enumerate(self.widths)})
-        coefficients = ("init_std", "weight_decay", "margin", "epsilon", "momentum")
+        coefficients = ("init_std", "init_bias_std", "weight_decay", "margin", "epsilon", "momentum", "leak")
         require_finite("mlp", **{name: getattr(self, name) for name in coefficients})
-        require_switches(self)
-        require_among(self, activation=get_args(entrywise.Name), output_activation=get_args(entrywise.Name))
-        require_among(self, loss=get_args(Loss), reduction=get_args(reductions.Name), init_weights=get_args(Init))
-        require_among(self, penalty=get_args(squares.Penalty), norm=get_args(Norm))
+        require_choices(self)
         reductions.require("mlp", self.loss, self.reduction)
         if not 0 <= self.dropout < 1:
             raise UsageError(f"mlp: dropout must be a share, at least 0 and below 1, got {self.dropout!r}")
@@ -117,8 +116,7 @@ class MLP:
             raise UsageError("mlp: the data set gives the first and the last of widths: set hidden=64 or hidden=64,32")
         if classes is None:
             settings.setdefault("loss", "squared_error")
-        between = hidden if isinstance(hidden, tuple) else (hidden,)
-        return cls(widths=(features, *between, outputs), **settings)
+        return cls(widths=(features, *(hidden if isinstance(hidden, tuple) else (hidden,)), outputs), **settings)
 
     @property
     def name(self) -> str:
@@ -138,7 +136,7 @@ class MLP:
     @property
     def real_targets(self) -> bool:
         """Whether y is real numbers (n, outputs), not labels."""
-        return self.loss in ("squared_error", "sigmoid_cross_entropy")
+        return self.loss not in ("cross_entropy", "hinge", "squared_hinge")
 
     @property
     def size(self) -> NormConvention:
@@ -153,7 +151,7 @@ class MLP:
     @property
     def has_margins(self) -> bool:
         """Whether the loss is one of margins."""
-        return self.loss in ("hinge", "squared_hinge")
+        return self.loss.endswith("hinge")
 
     def adds(self, k: int) -> bool:
         """Whether layer k adds what it is given."""
@@ -161,7 +159,7 @@ class MLP:
 
     def biased(self, k: int) -> bool:
         """Whether layer k's affine map has a b."""
-        return self.norm != "batch" or k == self.depth
+        return self.biases == "one" and (self.norm != "batch" or k == self.depth)
 
     def loss_divisor(self, n: int) -> int:
         """What the sum over n examples is divided by."""
@@ -206,7 +204,7 @@ class MLP:
     def kinks(self) -> dict[str, Literal["relu"]]:
         """What goes into a ReLU, which has a kink at 0, and the margins of the hinge loss."""
         before = {self.before(k): phi for k, phi in enumerate(self.activations, start=1)}
-        margins: dict[str, Literal["relu"]] = {"margins": "relu"} if self.loss == "hinge" else {}
+        margins: dict[str, Literal["relu"]] = {"margins": "relu"} if self.loss in ("hinge", "binary_hinge") else {}
         return entrywise.kinks(before) | margins
 
     def before(self, k: int) -> str:
@@ -214,15 +212,9 @@ class MLP:
         return f"z{k}" if self.norm == "none" or k == self.depth else f"norm{k}.out"
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Weights as ``init_weights`` says; gains one, biases zero."""
-
-        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-            if len(shape) == 1:
-                return np.ones(shape) if name.endswith(".gain") else np.zeros(shape)
-            std = np.sqrt(2 / shape[0]) if self.init_weights == "he" else self.init_std
-            return rng.normal(0, std, shape)
-
-        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+        """Weights as ``init_weights`` says; gains one, biases zero or N(0, init_bias_std²)."""
+        spreads = {"std": self.init_std, "bias_std": self.init_bias_std}
+        return initial.parameters(rng, self.param_shapes, self.init_weights, **spreads)
 
     def draw_extras(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         """Draw the masks of n examples, one for each hidden layer."""
@@ -234,6 +226,8 @@ class MLP:
         x, outputs = normal_inputs(rng, n, self.widths[0]), self.widths[-1]
         if self.loss == "sigmoid_cross_entropy":
             y = rng.uniform(size=(n, outputs))
+        elif self.real_targets and self.has_margins:
+            y = rng.choice([-1.0, 1.0], size=(n, outputs), p=[0.3, 0.7])
         else:
             y = normal_inputs(rng, n, outputs) if self.real_targets else unbalanced_labels(rng, n, outputs)
         return Batch(x, y, self.draw_extras(rng, n))
@@ -264,7 +258,11 @@ class MLP:
             "residual": residual,
             "decay_biases": bool(rng.random() < 0.5),
             "margin": float(rng.choice([1.0, rng.uniform(0.1, 3)])),
+            "biases": str(rng.choice(get_args(Biases))),
+            "leak": float(rng.choice([entrywise.LEAK, rng.uniform(0.1, 0.9)])),
         }
+        # Without biases a row may be all zeros, and there a layer norm with ε outside has a kink.
+        settings["epsilon_outside"] &= settings["biases"] == "one" or settings["norm"] != "layer"
         return cls(widths=tuple(widths), **settings), n
 
     @classmethod

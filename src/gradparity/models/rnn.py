@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.inputs import require_among
 from gradparity.operations import positions, recurrent, rnn
 from gradparity.protocol import Batch, Line
 
@@ -34,7 +33,6 @@ class RNN:
     def __post_init__(self) -> None:
         """Raise UsageError for sizes below 1, a vocabulary of one token, and unknown choices."""
         recurrent.require("rnn", self)
-        require_among(self, biases=rnn.BIASES)
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "RNN":  # noqa: ARG003

@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from gradparity import initial
 from gradparity.errors import UsageError
 from gradparity.inputs import (
     distinct_sizes,
     normal_inputs,
-    require_among,
+    require_choices,
     require_finite,
     require_positive,
-    require_switches,
     unbalanced_labels,
 )
 from gradparity.operations import affine, cross_entropy, reductions, squares
@@ -46,8 +46,7 @@ class SoftmaxRegression:
         """Raise UsageError for sizes below 1, negative or infinite coefficients, and unknown choices."""
         require_positive(self.name, features=self.features, classes=self.classes)
         require_finite(self.name, weight_decay=self.weight_decay, init_std=self.init_std)
-        require_switches(self)
-        require_among(self, reduction=("mean", "sum"), penalty=get_args(squares.Penalty))
+        require_choices(self)
 
     @classmethod
     def for_data(cls, features: int, classes: int | None, outputs: int, **settings: Any) -> "SoftmaxRegression":
@@ -84,7 +83,7 @@ class SoftmaxRegression:
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """W ~ N(0, init_std²), b = 0."""
-        return {"W": rng.normal(0, self.init_std, self.param_shapes["W"]), "b": np.zeros(self.classes)}
+        return initial.parameters(rng, self.param_shapes, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Normal inputs x (n, features) and unbalanced labels y (n,)."""

@@ -10,21 +10,22 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gradparity.errors import UsageError, unknown
-from gradparity.inputs import require_finite, require_positive, require_switches, token_inputs
+from gradparity import initial
+from gradparity.errors import UsageError
+from gradparity.inputs import require_choices, require_finite, require_positive, token_inputs
 from gradparity.operations import (
     affine,
     cross_entropy,
     embedding,
     entrywise,
     layer_norm,
+    linear,
     multi_head,
     recurrent,
     rms_norm,
     transformer_block,
 )
 from gradparity.operations.positions import Reduction
-from gradparity.operations.positions import require as require_reduction
 from gradparity.protocol import Batch, Line
 
 Norm = Literal["layer", "rms"]
@@ -36,13 +37,14 @@ Encoding = Literal["learned", "sinusoidal"]
 class Transformer:
     """x₀ = E[tokens] + P; in each block m = x + attention(norm(x)), x' = m + W_down φ(W_up norm(m)); logits = norm(x)W.
 
-    Conventions: these are the blocks of GPT-2; unless ``norm_first`` they are those of Vaswani et al. (2017), where
-    m = norm(x + attention(x)), x' = norm(m + W_down φ(W_up m)), logits = xW. ``norm`` is "layer" or "rms"; its scale is
+    Conventions: these are the blocks of GPT-2; unless ``norm_first`` they are those of Vaswani et al. (2017), where m =
+    norm(x + attention(x)), x' = norm(m + W_down φ(W_up m)), logits = xW. ``norm`` is "layer" or "rms"; its scale is
     1/√(σ² + ε), or 1/(σ + ε) where ``epsilon_outside``, with σ² of layer norm divided by the width, or by width − 1
     where ``unbiased``. φ is the exact GELU, its approximation by tanh, as in GPT-2, or ReLU, as in Vaswani et al. Every
-    map has a bias, the last, W, only where ``head_bias``; W is Eᵀ where ``tied``. E[tokens] is multiplied by √width
-    where ``scaled_tokens``, as in Vaswani et al., section 3.4. P is learned, or where ``encoding`` is "sinusoidal" that
-    of their section 3.5: sines in the even columns and cosines in the odd ones, columns and positions counted from 0.
+    map of a block has a bias unless ``biases`` says otherwise, the last, W, where ``head_bias``; W is Eᵀ where
+    ``tied``. E[tokens] is multiplied by √width where ``scaled_tokens``, as in Vaswani et al., section 3.4. P is
+    learned, or where ``encoding`` is "sinusoidal" that of their section 3.5: sines in the even columns and cosines in
+    the odd ones, columns and positions counted from 0.
     The reduction over positions and sequences is "positions" (the mean over both), "sequences" (the sum over positions,
     the mean over sequences) or "sum".
     """
@@ -66,6 +68,8 @@ class Transformer:
     scaled_tokens: bool = False
     tied: bool = False
     head_bias: bool = False
+    biases: transformer_block.Biases = "one"
+    """A bias at each map of a block, at those that make no queries, keys or values, or at none, nor in a norm."""
     scaled: bool = True
     """Whether scores are divided by √(width / heads), as in Vaswani et al. and GPT-2, and not in T5."""
     reduction: Reduction = "positions"
@@ -76,12 +80,8 @@ class Transformer:
         sizes = {name: getattr(self, name) for name in ("vocabulary", "width", "heads", "inner", "blocks")}
         require_positive("transformer", **sizes, positions=self.positions, length=self.length)
         require_finite("transformer", epsilon=self.epsilon, init_std=self.init_std)
-        require_switches(self)
+        require_choices(self)
         recurrent.require_vocabulary("transformer", self.vocabulary)
-        require_reduction("transformer", self.reduction)
-        for field, choices in (("norm", Norm), ("activation", Activation), ("encoding", Encoding)):
-            if getattr(self, field) not in get_args(choices):
-                raise unknown(f"transformer {field}", str(getattr(self, field)), get_args(choices))
         if self.width % self.heads:
             raise UsageError(
                 f"transformer: heads must divide the width into equal parts, got width {self.width} and "
@@ -123,7 +123,12 @@ class Transformer:
     @property
     def convention(self) -> layer_norm.NormConvention:
         """What layer norm is told."""
-        return layer_norm.NormConvention(self.epsilon, self.epsilon_outside, self.unbiased)
+        return layer_norm.NormConvention(self.epsilon, self.epsilon_outside, self.unbiased, self.biases != "none")
+
+    @property
+    def attention_biases(self) -> str:
+        """Which of the attention's maps q, k, v and o have a bias."""
+        return transformer_block.ATTENTION_BIASES[self.biases]
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -144,11 +149,13 @@ class Transformer:
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """Tables of tokens and, where learned, positions; each block's, the last norm's; W of the head unless tied."""
-        norm = (layer_norm if self.norm == "layer" else rms_norm).shapes(self.width)
-        maps = {"up": affine.shapes(self.width, self.inner), "down": affine.shapes(self.inner, self.width)}
+        biased = self.biases != "none"
+        dense = affine if biased else linear
+        norm = layer_norm.shapes(self.width, biased=biased) if self.norm == "layer" else rms_norm.shapes(self.width)
+        maps = {"up": dense.shapes(self.width, self.inner), "down": dense.shapes(self.inner, self.width)}
         block = {
             **{f"norm1.{name}": shape for name, shape in norm.items()},
-            **multi_head.shapes(self.width),
+            **multi_head.shapes(self.width, self.attention_biases),
             **{f"norm2.{name}": shape for name, shape in norm.items()},
             **{f"{name}_{of}": shape for of, shapes in maps.items() for name, shape in shapes.items()},
         }
@@ -163,13 +170,7 @@ class Transformer:
 
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Matrices N(0, init_std²), as GPT-2; gains 1, biases 0."""
-
-        def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-            if len(shape) > 1:
-                return rng.normal(0, self.init_std, shape)
-            return np.ones(shape) if name.endswith("gain") else np.zeros(shape)
-
-        return {name: draw(name, shape) for name, shape in self.param_shapes.items()}
+        return initial.parameters(rng, self.param_shapes, std=self.init_std)
 
     def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
         """Unbalanced tokens x and y (n, length)."""
@@ -197,6 +198,7 @@ class Transformer:
             "head_bias": bool(rng.random() < 0.5),
             "scaled": bool(rng.random() < 0.8),
             "reduction": str(rng.choice(get_args(Reduction))),
+            "biases": str(rng.choice(get_args(transformer_block.Biases))),
         }
         return cls(vocabulary, width, heads, inner, blocks, max(one, other), min(one, other), **settings), n
 
@@ -240,6 +242,7 @@ class Transformer:
             tied=self.tied,
             head_bias=self.head_bias,
             learned=self.encoding == "learned",
+            biases=self.biases,
             scaled=self.scaled,
             scaled_tokens=self.scaled_tokens,
         )

@@ -30,6 +30,10 @@ class Blocks(Protocol):
         """Of each block and each hidden layer."""
 
     @property
+    def leak(self) -> float:
+        """The slope of its leaky ReLU below 0."""
+
+    @property
     def pooling(self) -> pooling.Kind:
         """Of each block."""
 
@@ -68,7 +72,7 @@ def lines(spec: Blocks) -> tuple[Line, ...]:
 def _block(spec: Blocks, k: int) -> Iterator[Line]:
     x, weights, z, a, w, out = "X" if k == 1 else f"P_{k - 1}", f"W_{k}", f"Z_{k}", f"A_{k}", f"D_{k}", f"P_{k}"
     normed = f"N_{k}" if spec.batch_norm else z
-    of_normed = entrywise.of_input(spec.activation, normed, a)
+    of_normed = entrywise.of_input(spec.activation, normed, a, spec.leak)
     yield line(f"conv{k}.W", weights, _penalised(spec, weights, conv2d.of_weights(x, z)))
     if spec.batch_norm:
         yield line(f"conv{k}.out", z, batch_norm.of_input(k), conv2d.value(x, weights))
@@ -76,7 +80,7 @@ def _block(spec: Blocks, k: int) -> Iterator[Line]:
     else:
         yield line(f"conv{k}.b", f"b_{k}", conv2d.of_bias(z))
         yield line(f"conv{k}.out", z, of_normed, conv2d.value(x, weights, f"b_{k}"))
-    yield line(f"a{k}", a, pooling.of_input(w), entrywise.value(spec.activation, normed))
+    yield line(f"a{k}", a, pooling.of_input(w), entrywise.value(spec.activation, normed, spec.leak))
     yield line(f"pool{k}.windows", w, pooling.of_windows(spec.pooling, w, out), pooling.windows(a))
     yield line(f"pool{k}.out", out, _of_pooled(spec, k), pooling.value(spec.pooling, w))
 
@@ -92,12 +96,11 @@ def _dense(spec: Blocks, k: int, last: int) -> Iterator[Line]:
     of_last = cross_entropy.of_input(spec.reduction, z)
     yield line(f"dense{layer}.W", weights, _penalised(spec, weights, affine.of_weights(x, z)))
     yield line(f"dense{layer}.b", bias, affine.of_bias(z))
-    of_z = of_last if k == last else entrywise.of_input(spec.activation, z, f"A_{k}")
+    of_z = of_last if k == last else entrywise.of_input(spec.activation, z, f"A_{k}", spec.leak)
     yield line(f"dense{layer}.out", z, of_z, affine.value(x, weights, bias))
     if k < last:
-        yield line(
-            f"h{layer}", f"A_{k}", affine.of_input(f"W_{k + 1}", f"Z_{k + 1}"), entrywise.value(spec.activation, z)
-        )
+        of_a = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
+        yield line(f"h{layer}", f"A_{k}", of_a, entrywise.value(spec.activation, z, spec.leak))
 
 
 def _penalised(spec: Blocks, weights: str, rule: GradientRule) -> GradientRule:

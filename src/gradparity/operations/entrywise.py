@@ -1,7 +1,8 @@
 """Functions φ that act on each entry alone, with their local derivatives φ'(z), written with z or with a = φ(z).
 
-Conventions: ReLU'(0) = 0; the leaky ReLU falls with the slope 0.01, also at 0. GELU is zΦ(z), where Φ is the normal
-distribution, or the approximation of it by tanh (D. Hendrycks and K. Gimpel 2016, arXiv:1606.08415).
+Conventions: ReLU'(0) = 0; the leaky ReLU falls with a slope that is a setting, also at 0. GELU is zΦ(z),
+where Φ is the normal distribution, or the approximation of it by tanh (D. Hendrycks and K. Gimpel 2016,
+arXiv:1606.08415).
 """
 
 import math
@@ -16,7 +17,7 @@ from gradparity.operations.rules import Expressions, GradientRule, d
 Name = Literal["relu", "leaky_relu", "tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "identity"]
 
 LEAK = 0.01
-"""The slope of the leaky ReLU below 0: A. Maas, A. Hannun and A. Ng (2013), section 2."""
+"""The slope of the leaky ReLU below 0, unless another is set: A. Maas, A. Hannun and A. Ng (2013), section 2."""
 CUBIC = 0.044715
 """What z³ is multiplied with in the approximate GELU."""
 
@@ -86,8 +87,8 @@ FUNCTIONS: dict[str, Entrywise] = {
         kink="relu",
     ),
     "leaky_relu": Entrywise(
-        rf"\max({{z}}, {LEAK}\,{{z}})",
-        rf" \odot \left([{{z}} > 0] + {LEAK}\,[{{z}} \le 0]\right)",
+        r"{z} \odot \left([{z} > 0] + {leak}\,[{z} \le 0]\right)",
+        r" \odot \left([{z} > 0] + {leak}\,[{z} \le 0]\right)",
         f"maximum({{0}}, {LEAK} * {{0}})",
         lambda z: np.maximum(z, LEAK * z),
         f"where({{0}} > 0, 1, {LEAK})",
@@ -143,14 +144,14 @@ def kinks(functions: Mapping[str, str]) -> dict[str, Literal["relu"]]:
     return {line: kink for line, name in functions.items() if (kink := FUNCTIONS[name].kink)}
 
 
-def value(name: str, z: str) -> str:
+def value(name: str, z: str, leak: float = LEAK) -> str:
     """φ(Z)."""
-    return FUNCTIONS[name].latex.format(z=z)
+    return FUNCTIONS[name].latex.format(z=z, leak=f"{leak:g}")
 
 
-def of_input(name: str, z: str, a: str) -> GradientRule:
+def of_input(name: str, z: str, a: str, leak: float = LEAK) -> GradientRule:
     """dA ⊙ φ'(Z)."""
     return GradientRule(
-        d(a) + FUNCTIONS[name].derivative_latex.format(z=z, a=a),
+        d(a) + FUNCTIONS[name].derivative_latex.format(z=z, a=a, leak=f"{leak:g}"),
         f"The activation acts entry by entry ({name}), so its local derivative multiplies entry by entry.",
     )

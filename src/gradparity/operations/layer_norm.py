@@ -17,11 +17,13 @@ class NormConvention(NamedTuple):
     """Whether it is 1/(σ + ε), with ε outside of the root."""
     unbiased: bool = False
     """Whether σ² is a sum divided by width − 1, not by the width."""
+    biased: bool = True
+    """Whether a layer norm adds a bias, as all but few do."""
 
 
-def shapes(width: int) -> dict[str, tuple[int, ...]]:
+def shapes(width: int, *, biased: bool = True) -> dict[str, tuple[int, ...]]:
     """Gain (width,), bias (width,)."""
-    return {"gain": (width,), "bias": (width,)}
+    return {"gain": (width,), **({"bias": (width,)} if biased else {})}
 
 
 def flops(rows: int, width: int) -> int:
@@ -42,9 +44,9 @@ def scale(xc: str, convention: NormConvention) -> str:
     return rf"\frac{{1}}{{\sqrt{{{squares} + \epsilon}}}}"
 
 
-def value(xc: str, s: str, gain: str, bias: str) -> str:
+def value(xc: str, s: str, gain: str, bias: str = "") -> str:
     """Deviations times scale, times gain, plus bias."""
-    return rf"{xc} {s} \odot {gain} + {bias}"
+    return rf"{xc} {s} \odot {gain}" + (f" + {bias}" if bias else "")
 
 
 def of_gain(xc: str, s: str, out: str) -> GradientRule:

@@ -4,7 +4,7 @@ The symbols of layer k: Z_k = affine map, N_k = norm, A_k = activation, U_k = af
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from gradparity.operations import (
     affine,
@@ -23,6 +23,18 @@ from gradparity.operations.rules import GradientRule, both, line, total
 from gradparity.operations.transformer_block import Symbols, layer_lines
 from gradparity.protocol import Line
 
+Loss = Literal[
+    "cross_entropy",
+    "squared_error",
+    "sigmoid_cross_entropy",
+    "hinge",
+    "squared_hinge",
+    "binary_hinge",
+    "squared_binary_hinge",
+]
+Norm = Literal["none", "batch", "layer"]
+Biases = Literal["one", "none"]
+
 
 @runtime_checkable
 class Layers(Protocol):
@@ -35,6 +47,10 @@ class Layers(Protocol):
     @property
     def activations(self) -> Sequence[entrywise.Name]:
         """Of each layer."""
+
+    @property
+    def leak(self) -> float:
+        """The slope of a leaky ReLU below 0."""
 
     @property
     def loss(self) -> str:
@@ -96,10 +112,14 @@ def lines(spec: Layers) -> tuple[Line, ...]:
         "sigmoid_cross_entropy": sigmoid_cross_entropy.value(output),
         "hinge": hinge.value("M", squared=False),
         "squared_hinge": hinge.value("M", squared=True),
+        "binary_hinge": hinge.binary_value("M", squared=False),
+        "squared_binary_hinge": hinge.binary_value("M", squared=True),
     }[spec.loss]
     if spec.has_margins:
-        of_margins = hinge.of_margins(spec.reduction, "M", squared=spec.loss == "squared_hinge")
-        layers.append(line("margins", "M", of_margins, hinge.margins(output, spec.margin)))
+        binary, squared = "binary" in spec.loss, "squared" in spec.loss
+        of_margins = (hinge.of_binary_margins if binary else hinge.of_margins)(spec.reduction, "M", squared=squared)
+        margins = (hinge.binary_margins if binary else hinge.margins)(output, spec.margin)
+        layers.append(line("margins", "M", of_margins, margins))
     symbols = [f"{name[0]}_{name[1:]}" for name in spec.penalised]
     penalty = squares.penalty(spec.penalty, *symbols) if spec.weight_decay else ""
     return (*layers, *total(spec.loss, reductions.value(spec.reduction, per_example), penalty))
@@ -115,6 +135,8 @@ def _of_output(spec: Layers, k: int) -> GradientRule:
             "sigmoid_cross_entropy": sigmoid_cross_entropy.of_input(spec.reduction, a),
             "hinge": hinge.of_scores("M"),
             "squared_hinge": hinge.of_scores("M"),
+            "binary_hinge": hinge.of_binary_scores("M"),
+            "squared_binary_hinge": hinge.of_binary_scores("M"),
         }[spec.loss]
     through = affine.of_input(f"W_{k + 1}", f"Z_{k + 1}")
     added = GradientRule(rf"\mathrm{{d}}H_{k + 1}", "It is also added to the next layer's output, unchanged.")
@@ -133,7 +155,7 @@ def _output(spec: Layers, k: int) -> str:
 def _layer(spec: Layers, k: int) -> Iterator[Line]:
     below, weights, z, a = _output(spec, k - 1), f"W_{k}", f"Z_{k}", f"A_{k}"
     normed = z if spec.before(k) == f"z{k}" else f"N_{k}"
-    of_z, norm = _norm(spec, k, entrywise.of_input(spec.activations[k - 1], normed, a))
+    of_z, norm = _norm(spec, k, entrywise.of_input(spec.activations[k - 1], normed, a, spec.leak))
     yield line(f"W{k}", weights, _penalised(spec, f"W{k}", weights, affine.of_weights(below, z)))
     if spec.biased(k):
         yield line(f"b{k}", f"b_{k}", _penalised(spec, f"b{k}", f"b_{k}", affine.of_bias(z)))
@@ -145,7 +167,7 @@ def _layer(spec: Layers, k: int) -> Iterator[Line]:
     of_dropped = of_sum if adds else _of_output(spec, k)
     mask, dropped = rf"\mathcal{{M}}_{k}", f"U_{k}"
     of_a = dropout.of_input(mask, dropped) if drops else of_dropped
-    yield line(f"a{k}", a, of_a, entrywise.value(spec.activations[k - 1], normed))
+    yield line(f"a{k}", a, of_a, entrywise.value(spec.activations[k - 1], normed, spec.leak))
     if drops:
         yield line(f"dropped{k}", dropped, of_dropped, dropout.value(a, mask))
     if adds:

@@ -4,19 +4,12 @@
 the positions and takes the mean over the sequences; "sum" sums over both.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
-from gradparity.errors import unknown
 from gradparity.operations.rules import GradientRule
 
 Reduction = Literal["positions", "sequences", "sum"]
 _LATEX: dict[str, str] = {"positions": r"\frac{1}{n T}", "sequences": r"\frac{1}{n}", "sum": ""}
-
-
-def require(model: str, reduction: str) -> None:
-    """Raise UsageError for an unknown reduction."""
-    if reduction not in get_args(Reduction):
-        raise unknown(f"{model} reduction", reduction, get_args(Reduction))
 
 
 def factor(reduction: str, n: int, length: int) -> float:

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from gradparity.errors import UsageError, unknown
-from gradparity.inputs import distinct_sizes, require_positive, token_inputs
+from gradparity.errors import UsageError
+from gradparity.inputs import distinct_sizes, require_choices, require_positive, token_inputs
 from gradparity.operations import affine, cross_entropy, embedding, positions
 from gradparity.operations.rules import SEED, GradientRule, d, line
 from gradparity.protocol import Batch, Line
@@ -60,10 +60,7 @@ def require(model: str, spec: Recurrent) -> None:
     sizes = {"vocabulary": spec.vocabulary, "width": spec.width, "hidden": spec.hidden, "length": spec.length}
     require_positive(model, **sizes)
     require_vocabulary(model, spec.vocabulary)
-    positions.require(model, spec.reduction)
-    for field, choices in (("inputs", Inputs), ("initial_state", InitialState)):
-        if getattr(spec, field) not in get_args(choices):
-            raise unknown(f"{model} {field}", str(getattr(spec, field)), get_args(choices))
+    require_choices(spec)
 
 
 def require_vocabulary(model: str, vocabulary: int) -> None:

@@ -29,6 +29,8 @@ OF_LOSS: dict[str, tuple[str, ...]] = {
     "cross_entropy": ("mean", "sum"),
     "hinge": ("mean", "sum", "mean-of-entries"),
     "squared_hinge": ("mean", "sum", "mean-of-entries"),
+    "binary_hinge": ("mean", "sum", "mean-of-entries"),
+    "squared_binary_hinge": ("mean", "sum", "mean-of-entries"),
     "sigmoid_cross_entropy": ("mean", "sum", "mean-of-entries"),
     "squared_error": get_args(Name),
 }

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from gradparity.operations import affine, embedding, entrywise, layer_norm, multi_head, positions, rms_norm
 from gradparity.operations.layer_norm import NormConvention
 from gradparity.operations.rules import SEED, GradientRule, both, d, line
 from gradparity.protocol import Line
+
+Biases = Literal["one", "no_qkv", "none"]
+ATTENTION_BIASES: dict[str, str] = {"one": "qkvo", "no_qkv": "o", "none": ""}
+"""Which of the attention's maps have a bias."""
 
 
 class Symbols(NamedTuple):
@@ -32,8 +36,8 @@ def layer_lines(size: NormConvention, of: Symbols, of_out: GradientRule) -> tupl
         line("centred", of.centred, of_centred, layer_norm.centred(of.x)),
         line("scale", of.scale, layer_norm.of_scale(of.centred, of.gain, of.out), layer_norm.scale(of.centred, size)),
         line("gain", of.gain, layer_norm.of_gain(of.centred, of.scale, of.out)),
-        line("bias", of.bias, layer_norm.of_bias(of.out)),
-        line("out", of.out, of_out, layer_norm.value(of.centred, of.scale, of.gain, of.bias)),
+        *((line("bias", of.bias, layer_norm.of_bias(of.out)),) if size.biased else ()),
+        line("out", of.out, of_out, layer_norm.value(of.centred, of.scale, of.gain, of.bias if size.biased else "")),
     )
 
 
@@ -60,6 +64,7 @@ def lines(
     norm_first: bool,
     tied: bool,
     head_bias: bool,
+    biases: Biases,
     scaled: bool,
     scaled_tokens: bool,
     learned: bool,
@@ -75,7 +80,8 @@ def lines(
         of_stream, last_norm = norm(Symbols(f"X_{blocks}", "C", "s", "N", r"\gamma", r"\beta"), of_stream)
     inner: tuple[Line, ...] = ()
     for k in range(blocks, 0, -1):
-        of_stream, block = (_pre_norm if norm_first else _post_norm)(k, norm, activation, of_stream, scaled=scaled)
+        block_lines = _pre_norm if norm_first else _post_norm
+        of_stream, block = block_lines(k, norm, activation, of_stream, biases=biases, scaled=scaled)
         inner = (*_at(f"block{k}", block), *inner)
     return (
         *_embeddings(of_stream, logits, read, tied=tied, learned=learned, scaled=scaled_tokens),
@@ -120,17 +126,17 @@ _SINUSOIDS = r"R_{t, 2i} = \sin(t / 10000^{2i/\mathrm{width}}), \quad R_{t, 2i+1
 
 
 def _pre_norm(
-    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, scaled: bool
+    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, biases: Biases, scaled: bool
 ) -> tuple[GradientRule, tuple[Line, ...]]:
     """Return what the stream before block k receives, and the block's lines, from the rule of the stream after it."""
     below, middle, stream = f"X_{k - 1}", f"M_{k}", f"X_{k}"
     one, two = _symbols(k, below, f"N_{k}"), _symbols(k, middle, f"N'_{k}", "'")
-    of_normed, layer = _feed_forward(k, activation, two.out, stream)
+    of_normed, layer = _feed_forward(k, activation, two.out, stream, biases)
     of_middle, norm2 = norm(two, of_normed)
     of_below, norm1 = norm(one, multi_head.of_input(k))
     return both(_unchanged(middle), of_below), (
         *_at("norm1", norm1),
-        *_attention(k, one.out, middle, scaled=scaled),
+        *_attention(k, one.out, middle, biases=biases, scaled=scaled),
         line("middle", middle, both(_unchanged(stream), of_middle), f"{below} + Y_{k}"),
         *_at("norm2", norm2),
         *layer,
@@ -139,16 +145,16 @@ def _pre_norm(
 
 
 def _post_norm(
-    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, scaled: bool
+    k: int, norm: NormLines, activation: str, of_stream: GradientRule, *, biases: Biases, scaled: bool
 ) -> tuple[GradientRule, tuple[Line, ...]]:
     """Return the same of a block that norms each sum."""
     below, middle, total = f"X_{k - 1}", f"M_{k}", f"Z_{k}"
     one, two = _symbols(k, middle, f"N_{k}"), _symbols(k, total, f"X_{k}", "'")
     of_total, norm2 = norm(two, of_stream)
-    of_normed, layer = _feed_forward(k, activation, one.out, total)
+    of_normed, layer = _feed_forward(k, activation, one.out, total, biases)
     of_middle, norm1 = norm(one, both(_unchanged(total), of_normed))
     return both(_unchanged(middle), multi_head.of_input(k)), (
-        *_attention(k, below, middle, scaled=scaled),
+        *_attention(k, below, middle, biases=biases, scaled=scaled),
         line("middle", middle, of_middle, f"{below} + Y_{k}"),
         *_at("norm1", norm1),
         *layer,
@@ -162,23 +168,19 @@ def _symbols(k: int, x: str, out: str, prime: str = "") -> Symbols:
     return Symbols(x, centred, scale, out, gain, bias)
 
 
-def _attention(k: int, x: str, total: str, *, scaled: bool) -> tuple[Line, ...]:
-    lines = multi_head.lines(x, k, _unchanged(total), scaled=scaled)
+def _attention(k: int, x: str, total: str, *, biases: Biases, scaled: bool) -> tuple[Line, ...]:
+    lines = multi_head.lines(x, k, _unchanged(total), biased=ATTENTION_BIASES[biases], scaled=scaled)
     return tuple(replace(each, name="attended") if each.name == "out" else each for each in lines)
 
 
-def _feed_forward(k: int, activation: str, x: str, total: str) -> tuple[GradientRule, tuple[Line, ...]]:
+def _feed_forward(k: int, activation: str, x: str, total: str, biases: Biases) -> tuple[GradientRule, tuple[Line, ...]]:
     """Return what the layer's input x receives, and the lines of its two maps."""
-    up, active, down = f"U_{k}", f"G_{k}", f"D_{k}"
-    (w_up, b_up), (w_down, b_down) = ((f"W_{{{name}{k}}}", f"b_{{{name}{k}}}") for name in "UD")
-    return affine.of_input(w_up, up), (
-        line("W_up", w_up, affine.of_weights(x, up)),
-        line("b_up", b_up, affine.of_bias(up)),
-        line("up", up, entrywise.of_input(activation, up, active), affine.value(x, w_up, b_up)),
-        line("active", active, affine.of_input(w_down, down), entrywise.value(activation, up)),
-        line("W_down", w_down, affine.of_weights(active, down)),
-        line("b_down", b_down, affine.of_bias(down)),
-        line("down", down, _unchanged(total), affine.value(active, w_down, b_down)),
+    up, active, down, biased = f"U_{k}", f"G_{k}", f"D_{k}", biases != "none"
+    of_up, of_down = entrywise.of_input(activation, up, active), _unchanged(total)
+    return affine.of_input(f"W_{{U{k}}}", up), (
+        *multi_head.map_lines("up", f"U{k}", x, up, of_up, biased=biased),
+        line("active", active, affine.of_input(f"W_{{D{k}}}", down), entrywise.value(activation, up)),
+        *multi_head.map_lines("down", f"D{k}", active, down, of_down, biased=biased),
     )
 
 

@@ -59,7 +59,7 @@ def training_parity(
     Raises UsageError for settings out of range, where the truth diverges or leaves a lane's range, and without two
     backends that can train.
     """
-    _require_in_range(steps, n, lr)
+    require_in_range(steps, n, optimizer, lr)
     rule, hyperparameters = optimizers.worded(optimizer)
     rng = np.random.default_rng(seed)
     params = {k: representable(p) for k, p in (draw_params(spec, rng) if params is None else params).items()}
@@ -170,9 +170,12 @@ def _draw(spec: ModelSpec, rng: np.random.Generator, n: int) -> Iterator[Batch]:
     return cycle([spec.example_batch(rng, size) for size in sizes])
 
 
-def _require_in_range(steps: int, n: int, lr: LearningRate) -> None:
+def require_in_range(steps: int, n: int, optimizer: str, lr: LearningRate) -> None:
+    """Raise UsageError for settings that nothing can be trained with."""
     for name, value in (("--steps", steps), ("--batch-size", n)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1, got {value}")
     if not isinstance(lr, SCHEDULES) and not (isfinite(lr) and lr > 0):
         raise UsageError(f"--lr must be finite and above 0, got {lr}")
+    rule, hyperparameters = optimizers.worded(optimizer)
+    optimizers.named(rule, lr=lr, **hyperparameters)

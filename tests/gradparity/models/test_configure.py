@@ -14,6 +14,7 @@ def test_sizes_come_from_the_data() -> None:
     digits = load("digits")
     assert spec_for_data("softmax_regression", digits) == SoftmaxRegression(64, 10)
     assert spec_for_data("mlp", digits, ["hidden=20,30"]) == MLP(widths=(64, 20, 30, 10))
+    assert spec_for_data("linear_regression", digits).reduction == "mean-of-entries"  # type: ignore[attr-defined]
     assert spec_for_data("mlp", digits, ["hidden=20"]) == MLP(widths=(64, 20, 10))
 
 
@@ -29,6 +30,7 @@ def test_real_targets_take_squared_error() -> None:
     [
         ("nlp", [], "unknown model 'nlp'.*did you mean 'mlp'"),
         ("mlp", ["hiden=3"], "unknown setting of mlp 'hiden'.*did you mean 'hidden'"),
+        ("mlp", ["hidden=3", "hidden=4"], "--set gives 'hidden' twice, got 'hidden=4' too: leave one out"),
         ("mlp", ["hidden"], "a setting is written name=value, got 'hidden'"),
         ("mlp", ["widths=3,2"], "the data set gives the first and the last of widths"),
         ("softmax_regression", ["features=3"], "unknown setting of softmax_regression 'features'"),

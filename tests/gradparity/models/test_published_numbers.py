@@ -1,11 +1,13 @@
 """Numbers that courses, articles and PyTorch print, from the settings that mean their conventions."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_moons
 
 from gradparity import registry
 from gradparity.models import (
@@ -57,6 +59,43 @@ def test_mazurs_step_by_step_backpropagation_example() -> None:
     np.testing.assert_allclose(stepped["W1"].T.ravel(), [0.149780716, 0.19956143, 0.24975114, 0.29950229], atol=5e-9)
     # Printed as 0.291027924: the article goes on from rounded numbers.
     assert loss_and_grad(spec, params | stepped, batch)[0] == pytest.approx(0.291027924, abs=2e-7)
+
+
+def test_the_demo_of_micrograd() -> None:
+    """A. Karpathy, micrograd: a hinge of one output, α Σ p² over all parameters, a rate that falls, 100 steps."""
+    np.random.seed(1337)
+    numbers = random.Random(1337)
+    x, y = make_moons(n_samples=100, noise=0.1)
+    spec = MLP((2, 16, 16, 1), loss="binary_hinge", weight_decay=1e-4, penalty="sum", decay_biases=True)
+    params: dict[str, Any] = {}
+    for name, shape in spec.param_shapes.items():
+        drawn = np.zeros(shape)
+        if name.startswith("W"):
+            drawn = np.array([[numbers.uniform(-1, 1) for _ in range(shape[0])] for _ in range(shape[1])]).T
+        params[name] = drawn
+    losses = []
+    for step in range(100):
+        loss, d = loss_and_grad(spec, params, Batch(x, 2.0 * y[:, None] - 1))
+        losses.append(loss)
+        params = {name: p - (1.0 - 0.9 * step / 100) * np.asarray(d[name]) for name, p in params.items()}
+    assert losses[:3] == pytest.approx([0.8958441028683222, 1.7235905336972022, 0.7429006313851131], rel=1e-12)
+    scores = NUMPY.model(spec, "float64").predict(params, x)
+    assert ((scores[:, 0] > 0) == (y > 0)).all()
+
+
+@pytest.mark.slow
+def test_a_neural_network_in_11_lines_of_python() -> None:
+    """A. Trask (2015): sigmoids without biases, steps of rate 1; the error printed every 10,000 of them."""
+    numbers = np.random.RandomState(1)
+    x, y = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]), np.array([[0.0], [1], [1], [0]])
+    params: dict[str, Any] = {"W1": 2 * numbers.random_sample((3, 4)) - 1, "W2": 2 * numbers.random_sample((4, 1)) - 1}
+    spec = MLP((3, 4, 1), "sigmoid", "sigmoid", loss="squared_error", reduction="half-sum", biases="none")
+    model, printed = NUMPY.model(spec, "float64"), {0: 0.496410031903, 10_000: 0.00858452565325}
+    for step in range(10_001):
+        if step in printed:
+            assert np.abs(y - model.predict(params, x)).mean() == pytest.approx(printed[step], rel=1e-11)
+        _, d = model.value_and_grad(params, Batch(x, y))
+        params = {name: p - np.asarray(d[name]) for name, p in params.items()}
 
 
 @pytest.mark.parametrize(("penalty", "decay"), [("sum", 0.05), ("half-sum", 0.1)])
@@ -217,31 +256,39 @@ def test_recurrent_layers_are_pytorchs_with_its_two_biases(model: Any, layer: An
     np.testing.assert_allclose(d["b_h"], own.bias_hh_l0.grad, rtol=1e-9, atol=1e-14)
 
 
-@pytest.mark.parametrize("norm_first", [True, False])
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any) -> None:
+@pytest.mark.parametrize(
+    ("norm_first", "activation", "bias"),
+    [(True, "relu", True), (False, "gelu", True), (False, "relu", False), (True, "gelu", False)],
+)
+def test_a_block_is_pytorchs_encoder_layer_with_a_causal_mask(norm_first: bool, activation: Any, bias: bool) -> None:
     """torch.nn.TransformerEncoderLayer between the tokens' rows times √width and the same table transposed."""
     settings: Any = {"activation": activation, "tied": True, "scaled_tokens": True, "head_bias": True}
-    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, **settings)
+    spec = Transformer(7, 6, 2, 8, 1, 5, 5, norm_first=norm_first, biases="one" if bias else "none", **settings)
     rng = np.random.default_rng(0)
     params = {name: rng.normal(size=shape) for name, shape in spec.param_shapes.items()}
     batch, given = spec.example_batch(rng, 3), of_torch(**params)
-    own: Any = torch.nn.TransformerEncoderLayer(6, 2, 8, 0.0, activation, norm_first=norm_first, batch_first=True)
+    usual: Any = {"dropout": 0.0, "batch_first": True}
+    own: Any = torch.nn.TransformerEncoderLayer(
+        6, 2, 8, activation=activation, norm_first=norm_first, bias=bias, **usual
+    )
     own.double()
     with torch.no_grad():
         own.self_attn.in_proj_weight.copy_(torch.cat([given[f"block1.W_{name}"].T for name in "qkv"]))
-        own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
+        if bias:
+            own.self_attn.in_proj_bias.copy_(torch.cat([given[f"block1.b_{name}"] for name in "qkv"]))
         for map_, name in ((own.self_attn.out_proj, "o"), (own.linear1, "up"), (own.linear2, "down")):
             map_.weight.copy_(given[f"block1.W_{name}"].T)
-            map_.bias.copy_(given[f"block1.b_{name}"])
+            if bias:
+                map_.bias.copy_(given[f"block1.b_{name}"])
         for norm, name in ((own.norm1, "norm1"), (own.norm2, "norm2")):
             norm.weight.copy_(given[f"block1.{name}.gain"])
-            norm.bias.copy_(given[f"block1.{name}.bias"])
+            if bias:
+                norm.bias.copy_(given[f"block1.{name}.bias"])
     x, y = torch.tensor(batch.x), torch.tensor(batch.y)
     stream = 6**0.5 * given["tokens.table"][x] + given["positions.table"]
     stream = own(stream, torch.nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64))
     if norm_first:
-        stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given["norm.bias"])
+        stream = torch.nn.functional.layer_norm(stream, (6,), given["norm.gain"], given.get("norm.bias"))
     logits = stream @ given["tokens.table"].T + given["b"]
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
     torch.autograd.backward(expected)

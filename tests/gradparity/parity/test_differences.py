@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradparity import registry
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.models.mlp import Loss
+from gradparity.operations.perceptron import Loss
 from gradparity.parity import draw_params
 from gradparity.parity.differences import (
     ALL,

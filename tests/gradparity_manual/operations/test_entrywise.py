@@ -10,29 +10,31 @@ from tests.gradparity_manual.operations.machines import Named, Operation, hold, 
 
 from gradparity import operations
 from gradparity.recording import View
+from gradparity_jax import mlp as in_jax
 from gradparity_jax.mlp import ACTIVATION
 from gradparity_manual.operations import entrywise
 from gradparity_manual.operations.entrywise import FUNCTIONS
+from gradparity_torch import mlp as in_torch
 from gradparity_torch.mlp import ACTIVATIONS
 
 
-def operation(phi: str) -> Operation:
+def operation(phi: str, leak: float) -> Operation:
     def backward(a: Named, c: Any, d: Any) -> None:
-        d["z"] = entrywise.backward(phi, a["z"], c, d)
+        d["z"] = entrywise.backward(phi, a["z"], c, d, leak)
 
     return Operation(
-        lambda a, c: entrywise.forward(phi, a["z"], c),
+        lambda a, c: entrywise.forward(phi, a["z"], c, leak),
         backward,
-        lambda **arrays: ACTIVATION[phi](arrays["z"]),
-        lambda **arrays: ACTIVATIONS[phi](arrays["z"]),
+        lambda **arrays: in_jax.activation(phi, leak)(arrays["z"]),
+        lambda **arrays: in_torch.activation(phi, leak)(arrays["z"]),
     )
 
 
 @pytest.mark.parametrize("phi", FUNCTIONS)
 @settings(max_examples=4)
-@given(shape=st.lists(sizes, max_size=3).map(tuple))
-def test_a_function_of_each_entry_is_derived_as_machines_do(phi: str, shape: tuple[int, ...]) -> None:
-    hold(operation(phi), z=shape)
+@given(shape=st.lists(sizes, max_size=3).map(tuple), leak=st.sampled_from([0.01, 0.2]))
+def test_a_function_of_each_entry_is_derived_as_machines_do(phi: str, shape: tuple[int, ...], leak: float) -> None:
+    hold(operation(phi, leak), z=shape)
 
 
 @pytest.mark.parametrize("phi", FUNCTIONS)

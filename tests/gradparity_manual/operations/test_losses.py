@@ -104,6 +104,40 @@ def test_hinge_is_derived_as_machines_do(n: int, classes: int, seed: int, delta:
     hold(hinge_of(delta, power), z=(n, classes), y=np.random.default_rng(seed).integers(classes, size=n))
 
 
+BINARY_HINGES = {
+    1: (hinge.binary, hinge.binary_backward),
+    2: (hinge.squared_binary, hinge.squared_binary_backward),
+}
+
+
+def binary_hinge_of(delta: float, power: int) -> Operation:
+    forward, backward = BINARY_HINGES[power]
+
+    def back(a: Named, c: Any, d: Any) -> None:
+        d["margins"] = d["out"][:, None] * backward(c["margins"], a["y"])
+        d["z"] = hinge.binary_margins_backward(a["y"], View(d, AT_MARGINS))
+
+    def by_hand(a: Named, c: Any) -> Array:
+        c["out"] = forward(hinge.binary_margins(a["z"], a["y"], View(c, AT_MARGINS), delta), a["y"])
+        return c["out"]
+
+    return Operation(
+        by_hand,
+        back,
+        lambda z, y: (jnp.maximum(delta - jnp.where(y > 0, 1, -1) * z, 0) ** power).sum(axis=1),
+        lambda z, y: F.relu(delta - torch.where(y > 0, 1, -1) * z).pow(power).sum(dim=1),
+        given=("y",),
+    )
+
+
+@pytest.mark.parametrize("other", [-1.0, 0.0])
+@over_shapes
+@given(sizes, sizes, st.sampled_from([1.0, 0.3]), st.sampled_from([1, 2]))
+def test_a_binary_hinge_is_derived_as_machines_do(other: float, n: int, outputs: int, delta: float, power: int) -> None:
+    y = np.random.default_rng(n).choice([other, 1.0], size=(n, outputs))
+    hold(binary_hinge_of(delta, power), z=(n, outputs), y=y)
+
+
 def penalty_backward(a: Named, c: Any, d: Any) -> None:
     del c
     squares.penalty_backward(a, ["V", "W"], 0.3, d)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import registry
+from gradparity import comparison, registry
 from gradparity.parity.report import Report, Row
 from gradparity.subjects import specs
 
@@ -120,9 +120,9 @@ BAD = [
     (["train", "--data", "no/such.csv"], "there is no data file 'no/such.csv'"),
     (["train", "--dtype", "float16"], "unknown dtype 'float16'.*float32"),
     (["train", "--optimizer", "sdg"], "unknown optimizer 'sdg'.*did you mean 'sgd'"),
-    (["train", "--epochs", "0"], "--epochs must be at least 1, got 0"),
-    (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer"),
-    (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    (["train", "--epochs", "0"], "--epochs must be a whole number of at least 1, got 0"),
+    (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer.*, got 'two'"),
+    (["train", "--batch-size", "0"], "--batch-size must be a whole number of at least 1, got 0"),
     (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
     (
         ["check", "--order", "2", "--draws", "3"],
@@ -263,6 +263,19 @@ def test_a_users_chdir_moves_no_output(gradparity, tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.fault(kind="options", cases=6)
+def test_settings_of_training_are_refused_before_gradients_are_checked(gradparity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def worked(*_: object, **__: object) -> None:
+        pytest.fail("gradients were checked first")
+
+    monkeypatch.setattr(specs, "check", worked)
+    monkeypatch.setattr(comparison, "check", worked)
+    for wrong in (("--lr", "nan"), ("--optimizer", "adam,beta1=2"), ("--schedule", "step,every=0")):
+        for command in (("check", "--steps", 5), ("compare",)):
+            status, out, err = gradparity(*command, *wrong)
+            assert (status, out, err.count("\n")) == (2, "", 1)
+
+
 @pytest.mark.fault(kind="output")
 def test_an_output_that_is_the_checked_file_is_refused(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "mine.py"
@@ -306,10 +319,12 @@ def test_a_shell_completes_names(words: str, offered: str) -> None:
 
 
 @needs_machine
-def test_a_model_file_is_trained_and_compared_as_a_model(gradparity) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_file_is_trained_and_compared_as_a_model(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
-    status, out, err = gradparity("train", example, "--epochs", 2)
+    target, kept = tmp_path / "out.json", tmp_path / "kept.safetensors"
+    status, out, err = gradparity("train", example, "--epochs", 2, "--json", target, "--checkpoint", kept)
     assert (status, err) == (0, "")
+    assert (json.loads(target.read_text())["model"]["name"], kept.exists()) == ("my_model", True)
     assert re.fullmatch(r"Epoch 01 - Loss: \d\.\d{4}\nEpoch 02 - Loss: \d\.\d{4}\n", out)
     status, out, err = gradparity("compare", example, "--epochs", 1, "--backends", f"numpy,{MACHINE[0]}")
     assert (status, err) == (0, "")

@@ -83,6 +83,6 @@ def test_explain_has_the_derivation_beside_both_machines(model: str, tmp_path: P
 
 def test_bench_times_every_backend(model: str, tmp_path: Path) -> None:
     run(
-        "bench", model, "--backends", ",".join(trained(model)), *settings(model), "--rounds", "3", "--json",
-        str(tmp_path / "out.json"),
+        "bench", model, "--backends", ",".join(trained(model)), *settings(model), "--rounds", "3", "--processes", "1",
+        "--json", str(tmp_path / "out.json"),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from gradparity import registry
 from gradparity.__main__ import run
+from gradparity.subjects.plain import is_plain
 
 REGRESSION = textwrap.dedent("""\
     from array_api_compat import array_namespace
@@ -124,3 +125,12 @@ def test_gradients_stand_in_the_order_of_the_backward_pass(machine: str, check: 
     out = check(text=REGRESSION, backends=f"numpy,{machine}").out
     lines = re.findall(r"^ *d\['(\w+)'\] ", out, flags=re.MULTILINE)
     assert [line for line in lines if line != "loss"] == ["out", "a", "scale", "v", "W"]
+
+
+def test_a_star_may_import_the_half_that_a_file_does_not_write(tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text(REGRESSION)
+    half = "def backward(p, batch, c, d): ...\n"
+    (tmp_path / "own.py").write_text(f"from base import *\n{half}")
+    assert not is_plain(str(tmp_path / "own.py"))
+    (tmp_path / "own.py").write_text(f"from base import *\n\ndef forward(x, W): ...\n{half}")
+    assert is_plain(str(tmp_path / "own.py"))
