@@ -4,6 +4,7 @@ Sizes first: every axis of the same size is one dimension, and is cut as far as 
 zeros, of ones, of whole numbers, of one decimal, whatever is still wrong first; at last each entry alone.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple, TypeAlias
@@ -53,7 +54,7 @@ def smallest(arrays: Arrays, ask: Ask, asks: float) -> Case | None:
             return None
         left -= max(LEAST, _size(candidate) / full)
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 return ask(candidate)
         except Exception:  # what does not run at these numbers is no example
             return None
