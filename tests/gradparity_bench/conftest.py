@@ -8,6 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from gradparity.protocol import Differentiation, Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
+from gradparity_bench.engine import measure
+from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.entries import LR
 from gradparity_bench.points import points, spec_at
 from gradparity_bench.results import Limits, Measurement
@@ -74,6 +76,23 @@ def plugins(tmp_path: Path) -> Path:
         "[gradparity.backends]\nwrong = wrong_backend:backend\nlost = lost_backend:backend\n"
     )
     return tmp_path
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
+    monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do without the worker that measures the machine, which imports PyTorch too."""
+    real = measure.measure_contestants
+
+    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
+        return real(*arguments, limits=False)
+
+    monkeypatch.setattr(measure, "measure_contestants", without_limits)
 
 
 BY_HAND = {"numpy", "jax-manual", "torch-manual"}

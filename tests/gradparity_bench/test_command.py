@@ -51,6 +51,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Asked]]:
     return give
 
 
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_a_real_run_prints_verdicts_and_its_json_comes_back(gradparity: Run) -> None:
     status, out, err = gradparity(
         "bench", "--backends", "numpy,numpy", "--rounds", 3, "--processes", 1, "--json", "a.json"

@@ -3,7 +3,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +13,6 @@ from gradparity.errors import UsageError
 from gradparity_bench.drawn import draw
 from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
-from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.engine.measure import measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.engine.sitting import Bench
@@ -76,23 +74,6 @@ def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (distribution / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(str(plugins))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
-
-
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
-    monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do without the worker that measures the machine, which imports PyTorch too."""
-    real = measure.measure_contestants
-
-    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
-        return real(*arguments, limits=False)
-
-    monkeypatch.setattr(measure, "measure_contestants", without_limits)
 
 
 def workers() -> list[psutil.Process]:

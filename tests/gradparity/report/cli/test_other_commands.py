@@ -42,8 +42,8 @@ def _gradparity(plugins: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_a_registered_group_of_commands_runs_and_one_that_cannot_be_loaded_is_left_out(plugins: Path) -> None:
-    assert _gradparity(plugins, "greet", "hello").stdout == "hello\n"
+def test_a_registered_command_runs_and_one_that_cannot_be_loaded_is_left_out(plugins: Path) -> None:
+    assert _gradparity(plugins, "greet").stdout == "hello\n"
     listed = _gradparity(plugins, "--help")
     assert listed.returncode == 0
     assert " greet " in listed.stdout
