@@ -1,6 +1,6 @@
 import pytest
 
-from gradparity import __main__, comparison, timing
+from gradparity import __main__
 
 
 @pytest.fixture
@@ -14,10 +14,3 @@ def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         return status, out, err
 
     return command
-
-
-@pytest.fixture
-def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time a few rounds, and let nothing settle: no speed is asserted."""
-    monkeypatch.setattr(comparison, "ROUNDS", 3)
-    monkeypatch.setattr(timing, "SETTLE", 0.0)
