@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plugins import register
 from threadpoolctl import threadpool_limits
 
 from gradparity.protocol import Differentiation, Examples
@@ -69,12 +70,8 @@ def plugins(tmp_path: Path) -> Path:
     """A folder with an installed distribution of two backends: a gradient wrong by 0.05%, and a missing library."""
     (tmp_path / "wrong_backend.py").write_text(WRONG)
     (tmp_path / "lost_backend.py").write_text("import no_such_library")
-    distribution = tmp_path / "plugins-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1.0\n")
-    (distribution / "entry_points.txt").write_text(
-        "[gradparity.backends]\nwrong = wrong_backend:backend\nlost = lost_backend:backend\n"
-    )
+    backends = {"wrong": "wrong_backend:backend", "lost": "lost_backend:backend"}
+    register(tmp_path, "plugins", "gradparity.backends", **backends)
     return tmp_path
 
 

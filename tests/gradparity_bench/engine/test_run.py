@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.plugins import register
 
 import gradparity_bench
 from gradparity import formats
@@ -67,11 +68,7 @@ POINTS = points("softmax_regression", batch_size=[8])
 def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Register backends that die, hang, want too much memory, train nothing or stop; and those of ``plugins``."""
     (plugins / "broken_backends.py").write_text(BROKEN)
-    distribution = plugins / "broken-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    lines = ["[gradparity.backends]", *(f"{name} = broken_backends:{name}" for name in NAMES), ""]
-    (distribution / "entry_points.txt").write_text("\n".join(lines))
+    register(plugins, "broken", "gradparity.backends", **{name: f"broken_backends:{name}" for name in NAMES})
     monkeypatch.syspath_prepend(str(plugins))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
 

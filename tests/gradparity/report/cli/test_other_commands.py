@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.plugins import register
 
 COMMAND = """
 import typer
@@ -24,10 +25,7 @@ def plugins(tmp_path: Path) -> Path:
     """A folder with an installed distribution of two commands, one of which needs a package that is missing."""
     (tmp_path / "greeting.py").write_text(COMMAND)
     (tmp_path / "lost.py").write_text("import no_such_library")
-    distribution = tmp_path / "plugins-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1.0\n")
-    (distribution / "entry_points.txt").write_text("[gradparity.commands]\ngreet = greeting:app\nlost = lost:app\n")
+    register(tmp_path, "plugins", "gradparity.commands", greet="greeting:app", lost="lost:app")
     return tmp_path
 
 
