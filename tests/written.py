@@ -1,6 +1,6 @@
 """A user's own model, of a vector w unless it says otherwise, and whatever forward a test brings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ class Written:
     """What a spec must have, and no more."""
 
     forward: Callable[..., None]
-    param_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: {"w": (2,)})
+    param_shapes: dict[str, tuple[int, ...]] = field(default_factory=lambda: {"w": (2,)})
     name: str = "written"
     derivation: tuple[Line, ...] = ()
 
