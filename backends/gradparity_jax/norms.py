@@ -55,7 +55,9 @@ def running_norm(
 def inverse_size(variance: Float[Array, "*shape"], size: NormConvention) -> Float[Array, "*shape"]:
     """1/√(variance + ε), or with ε outside of the root."""
     if size.epsilon_outside:
-        return 1 / (jnp.sqrt(variance) + size.epsilon)
+        # The slope of a root at 0 is infinite, and 0 times that no number: where nothing varies, none is asked for.
+        varies = variance > 0
+        return 1 / (jnp.where(varies, jnp.sqrt(jnp.where(varies, variance, 1.0)), 0.0) + size.epsilon)
     return jax.lax.rsqrt(variance + size.epsilon)
 
 

@@ -45,7 +45,9 @@ def running_norm(
 def inverse_size(variance: Float[Array, "*shape"], size: NormConvention) -> Float[Array, "*shape"]:
     """1/√(variance + ε), or with ε outside of the root."""
     if size.epsilon_outside:
-        return (variance.sqrt() + size.epsilon).reciprocal()
+        # Where nothing varies the root has no slope to ask for: 0 times an infinite one is no number.
+        root = variance.where(variance > 0, 1.0).sqrt().where(variance > 0, 0.0)
+        return (root + size.epsilon).reciprocal()
     return torch.rsqrt(variance + size.epsilon)
 
 

@@ -57,7 +57,7 @@ def _told(error: BaseException) -> tuple[int, str]:
     """Return the exit status of a command that raised, and the line that is said."""
     from typer import TyperException
 
-    from gradparity.errors import UsageError
+    from gradparity.errors import UsageError, ended
 
     match error:
         case UsageError():
@@ -71,15 +71,7 @@ def _told(error: BaseException) -> tuple[int, str]:
         case SystemExit() if "_GRADPARITY_COMPLETE" in os.environ:  # the shell asks what could come next
             told = int(error.code or 0), ""
         case SystemExit():  # of a user's model or another package's backend: no command of ours ends so
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            code = "" if error.code is None else repr(error.code)
-            told = (
-                UNUSABLE,
-                (
-                    f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
-                    f"SystemExit({code}): raise an error instead"
-                ),
-            )
+            told = UNUSABLE, str(ended(error))
         case FileNotFoundError(filename=None):
             told = FAILED, "could not finish: the working folder is gone: go to one that is there"
         case OSError():

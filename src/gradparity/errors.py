@@ -3,7 +3,9 @@
 import difflib
 import importlib.util
 import sys
-from collections.abc import Collection, Iterable
+import traceback
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -17,6 +19,25 @@ class NotOfferedError(UsageError):
 
 LONGEST = 60
 """Letters of what was received that a message quotes."""
+
+
+@contextmanager
+def ending_nothing() -> Iterator[None]:
+    """Raise UsageError where code that is checked ends the process, which would pass for a verdict."""
+    try:
+        yield
+    except SystemExit as error:
+        raise ended(error) from None
+
+
+def ended(error: SystemExit) -> UsageError:
+    """Say where code that is checked ended the process."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    code = "" if error.code is None else repr(error.code)
+    return UsageError(
+        f"{place.filename}:{place.lineno}: code that is checked must not end the process, it raised "
+        f"SystemExit({code}): raise an error instead"
+    )
 
 
 def quoted(value: object) -> str:

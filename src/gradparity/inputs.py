@@ -26,8 +26,9 @@ def independent(seed: int, what_for: str) -> np.random.Generator:
     """Return random numbers that nobody else draws.
 
     A user's own ``default_rng(0)`` gives what ours would: an upstream gradient that equals x hides which of the two a
-    line takes, and differences along W itself see no error across it.
+    line takes, and differences along W itself see no error across it. Raises UsageError for what is no seed.
     """
+    require_whole("seed", seed, 0)
     return np.random.default_rng([*what_for.encode(), seed])
 
 

@@ -95,6 +95,8 @@ def scheduled(schedule: str, lr: float, steps: int) -> LearningRate:
 
 def settings_of(option: str, text: str) -> tuple[str, dict[str, Any]]:
     """Read "name,setting=number,…". Raises UsageError where a setting is neither a number nor true or false."""
+    if not isinstance(text, str):
+        raise UsageError(f"{option} takes a name, got {quoted(text)}: such as sgd")
     name, *settings = text.split(",")
     found: dict[str, Any] = {}
     for setting in settings:

@@ -14,7 +14,8 @@ import numpy as np
 from gradparity import checkpoints, optimizers
 from gradparity.checkpoints import Checkpoint
 from gradparity.data import Dataset, with_inputs_for
-from gradparity.errors import NotOfferedError, UsageError
+from gradparity.errors import NotOfferedError, UsageError, quoted
+from gradparity.inputs import require_batch, require_whole
 from gradparity.protocol import Backend, Batch, Dtype, Examples, Model, ModelSpec, Params, TrainStep
 from gradparity.runtime import Resumes, UpdateRule
 from gradparity.schedules import LearningRate, scheduled
@@ -44,12 +45,10 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every value."""
         for name, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
-            if value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UsageError(f"--lr must be finite and above 0, got {self.lr}")
-        if self.seed < 0:
-            raise UsageError(f"--seed must be at least 0, got {self.seed}")
+            require_whole(name, value, 1)
+        if not isinstance(self.lr, int | float) or not (math.isfinite(self.lr) and self.lr > 0):
+            raise UsageError(f"--lr must be finite and above 0, got {quoted(self.lr)}")
+        require_whole("--seed", self.seed, 0)
 
 
 class EpochFile(TypedDict):
@@ -91,6 +90,9 @@ def train(
     Raises UsageError when the loss is no longer finite, with the epoch and the step.
     """
     dataset = with_inputs_for(dataset, spec)
+    require_batch(spec, dataset.train.batch(slice(0, 1), "float64"))
+    if not isinstance(backend, Backend):
+        raise UsageError(f"backend must be one, got {quoted(backend)}: such as gradparity.backend('numpy')")
     rng = np.random.default_rng(settings.seed)
     model = backend.model(spec, settings.dtype)
     step = model.train_step(rule_of(backend, dataset, settings))

@@ -1,4 +1,5 @@
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,14 +88,24 @@ def test_divergence_is_told_with_its_step() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"epochs": 0}, "--epochs must be at least 1, got 0"),
-        ({"batch_size": -3}, "--batch-size must be at least 1, got -3"),
+        ({"epochs": 0}, "--epochs must be a whole number of at least 1, got 0"),
+        ({"epochs": 1.5}, "--epochs must be a whole number of at least 1, got 1.5"),
+        ({"lr": "fast"}, "--lr must be finite and above 0, got 'fast'"),
+        ({"batch_size": -3}, "--batch-size must be a whole number of at least 1, got -3"),
         ({"lr": float("nan")}, "--lr must be finite and above 0, got nan"),
         ({"lr": float("inf")}, "--lr must be finite and above 0, got inf"),
         ({"lr": 0.0}, "--lr must be finite and above 0, got 0.0"),
-        ({"seed": -1}, "--seed must be at least 0, got -1"),
+        ({"seed": -1}, "--seed must be a whole number of at least 0, got -1"),
     ],
 )
-def test_settings_out_of_range_are_refused(wrong: dict[str, int], says: str) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        Settings(**wrong)  # type: ignore[arg-type]
+        Settings(**wrong)
+
+
+@pytest.mark.fault(kind="python", cases=2)
+def test_training_refuses_a_backend_by_name_and_data_of_another_size() -> None:
+    with pytest.raises(UsageError, match=r"backend must be one, got 'numpy': such as gradparity\.backend\('numpy'\)"):
+        next(train("numpy", SoftmaxRegression(64, 10), load("digits"), Settings()))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"of x in the shape .* got x of shape"):
+        next(train(registry.backend("numpy"), SoftmaxRegression(3, 10), load("digits"), Settings()))

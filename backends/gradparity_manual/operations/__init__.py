@@ -47,3 +47,8 @@ _SPECIAL = {
 def in_rows(x: Inexact[Array, "*n width"]) -> Inexact[Array, "rows width"]:
     """Lay every axis but the last into one: what acts on each row alone acts on all alike."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def or_one(size: Inexact[Array, "*shape"]) -> Inexact[Array, "*shape"]:
+    """A size that is divided by, or 1 where it is 0: what is then multiplied with the quotient is 0 too."""
+    return namespace(size).where(size > 0, size, namespace(size).ones_like(size))

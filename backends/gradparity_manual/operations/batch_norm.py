@@ -10,7 +10,7 @@ from jaxtyping import Float, Inexact
 from gradparity.operations.batch_norm import count_of
 from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
-from gradparity_manual.operations import namespace
+from gradparity_manual.operations import namespace, or_one
 
 
 def forward(
@@ -58,7 +58,7 @@ def _scale(variance: Inexact[Array, " channels"], size: NormConvention) -> Inexa
 def _slope_of_scale(c: Any, size: NormConvention) -> Float[Array, " channels"]:
     """∂scale/∂variance."""
     if size.epsilon_outside:
-        return -(c["scale"] ** 2) / (2 * namespace(c["variance"]).sqrt(c["variance"]))
+        return -(c["scale"] ** 2) / (2 * or_one(namespace(c["variance"]).sqrt(c["variance"])))
     return -(c["scale"] ** 3) / 2
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
-from gradparity_manual.operations import in_rows, namespace
+from gradparity_manual.operations import in_rows, namespace, or_one
 
 USUAL = NormConvention()
 
@@ -50,5 +50,5 @@ def _slope_of_scale(c: Any, count: int, size: NormConvention) -> Float[Array, "*
     """∂scale/∂centred, without the factor centred: σ² = Σ centred²/count has derivative 2 centred/count."""
     if not size.epsilon_outside:
         return -(c["scale"] ** 3) / count  # (…, 1)
-    sigma = 1 / c["scale"] - size.epsilon  # (…, 1)
+    sigma = or_one(1 / c["scale"] - size.epsilon)  # (…, 1)
     return -(c["scale"] ** 2) / (count * sigma)  # (…, 1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Inexact
 
 from gradparity.operations.layer_norm import NormConvention
 from gradparity.protocol import Array
-from gradparity_manual.operations import in_rows, namespace
+from gradparity_manual.operations import in_rows, namespace, or_one
 
 USUAL = NormConvention()
 
@@ -33,7 +33,7 @@ def backward(
     d.add("gain", in_rows(d["out"] * x * c["scale"]).sum(axis=0))  # (width,)
     d["scale"] = (d["out"] * p["gain"] * x).sum(axis=-1, keepdims=True)  # (…, 1)
     if size.epsilon_outside:
-        root = 1 / c["scale"] - size.epsilon  # (…, 1)
+        root = or_one(1 / c["scale"] - size.epsilon)  # (…, 1)
         slope = c["scale"] ** 2 / root  # (…, 1)
     else:
         slope = c["scale"] ** 3  # (…, 1)

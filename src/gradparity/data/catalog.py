@@ -9,6 +9,7 @@ from gradparity.data import csv_file, digits, mnist, npz, synthetic, text
 from gradparity.data.dataset import Dataset
 from gradparity.data.synthetic import SyntheticShape
 from gradparity.errors import UsageError, unknown
+from gradparity.inputs import require_whole
 
 DATASETS = {
     "digits": "1,797 handwritten digits of 8×8 pixels, 10 classes",
@@ -45,8 +46,9 @@ def load(
 
     Raises UsageError for an unknown name, a missing file, data that breaks a rule, and a download that fails.
     """
-    if seed < 0:
-        raise UsageError(f"the seed must be at least 0, got {seed}")
+    if not isinstance(name, str):
+        raise unknown("data set", name, DATASETS)
+    require_whole("seed", seed, 0)
     if synthetic_shape is not None and name != "synthetic":
         raise UsageError(f"a synthetic shape goes with the data set 'synthetic', got '{name}'")
     if name == "digits":

@@ -12,7 +12,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def scientific(x: float) -> str:
     """Write a number as 4.4×10⁻¹⁷; zero and infinity as such."""
     if x == 0 or math.isnan(x):
-        return f"{x:.0f}"
+        return f"{x:z.0f}"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
     digits, exponent = f"{x:.1e}".split("e")
@@ -28,7 +28,7 @@ def entry(x: float | None) -> str:
     """Write one entry of an array to six digits, as 0.0174801 or −1.75×10⁻⁵; a dash where there is no number."""
     if x is None:
         return "—"
-    digits, _, exponent = f"{x:.6g}".replace("-", "−").partition("e")
+    digits, _, exponent = f"{x:z.6g}".replace("-", "−").partition("e")
     return f"{digits}×10{power(int(exponent.replace('−', '-')))}" if exponent else digits
 
 

@@ -17,6 +17,8 @@ from gradparity.parity.diagnosis.shares import made_of, one_example, scalar_shar
 from gradparity.parity.norms import norm
 
 TERM = "a term is missing from it, or one is there that does not belong"
+NEARLY = 1e-5
+"""What float32, or an epsilon, leaves at most of an error, relative to the line."""
 ZEROS = "some entries are zero that should not be, or the other way round"
 KINDS: dict[Callable[[Discrepancy], str | None], str] = {
     scalar_share: TERM,
@@ -46,7 +48,8 @@ def symptom(e: Evidence) -> str:
 def _misfit(e: Evidence) -> str | None:
     """Say why the numbers cannot be compared, where they cannot."""
     if e.array is None:
-        return "it is never written"
+        other = next((name for name, array in e.strays.items() if np.shape(array) == e.expected.shape), None)
+        return "it is never written" + (f", but d['{other}'] of the same shape is" if other else "")
     if e.array.shape != e.expected.shape:
         seen = f"its shape is {e.array.shape}, that of {e.name} is {e.expected.shape}"
         return f"its axes are the other way round: {seen}" if e.array.shape == e.expected.shape[::-1] else seen
@@ -69,6 +72,8 @@ def _kind(e: Evidence) -> str:
 def _of_no_cause(error: Discrepancy) -> str:
     if error.array.size == 1:
         return "its value is wrong"
+    if error.size <= NEARLY * error.evidence.scale:
+        return "it is nearly right: something in it is rounded, or a small number is in the way"
     if np.count_nonzero((error.array == 0) != (error.expected == 0)) > 2:
         return ZEROS
     some = error.elsewhere_right and not error.wrong.all()

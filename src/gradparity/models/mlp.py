@@ -1,4 +1,4 @@
-"""The multilayer perceptron: affine maps with an activation after each, and any of four losses.
+"""The multilayer perceptron: affine maps with an activation after each, and any of seven losses.
 
 Source of the recursion: C. Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.1.
 """
@@ -261,6 +261,8 @@ class MLP:
             "biases": str(rng.choice(get_args(Biases))),
             "leak": float(rng.choice([entrywise.LEAK, rng.uniform(0.1, 0.9)])),
         }
+        # Without biases a row may be all zeros, and there a layer norm with ε outside has a kink.
+        settings["epsilon_outside"] &= settings["biases"] == "one" or settings["norm"] != "layer"
         return cls(widths=tuple(widths), **settings), n
 
     @classmethod

@@ -236,7 +236,8 @@ def _unchecked(problem: Problem, rows: Sequence[Row]) -> Iterator[Unchecked]:
     for subject in asked or (() if any(rows) else problem.subjects):
         for name in _asked(problem):
             own = [row for row in rows if row.backend == subject.name and row.line in (name, ALL)]
-            if not any(row.limit < TOO_LOOSE or not row.agrees for row in own) and not _raised_in(rows, subject):
+            told = problem.params[name].size and any(row.limit < TOO_LOOSE or not row.agrees for row in own)
+            if not told and not _raised_in(rows, subject):
                 yield Unchecked(f"d[{name!r}]", subject.name, _why_unchecked(problem, name, own))
 
 
@@ -252,6 +253,8 @@ def _raised_in(rows: Sequence[Row], subject: Subject) -> bool:
 
 
 def _why_unchecked(problem: Problem, name: str, own: Sequence[Row]) -> str:
+    if not problem.params[name].size:
+        return "it has no entries: choose arrays that have some"
     if own:
         loosest = min(row.limit for row in own)
         return f"on these numbers rounding alone explains a relative error of {loosest:.1g}: choose others"

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from array_api_compat import is_jax_array, is_torch_array
 
-from gradparity.errors import UsageError, unknown
+from gradparity.errors import UsageError, quoted, unknown
 from gradparity.protocol import Array, in_dtype
 
 Library: TypeAlias = Literal["numpy", "jax", "torch"]
@@ -115,8 +115,8 @@ def read(function: Callable[..., Any], arguments: Sequence[Any], constant: Colle
 
 def _paths_of(constant: Collection[str], names: Sequence[str], known: Collection[str]) -> frozenset[str]:
     """Return the paths of what these arguments or paths hold."""
-    if isinstance(constant, str):
-        raise UsageError(f"constant must be a list of names, got '{constant}': write constant=[\"{constant}\"]")
+    if isinstance(constant, str) or not isinstance(constant, Collection):
+        raise UsageError(f'constant must be a list of names, got {quoted(constant)}: write constant=["{names[0]}"]')
     for name in constant:
         if name not in names and name not in known:
             raise unknown("argument", str(name), dict.fromkeys((*names, *known)))

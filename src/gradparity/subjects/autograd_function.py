@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from array_api_compat import is_torch_array
 
-from gradparity.errors import UsageError, require_some
+from gradparity.errors import UsageError, ending_nothing, require_some
 from gradparity.inputs import independent
 from gradparity.parity.examine import examine_ways
 from gradparity.parity.problem import LANES, Problem
@@ -32,6 +32,7 @@ WAYS = ("plain", "non-contiguous", "repeated", "alone", "unused", "twice")
 needing a gradient; with each of several outputs used alone; used twice in one graph."""
 
 
+@ending_nothing()
 def check_autograd_function(
     function: Any,
     reference: Callable[..., Any],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_jax_array
 
-from gradparity.errors import UsageError, require_some
+from gradparity.errors import UsageError, ending_nothing, require_some
 from gradparity.inputs import independent
 from gradparity.parity.budget import nudged
 from gradparity.parity.diagnosis.rerun import Rule
@@ -50,6 +50,7 @@ SAME = 1e-3
 WAYS = ("plain", "jit", "vmap")
 
 
+@ending_nothing()
 def check_custom_vjp(
     function: Callable[..., Any],
     reference: Callable[..., Any],

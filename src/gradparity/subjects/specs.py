@@ -38,7 +38,7 @@ def check(
     batch: Batch | None = None,
     n: int = 11,
     seed: int = 0,
-    lanes: Sequence[Dtype] = LANES,
+    lanes: Sequence[Dtype] | None = None,
     rtol: float = 0.0,
     order: int = 1,
 ) -> Report:
@@ -48,8 +48,9 @@ def check(
     class, instance or dict that declares a model as docs/your-own-model.md says. ``backends`` are by default NumPy and
     those of JAX and PyTorch that are installed; each that differentiates by machine is a witness for all the others,
     and where none is chosen, an installed one is taken; where none is installed, differences of the loss are the
-    witness. Without a ``batch``, n random examples are drawn. A relative error below ``rtol`` agrees
-    whatever the limit is. With ``order=2`` Hessian-vector products are compared too: how each gradient changes along
+    witness. Without a ``batch``, n random examples are drawn. ``lanes`` are by default float64 and float32, and float64
+    alone, with a remark, where a file makes float64 of float32. A relative error below ``rtol`` agrees whatever the
+    limit is. With ``order=2`` Hessian-vector products are compared too: how each gradient changes along
     a random direction. Raises UsageError for a model that cannot be checked.
     """
     require_order(order)
@@ -94,7 +95,7 @@ def pose(
     batch: Batch | None = None,
     n: int = 11,
     seed: int = 0,
-    lanes: Sequence[Dtype] = LANES,
+    lanes: Sequence[Dtype] | None = None,
     rtol: float = 0.0,
     differences: bool = True,
 ) -> Problem:
@@ -104,14 +105,14 @@ def pose(
     """
     names = registry.installed() if backends is None else backends
     require_some("backends", names, registry.names())
-    require_some("lanes", lanes, LANES)
+    if lanes is not None:
+        require_some("lanes", lanes, LANES)
     require_rtol(rtol)
     require_whole("n", n, 1)
     require_whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     params, batch = draw(spec, rng, n, None if batch is None else require_batch(spec, batch))
-    if isinstance(spec, UserModel):
-        preflight(spec, params, batch, lanes)
+    lanes, alone = _lanes(spec, params, batch, lanes)
     # A file may be written for NumPy alone: nobody asked for the machines by name, and differences do without them.
     spare = [name for name in names if name != "numpy"] if backends is None and isinstance(spec, UserModel) else ()
     chosen, models, failed = sound_models(dict.fromkeys(names), spec, params, batch, lanes, spare=spare)
@@ -139,7 +140,7 @@ def pose(
         hand=hand,
         batch=batch,
         measured=seen.measured,
-        remarks=(*(f"{name} is no witness: {why}" for name, why in spared.items()), *seen.remarks),
+        remarks=(*alone, *(f"{name} is no witness: {why}" for name, why in spared.items()), *seen.remarks),
         unchecked=(*starmap(_not_run, failed.items()), *_without_hand(spec, chosen)),
         rtol=rtol,
         rule=partial(_rule, spec, hand, chosen, params, batch),
@@ -156,6 +157,22 @@ def pose(
         values=lambda: _values(spec, params, batch),
         again=again,
     )
+
+
+def _lanes(
+    spec: ModelSpec, params: Params, batch: Batch, lanes: Sequence[Dtype] | None
+) -> tuple[Sequence[Dtype], tuple[str, ...]]:
+    """Return the lanes that a model is compared in, and what is to be said of them. A user's own is tried first."""
+    if not isinstance(spec, UserModel):
+        return lanes or LANES, ()
+    try:
+        preflight(spec, params, batch, lanes or LANES)
+    except UsageError as error:
+        if lanes is not None:
+            raise
+        preflight(spec, params, batch, ("float64",))
+        return ("float64",), (f"float32 is not compared: {error}",)
+    return lanes or LANES, ()
 
 
 def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.drawing.words import listing
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, ending_nothing
 from gradparity.inputs import independent
 from gradparity.parity.differences import LossMeasurement, measure
 from gradparity.parity.examine import examine_ways
@@ -19,15 +19,7 @@ from gradparity.parity.problem import Probes, Problem
 from gradparity.parity.report import Report
 from gradparity.parity.rows import DIFFERENCES, Lane
 from gradparity.protocol import Array, Batch, Trace
-from gradparity.subjects.arguments import (
-    Arguments,
-    Arrays,
-    draw_upstream,
-    leaves_of,
-    name_of,
-    read,
-    require_callable,
-)
+from gradparity.subjects.arguments import Arguments, Arrays, draw_upstream, leaves_of, name_of, read, require_callable
 from gradparity.subjects.backward_rule import Differentiate, posed, posed_in_float32
 from gradparity.subjects.by_hand import asked_for, by_hand, per_argument
 from gradparity.subjects.gradient_lines import editable, located
@@ -61,6 +53,7 @@ UNCOMPILED: dict[str, Callable[..., Trace]] = {"torch": by_torch, "jax": by_jax}
 """What is quick for a few calls, the quickest first."""
 
 
+@ending_nothing()
 def check_vjp(
     f: Callable[..., Any],
     vjp: Callable[..., Any],

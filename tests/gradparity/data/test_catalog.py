@@ -76,7 +76,7 @@ def test_what_is_neither_name_nor_file_is_refused(
 
 @pytest.mark.fault(kind="options")
 def test_options_that_do_not_apply_are_refused() -> None:
-    with pytest.raises(UsageError, match="the seed must be at least 0, got -1"):
+    with pytest.raises(UsageError, match="seed must be a whole number of at least 0, got -1"):
         data.load("synthetic", seed=-1)
     with pytest.raises(UsageError, match="goes with the data set 'synthetic', got 'digits'"):
         data.load("digits", synthetic_shape=data.SyntheticShape())

@@ -23,6 +23,10 @@ def test_scientific_keeps_two_digits_of_every_number(x: float) -> None:
     assert float(f"{digits}e{exponent}") == float(f"{x:.1e}")
 
 
+def test_zero_has_no_sign() -> None:
+    assert words.scientific(-0.0) == words.entry(-0.0) == "0"
+
+
 @pytest.mark.parametrize(("x", "expected"), [(0.7143, "0.71"), (7.1e-5, "7.1×10⁻⁵"), (0.0, "0")])
 def test_number_writes_everyday_sizes_plainly(x: float, expected: str) -> None:
     assert words.number(x) == expected

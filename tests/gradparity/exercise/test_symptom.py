@@ -36,6 +36,9 @@ SAID = {
     f'd["W"] = ({W}) * (np.arange(7) != 4)[:, None]': "some of its rows or columns are wrong, the others are right",
     'd["W"] = batch.x.T @ c["logits"]': "it is made from the wrong arrays",
     f'd["W"] = ({W}) * np.nan': "it is infinite or not a number somewhere",
+    f'd["W"] = ({W}).astype("float32")': "it is nearly right: something in it is rounded, or a small number is in the "
+    "way",
+    f'd["w"] = {W}': "it is never written, but d['w'] of the same shape is",
     'd["b"] = d["logits"]': "its shape is (11, 5), that of b is (5,)",
     'd["b"] = d["logits"].sum()': "its shape is (), that of b is (5,)",
     f'd["b"] = np.full(5, ({B}).sum())': "it is zero everywhere",
@@ -45,7 +48,7 @@ SAID = {
 
 @pytest.mark.parametrize("line", SAID)
 def test_the_kind_of_error_is_said(line: str, solved: Callable[..., Path], judged: Callable[..., Outcome]) -> None:
-    outcome = judged(solved({line[3:-1].partition('"')[0]: line}))
+    outcome = judged(solved({"W" if line[3] in "Ww" else "b": line}))
     assert outcome.wrong is not None
     assert outcome.wrong.symptom == SAID[line]
 

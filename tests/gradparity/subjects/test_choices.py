@@ -1,5 +1,6 @@
 """What a user may choose: which arguments have a gradient, which lanes, which ways of use, how large an error."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -140,6 +141,8 @@ def test_only_the_ways_asked_for_are_tried(check: str, ways: dict[str, str]) -> 
         ({"rtol": 0.6}, r"rtol must be a relative error from 0 to below 0\.5, got 0\.6"),
         ({"rtol": -1.0}, "rtol must be a relative error"),
         ({"constant": "x"}, r'constant must be a list of names, got \'x\': write constant=\["x"\]'),
+        ({"constant": 3}, "constant must be a list of names, got 3"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"constant": ["v"]}, "unknown argument 'v': there is w, x"),
         ({"constant": ["x", "w"]}, "none of x, w is a real array that is not constant"),
     ],
@@ -215,3 +218,17 @@ def test_a_nested_output_is_named_by_its_path() -> None:
 
     report = check_vjp(f, lambda x, dy: 2 * dy["a"][0] + 2 * x * dy["a"][1][0], X)
     report.assert_ok()
+
+
+@pytest.mark.fault(kind="unruly", cases=2)
+def test_a_function_or_a_rule_that_ends_the_process_is_refused() -> None:
+    for f, rule in ((sys.exit, lambda _, dy: dy), (lambda x: x, lambda *_: sys.exit(0))):
+        with pytest.raises(UsageError, match=r"code that is checked must not end the process, it raised SystemExit"):
+            check_vjp(f, rule, X)
+
+
+@pytest.mark.fault(kind="silence")
+def test_an_array_without_entries_is_not_checked() -> None:
+    report = check_vjp(lambda x: x * x, lambda x, dy: 2 * x * dy, np.zeros((0, 3)))
+    assert not report.agrees
+    assert "has no entries" in report.unchecked[0].reason

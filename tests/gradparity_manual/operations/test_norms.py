@@ -56,6 +56,17 @@ def test_layer_norm_is_right_in_every_convention(shape: tuple[int, ...], size: N
     agree({"x": of_x, "gain": d["gain"], **({"bias": d["bias"]} if size.biased else {})}, leaves)
 
 
+@pytest.mark.parametrize("norm", [layer_norm, rms_norm])
+def test_a_row_of_zeros_has_a_gradient_with_epsilon_outside(norm: Any) -> None:
+    """x / (σ + ε) is steep at 0 and has no kink across it: each entry's share is gain/ε, and the mean is taken away."""
+    p, upstream, c = {"gain": np.array([2.0, 3.0]), "bias": np.zeros(2)}, np.array([[1.0, 0.5]]), dict[str, Any]()
+    x, size = np.zeros((1, 2)), NormConvention(0.1, epsilon_outside=True)
+    norm.forward(p, x, c, size)
+    share = upstream * p["gain"] / 0.1
+    expected = share - share.mean() if norm is layer_norm else share
+    np.testing.assert_allclose(norm.backward(p, x, c, Gradients(out=upstream), size), expected)
+
+
 @given(shapes)
 def test_the_usual_layer_norm_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
     given_arrays, _ = drawn(shape)

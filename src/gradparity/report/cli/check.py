@@ -1,6 +1,5 @@
 """``gradparity check``: parity alone, line by line, and on request step by step."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,6 +133,7 @@ def check_command(
     from gradparity.drawing.terminal import telling
     from gradparity.errors import UsageError, require_package
     from gradparity.output import require_writable
+    from gradparity.parity.problem import LANES
     from gradparity.parity.training_parity import require_in_range, training_parity
     from gradparity.report.cli import sweep
     from gradparity.schedules import scheduled
@@ -146,12 +146,14 @@ def check_command(
         require_in_range(steps, n, optimizer, rate)
     if page is not None:
         require_package("matplotlib", "plots", "--report")
-    lanes = _lanes(model) if dtype == "both" else (options.dtype_of(dtype),)
+    lanes: Sequence[Dtype] | None = None if dtype == "both" else (options.dtype_of(dtype),)
     names = None if backends is None else options.names_of(backends)
     require_writable(json, page, resume, inputs=(plain.split(model)[0], replay, against))
     if draws is not None:
         raise typer.Exit(
-            sweep.run(model, draws, seed=seed, backends=names, lanes=lanes, jobs=jobs, resume=resume, json=json)
+            sweep.run(
+                model, draws, seed=seed, backends=names, lanes=lanes or LANES, jobs=jobs, resume=resume, json=json
+            )
         )
     if plain.is_plain(model):
         others = {"--backends": backends, "--set": settings, "--steps": steps, "--replay": replay, "--against": against}
@@ -187,21 +189,10 @@ def check_command(
             lr=rate,
             n=n,
             seed=seed,
-            lanes=lanes,
+            lanes=[lane for lane in LANES if any(row.lane == lane for row in report.rows)],
         )
 
     raise typer.Exit(shown(report, training, json, page, opened, spec.derivation))
-
-
-def _lanes(model: str) -> "Sequence[Dtype]":
-    """Return both lanes; of an exercise's file that alone in which it is judged, where np.eye is as good as any."""
-    from gradparity import parity
-    from gradparity.errors import UsageError
-    from gradparity.exercise import name_in
-
-    with suppress(UsageError):
-        return ("float64",) if name_in(Path(model)) else parity.LANES
-    return parity.LANES
 
 
 def shown(

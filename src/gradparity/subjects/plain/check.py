@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from gradparity.errors import UsageError
+from gradparity.errors import UsageError, ending_nothing, quoted
+from gradparity.inputs import require_whole
 from gradparity.parity.examine import examine
 from gradparity.parity.report import Report
 from gradparity.subjects.model_file.source import UNREADABLE
@@ -48,6 +49,7 @@ BRIEFLY = 3.0
 """Seconds for recognising gradients whose names say nothing: no verdict depends on it."""
 
 
+@ending_nothing()
 def check_file(
     argument: str, *, names: Sequence[str] = (), loss: str = "", seed: int = 0, explain: Explain = None
 ) -> Report:
@@ -101,6 +103,8 @@ def split(argument: str) -> tuple[Path, str]:
 
 def paired_names(names: Sequence[str]) -> dict[str, str]:
     """Read ``grad_logits=logits``, also several with commas. Raises UsageError."""
+    if not isinstance(names, Sequence):
+        raise UsageError(f'names must be a list, got {quoted(names)}: write names=["grad_logits=logits"]')
     found = {}
     entries = [names] if isinstance(names, str) else names
     for each in (pair for entry in entries for pair in entry.split(",")):
@@ -150,6 +154,7 @@ def check_unit(
     unit: Unit, program: Program, extra: Mapping[str, str], expression: str, seed: int, explain: Explain = None
 ) -> Report:
     """Check one unit."""
+    require_whole("seed", seed, 0)
     source, name = program.source, f"{program.shown()}, {unit.name}"
     try:
         recording = Recording(source, extra, _forwards(program)).run(unit)
@@ -239,6 +244,7 @@ def is_plain(argument: str) -> bool:
     return "param_shapes" not in names and halves not in of_a_model
 
 
+@ending_nothing()
 def check_code(
     function: Any, *arguments: Any, names: Sequence[str] = (), loss: str = "", seed: int = 0, **named: Any
 ) -> Report:

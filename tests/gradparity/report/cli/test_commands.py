@@ -121,9 +121,9 @@ BAD = [
     (["train", "--data", "no/such.csv"], "there is no data file 'no/such.csv'"),
     (["train", "--dtype", "float16"], "unknown dtype 'float16'.*float32"),
     (["train", "--optimizer", "sdg"], "unknown optimizer 'sdg'.*did you mean 'sgd'"),
-    (["train", "--epochs", "0"], "--epochs must be at least 1, got 0"),
+    (["train", "--epochs", "0"], "--epochs must be a whole number of at least 1, got 0"),
     (["train", "--epochs", "two"], "Invalid value for '--epochs': .*integer.*, got 'two'"),
-    (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    (["train", "--batch-size", "0"], "--batch-size must be a whole number of at least 1, got 0"),
     (["check", "--order", "3"], "order must be 1, or 2 for what is differentiated twice, got 3"),
     (
         ["check", "--order", "2", "--draws", "3"],

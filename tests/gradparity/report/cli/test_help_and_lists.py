@@ -65,7 +65,10 @@ def test_backends_names_the_command_that_installs_what_is_missing(gradparity, mo
 
 def test_quiet_leaves_the_exit_status(gradparity) -> None:  # type: ignore[no-untyped-def]
     assert gradparity("train", "--epochs", 1, "-q") == (0, "", "")
-    assert gradparity("train", "--epochs", 0, "-q")[::2] == (2, "gradparity: --epochs must be at least 1, got 0\n")
+    assert gradparity("train", "--epochs", 0, "-q")[::2] == (
+        2,
+        "gradparity: --epochs must be a whole number of at least 1, got 0\n",
+    )
 
 
 def test_verbose_tells_where_a_refusal_comes_from(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -220,10 +220,20 @@ MISTAKES: dict[str, tuple[tuple[str, str], str, str]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_users_line(mistake: str, check: Callable[..., Any]) -> None:
     edit, part, says = MISTAKES[mistake]
-    found = check(edit)
+    found = check(edit, dtype="float32" if "among float32" in mistake else "both")
     assert (found.status, found.out) == (2, "")
     (message,) = found.err.splitlines()
     assert re.match(rf"gradparity: my_model\.py:{found.line(part)}: {says}", message), message
+
+
+def test_what_makes_float64_of_float32_is_compared_in_float64_alone_unless_float32_is_asked_for(
+    check: Callable[..., Any],
+) -> None:
+    found = check(MISTAKES["float64 among float32"][0])
+    assert (found.status, found.err) == (0, "")
+    assert "float32 is not compared: my_model.py:" in found.out
+    wrong = check(MISTAKES["a float64 number among float32"][0])
+    assert (wrong.status, wrong.err) == (1, "")
 
 
 def test_a_mask_has_no_gradient(check: Callable[..., Any]) -> None:
