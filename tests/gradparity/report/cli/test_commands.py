@@ -154,7 +154,7 @@ def test_bad_input_is_one_line_on_standard_error_and_status_2(gradparity, argume
 
 def test_the_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
     done = _shell("gradparity train --epochs 0", tmp_path)
-    said = "gradparity: --epochs must be at least 1, got 0\n"
+    said = "gradparity: --epochs must be a whole number of at least 1, got 0\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
