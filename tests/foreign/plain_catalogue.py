@@ -91,6 +91,12 @@ RIGHT = [
     PlainPiece("new_prediction"),
     PlainPiece("ordered_layers"),
     PlainPiece("uebungsblatt"),
+    PlainPiece("lm_block"),
+    PlainPiece("lstm_concat"),
+    PlainPiece("minibatch_layers"),
+    PlainPiece("policy_gradient"),
+    PlainPiece("script_deltas"),
+    PlainPiece("unrolled_theta"),
 ]
 MISTAKES: dict[str, list[PlainMistake]] = {
     "attention_script": [
@@ -300,6 +306,35 @@ MISTAKES: dict[str, list[PlainMistake]] = {
     ],
     "ordered_layers": [
         PlainMistake("self.dc = dout.sum(axis=0)", "self.dc = dout.mean(axis=0)", "self.dc"),
+    ],
+    "lm_block": [
+        PlainMistake('np.add.at(d["wte"], idx, dx)', "pass", "d['wte']"),
+        PlainMistake("dx2 = dx3 + dm", "dx2 = dm", "dx2", "lacks dx3"),
+        PlainMistake("datt /= np.sqrt(C)", "pass", "datt", "√6 times too large"),
+    ],
+    "lstm_concat": [
+        PlainMistake("dot = da_next * np.tanh(c_next) * ot", "dot = da_next * c_next * ot", "dot"),
+        PlainMistake("dc_prev = dc_next * ft + ot", "dc_prev = dc_next * ft - ot", "dc_prev", "wrong sign"),
+        PlainMistake("cct * da_next) * it * (1 - it)", "cct * da_next) * it", "dit", "1 - it"),
+    ],
+    "minibatch_layers": [
+        PlainMistake("return grad_output * (x > 0)", "return grad_output", "return", "lacks the factor"),
+        PlainMistake("grad_biases = grad_output.sum(axis=0)", "grad_biases = grad_output.mean(axis=0)", "grad_biases"),
+        PlainMistake("grad_input = grad_output @", "grad_input = -grad_output @", "grad_input", "wrong sign"),
+    ],
+    "policy_gradient": [
+        PlainMistake("dlogits *= advantages[:, None]", "pass", "dlogits"),
+        PlainMistake("dh[h <= 0] = 0", "pass", "dh", "lacks the factor"),
+    ],
+    "script_deltas": [
+        PlainMistake("(out - y)*(out*(1-out))", "(out - y)", "out_delta", "lacks the factor out"),
+        PlainMistake("(mid * (1-mid))", "mid", "mid_delta", "1 - mid"),
+    ],
+    "unrolled_theta": [
+        PlainMistake(
+            "delta_3 = a3 - y_matrix", "delta_3 = (a3 - y_matrix) * a3 * (1 - a3)", "delta_3", "once too often"
+        ),
+        PlainMistake("Theta2_grad[:, 1:] + (lambda_ / m)", "Theta2_grad[:, 1:] - (lambda_ / m)", "Theta2_grad"),
     ],
     "uebungsblatt": [
         PlainMistake(

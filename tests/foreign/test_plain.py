@@ -13,11 +13,11 @@ QUICK = {
     "poisson_glm",
     "layer_stack",
     "triplet_loss",
+    "script_deltas",
+    "unrolled_theta",
 }
 UNTOLD = {
-    "gru_dicts, dah = dhh * (1 - hh[t] ** 2)": "it is of an expression, at each of five steps: several are blamed",
     "batchnorm_steps, dx = dx1 + dx2": "dx1 is blamed, which would be right with dx2 in it",
-    "min_char_rnn, (1 - hs[t] * hs[t]) * dh": "dhraw is found, and two that are made of it are blamed as well",
     "min_char_rnn, dhnext = np.dot(Whh.T, dhraw)": "dhnext is the gradient of one use of h, and dh is blamed",
     "discriminator_step, grad_f_logit = grad_fake_out * f_out * (": "the line before it is blamed as well",
 }

@@ -261,8 +261,9 @@ class MLP:
             "biases": str(rng.choice(get_args(Biases))),
             "leak": float(rng.choice([entrywise.LEAK, rng.uniform(0.1, 0.9)])),
         }
-        # Without biases a row may be all zeros, and there a layer norm with ε outside has a kink.
-        settings["epsilon_outside"] &= settings["biases"] == "one" or settings["norm"] != "layer"
+        # A row of zeros, and a channel of units that are all dead, do not vary: with ε outside a norm has a kink there.
+        zeros = {"layer": settings["biases"] == "none", "batch": settings["activation"] == "relu"}
+        settings["epsilon_outside"] &= not zeros.get(settings["norm"], False)
         return cls(widths=tuple(widths), **settings), n
 
     @classmethod

@@ -30,7 +30,7 @@ from jaxtyping import Float
 from gradparity.parity import derivative
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.kinks import Kinks
-from gradparity.parity.norms import norm, typical_size
+from gradparity.parity.norms import norm, usual_size
 from gradparity.parity.perturbed import Direction, Forward, ForwardPass, Loss
 from gradparity.parity.probes import probed
 from gradparity.protocol import Array, Batch, Trace
@@ -259,7 +259,7 @@ def _measure(
 
 def _draw(rng: np.random.Generator, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """A normal direction, as large as the value (root mean square), or of size 1 where that is zero."""
-    return np.asarray(rng.normal(size=value.shape) * typical_size(value))
+    return np.asarray(rng.normal(size=value.shape) * usual_size(value))
 
 
 def _by_complex_step(

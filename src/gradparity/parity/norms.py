@@ -8,6 +8,9 @@ SINGLE = 2e-6
 ZERO = 1e-10
 """A gradient this much smaller than its upstream gradient is zero by mathematics: only rounding is left."""
 
+FAR = 1e6
+"""Entries that many times the median, -1e9 where a mask was, say nothing about the size of a step."""
+
 SMALLEST_SQUARE = 1e-250
 """A sum of squares below this may have lost some to underflow."""
 
@@ -29,6 +32,12 @@ def typical_size(a: Shaped[np.ndarray, "..."]) -> float:
     """Return the root mean square of the finite entries, or 1 where all are zero: how large a change is."""
     finite = a[np.isfinite(a)]
     return norm(finite) / float(np.sqrt(max(finite.size, 1))) or 1.0
+
+
+def usual_size(a: Shaped[np.ndarray, "..."]) -> float:
+    """Return the typical size of an array's entries, without those that are far larger than most: -1e9 in a mask."""
+    entries = np.abs(a[np.isfinite(a) & (a != 0)])
+    return typical_size(entries[entries <= FAR * np.median(entries)]) if entries.size else typical_size(a)
 
 
 def distance(a: Shaped[np.ndarray, "..."], b: Shaped[np.ndarray, "..."]) -> float:

@@ -24,7 +24,7 @@ from jaxtyping import Float
 from gradparity.parity import derivative
 from gradparity.parity.effort import seconds_of
 from gradparity.parity.judge import FLOAT64_LIMIT
-from gradparity.parity.norms import norm, typical_size
+from gradparity.parity.norms import norm, usual_size
 from gradparity.protocol import Array
 
 LossOfChange: TypeAlias = Callable[[Mapping[str, Array]], Array]
@@ -32,8 +32,6 @@ LossOfChange: TypeAlias = Callable[[Mapping[str, Array]], Array]
 
 SECONDS = 3.0
 """What is measured entry by entry takes about this long at most, the smallest arrays first: see ``effort``."""
-FAR = 1e6
-"""Entries that many times the median, -1e9 where a mask was, say nothing about the size of a step."""
 FEW_STEPS: Float[np.ndarray, " steps"] = derivative.STEPS[1:4]
 """Enough for an entry along which the loss is smooth: its error falls with the product of their squares."""
 EPS = float(np.finfo(np.float64).eps)
@@ -95,7 +93,7 @@ class _Asked:
     ) -> None:
         self._loss = loss
         self._values = values
-        self._sizes = {name: _usual_size(value) for name, value in values.items()}
+        self._sizes = {name: usual_size(value) for name, value in values.items()}
         self._directions = {
             name: np.asarray(rng.normal(size=value.shape) * self._sizes[name]) for name, value in values.items()
         }
@@ -171,9 +169,3 @@ class _Asked:
 
     def _real(self, change: Mapping[str, Array]) -> float:
         return float(self._loss(change))
-
-
-def _usual_size(value: Float[np.ndarray, "..."]) -> float:
-    """Return the root mean square of an array's entries, without those that are far larger than most."""
-    entries = np.abs(value[np.isfinite(value) & (value != 0)])
-    return typical_size(entries[entries <= FAR * np.median(entries)]) if entries.size else typical_size(value)

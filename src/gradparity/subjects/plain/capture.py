@@ -94,7 +94,7 @@ def block_unit(program: Program, line: int) -> Unit:
 
 def module_unit(program: Program) -> Unit:
     """Take a whole file, which starts from nothing, or a whole cell, from the names that are there."""
-    return unit_of(program, program.shown(), 1, lambda _: _run_among_globals(program, program.code), {})
+    return unit_of(program, "all of it", 1, lambda _: _run_among_globals(program, program.code), {})
 
 
 def _run_among_globals(program: Program, code: CodeType) -> Finished:
@@ -188,9 +188,7 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
         raise UsageError(
             f"{program.shown()}: only gradparity calls {what}, in a check of the file's own: run the file for that one"
         )
-    raise UsageError(
-        f"{program.shown()}: {never}: call it in the file, or write  def example_inputs(): return its arguments"
-    )
+    raise UsageError(f"{program.shown()}: {never}: call it there, or write  def example_inputs(): return its arguments")
 
 
 def _called_by_a_check(frame: FrameType) -> bool:

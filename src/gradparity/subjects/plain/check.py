@@ -17,13 +17,13 @@ from gradparity.subjects.plain.around import renew_names, unit_around
 from gradparity.subjects.plain.capture import failed
 from gradparity.subjects.plain.feeding import Feeding
 from gradparity.subjects.plain.lines import paired, targets, without_owner
-from gradparity.subjects.plain.listing import NOT_RUN, listings, not_run
+from gradparity.subjects.plain.listing import LEGEND, NOT_RUN, listings, not_run, shares
 from gradparity.subjects.plain.loose import overlooked
 from gradparity.subjects.plain.loss import LossOf
 from gradparity.subjects.plain.machine import machine_of
 from gradparity.subjects.plain.notebook import as_python
 from gradparity.subjects.plain.operations import operations_of
-from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, recognised
+from gradparity.subjects.plain.pairing import fed_with_evidence, of_the_forward_pass, read_as_deltas, recognised
 from gradparity.subjects.plain.pairs import BACKWARD, all_pairs, pair_of, pair_unit
 from gradparity.subjects.plain.posing import (
     Checked,
@@ -73,7 +73,7 @@ def check_cell(
 
     Raises UsageError, in one line, for what cannot be checked.
     """
-    program = Program("<cell>", as_python(text))
+    program = Program("this cell", as_python(text))
     renew_names(program, given)
     return _checked(program, name, names, loss, seed)
 
@@ -182,6 +182,7 @@ def check_unit(
         *([alike] if moved else []),
         *conventions.remarks(checked),
     ]
+    remarks += [f"{w.name} is {why}" for w, why in shares(checked)]
     remarks += [f"{site.target} in {checked.line_of(site)} was {NOT_RUN}" for site in not_run(checked)]
     report = examine(pose(checked, list(unchecked(checked, by_numbers)), remarks), seed)
     judged = labelled(checked)
@@ -190,7 +191,11 @@ def check_unit(
     report = replace(report, n=0, rows=conventions.with_another_loss(checked, told))
     report = with_smallest(without_guards(report, feeding, checked), feeding, checked)
     below = {} if explain is None else operations_of(checked, by_numbers, every=explain == "all")
-    return replace(report, listings=listings(checked, judged, report.rows, by_numbers, below))
+    found = listings(checked, judged, report.rows, by_numbers, below)
+    signs = {line.sign for listing in found for line in listing.lines}
+    return replace(
+        report, listings=found, remarks=(*(LEGEND[sign] for sign in LEGEND if sign in signs), *report.remarks)
+    )
 
 
 def _beside(
@@ -211,6 +216,7 @@ def _beside(
     truths.learn(targets(recording, lines))
     of_the_forward_pass(lines, truths, recording)
     feeding = Feeding(unit, source, recording, lines, without_owner(recording, lines, loss))
+    read_as_deltas(feeding, truths)
     truths, fed = conventions.in_its_own_units(feeding, truths, fed_with_evidence(feeding, truths))
     missed = overlooked(fed, loss, recording)
     checked = Checked(name, recording, loss.at, truths, fed, program, missed)

@@ -44,7 +44,7 @@ def in_its_own_units(feeding: Feeding, truths: Truths, fed: Fed) -> tuple[Truths
     """Find the scale at which the fewest lines are wrong: first courses have dZ = A - Y, and divide by m only at dW."""
     wrong = wrong_lines(fed, truths)
     best = truths, fed
-    for scale in sorted(_scales(fed, truths)) if wrong else ():
+    for scale in sorted(_scales(fed, truths) or _sizes_unpaired(feeding)) if wrong else ():
         scaled = truths.at_scale(float(scale))
         other = fed_with_evidence(feeding, scaled)
         left = wrong_lines(other, scaled)
@@ -128,6 +128,11 @@ def _scales(fed: Fed, truths: Truths) -> set[int]:
         a, b = (right.gradient, one.value) if one.of.is_input else (one.value, right.gradient)
         found |= {n for n in _sizes(fed) if any(relative_error(a, np.asarray(k * b)) <= SAME for k in (n, -n))}
     return found
+
+
+def _sizes_unpaired(feeding: Feeding) -> set[int]:
+    """Return the sizes of what is paired with nothing: with delta = a - y nothing else tells the scale."""
+    return {size for writing in feeding.loose for size in writing.value.shape if size > 1}
 
 
 def _sizes(fed: Fed) -> set[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ class Fed:
     """What is written complete and paired with nothing, as this run computed it."""
     instead: Mapping[Key, Variable] = field(default_factory=dict)
     """What was paired without a name that says so."""
+    shares: Mapping[Key, Variable] = field(default_factory=dict)
+    """What has the name of a whole gradient and is one share of it: where it is written -> of what."""
 
 
 @dataclass(eq=False)
@@ -56,12 +59,15 @@ class Feeding:
         truth: Mapping[int, np.ndarray],
         instead: Mapping[Key, Variable],
         watch: Callable[[Event], None] = lambda _: None,
+        shares: Mapping[Key, Variable] = MappingProxyType({}),
     ) -> Fed:
         """Run beside a witness, whose gradients are given by the number of their variable.
 
-        ``instead`` pairs what has no name of a gradient; ``watch`` is told each event. Raises what the code raises.
+        ``instead`` pairs what has no name of a gradient, ``shares`` go on as the code has them; ``watch`` is told each
+        event. Raises what the code raises.
         """
-        fed, targets = Fed(instead=instead), {id(line): line.target for line in self.lines}
+        fed = Fed(instead=instead, shares=shares)
+        targets = {id(line): None if line.keys[-1] in shares else line.target for line in self.lines}
         of_key = {writing.key: (line, i) for line in self.lines for i, writing in enumerate(line.writings)}
         loose = {writing.key: writing for writing in self.loose}
 

@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Literal, NamedTuple, TypeAlias
 
 from gradparity.subjects.plain.hooked import answered, hook, hook_call, hook_statement, placed
-from gradparity.subjects.plain.syntax import as_read, is_mask, mixes_entries, names_in, repeatable, updates
+from gradparity.subjects.plain.syntax import as_read, changed_by, is_mask, mixes_entries, names_in, repeatable, updates
 
 How: TypeAlias = Literal["=", "+=", "*=", "mask", "part", "return", "arg"]
 """How a site writes: afresh; adding to or scaling what is there; setting some entries to zero; a sub-expression;
@@ -139,16 +139,26 @@ class _Rewriter(ast.NodeTransformer):
         return [node, *self._recorded(node.target, how, node.value, node)]
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
-        """Record what a list is given: ``hs.append(h)``, ``deltas.insert(0, delta)``."""
+        """Record what a list is given, ``hs.append(h)``, ``deltas.insert(0, delta)``, and what is changed in place."""
         call = node.value
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not self._in_class):
             return node
+        changed = changed_by(call)
+        if changed is not None:
+            return [node, *self._changed(*changed, call.args, node)]
         at = {"append": (-1, 1), "insert": (0, 2)}.get(call.func.attr)
         if at is None or len(call.args) != at[1] or not repeatable(call.func.value):
             return node
         place: ast.expr = ast.Constant(at[0]) if at[1] == 1 else call.args[0]
         target = ast.Subscript(call.func.value, place, ast.Load())
         return [node, *self._recorded(target, "=", call.args[-1], node)]
+
+    def _changed(self, target: ast.expr, how: How, values: Sequence[ast.expr], node: ast.stmt) -> list[ast.stmt]:
+        if not isinstance(target, ast.Name):
+            return self._recorded(target, how, values[-1], node)
+        # It is not assigned, which would make a local variable of a global one.
+        site = self._site(node, target.id, "...", how, values)
+        return [placed(node, hook_statement("item", site, as_read(target), ast.Constant(...)))]
 
     def visit_For(self, node: ast.For) -> ast.For:
         targets = self._recorded(node.target, "arg", node.iter, node)

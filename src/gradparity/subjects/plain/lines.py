@@ -152,6 +152,15 @@ def before(recording: Recording, variable: Variable) -> Variable | None:
     return next(iter(named.values())) if len(named) == 1 and site.entrywise else None
 
 
+def inside(recording: Recording, variable: Variable) -> Variable | None:
+    """Return what a variable is a function of, entry by entry: the first expression in its line, or a name before."""
+    if variable.given:
+        return None
+    parts = (v for v in recording.variables if is_part(recording, v) and v.place == variable.place)
+    alike = (v for v in parts if v.value.shape == variable.value.shape and v.number < variable.number)
+    return next(alike, None) or before(recording, variable)
+
+
 def is_part(recording: Recording, variable: Variable) -> bool:
     """Whether a variable is an expression without a name."""
     return not variable.given and recording.source.sites[variable.where[0]].how == "part"

@@ -26,6 +26,10 @@ CONTEXT = 3
 LONGEST = 40
 """Letters of an expression that stands for itself."""
 
+LEGEND: dict[Sign, str] = {
+    "↳": "↳: right by itself, but in your own run made of a wrong line",
+    "–": "–: compared with nothing, and why",
+}
 NOT_RUN = "not run with these arguments, so not checked"
 
 
@@ -56,8 +60,10 @@ def listings(
             mark(judged.writing, "–", f"{what}, not checked: {not_checked(checked, judged.of)}")
         else:
             mark(judged.writing, "✓" if _right_by_itself(checked, judged) else "↳", what, "", judged)
+    for writing, why in shares(checked):
+        mark(writing, "✓", why)
     # Once for each place that writes it.
-    for writing in {(w.key[0], w.key[2]): w for w in loose(checked)}.values():
+    for writing in {(w.key[0], w.key[2]): w for w in loose(checked) if w.key not in checked.fed.shares}.values():
         if writing.key in recognised:
             mark(writing, "✓", f"{owner(checked, recognised[writing.key])}, by its numbers")
         else:
@@ -97,6 +103,14 @@ def not_run(checked: Checked) -> list[Site]:
     judged = {(w.site.file, w.site.function, w.site.target) for one in checked.fed.judged for w in one.line.writings}
     written = (s for s in sites if s.how == "=" and (s.file, s.function, s.target) in judged)
     return [s for s in written if (s.file, s.line) not in ran]
+
+
+def shares(checked: Checked) -> Iterator[tuple[Writing, str]]:
+    """Yield each gradient that is one share of what it is called by, and say so."""
+    for writing in checked.recording.events:
+        if writing.key in checked.fed.shares:
+            of = owner(checked, checked.fed.shares[writing.key])
+            yield writing, f"not the whole {of} but one share of it: right by what is computed from it"
 
 
 def why_loose(checked: Checked, writing: Writing) -> str:

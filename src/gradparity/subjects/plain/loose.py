@@ -30,7 +30,7 @@ def overlooked(fed: Fed, loss: LossOf, recording: Recording) -> dict[Key, Variab
     It is returned, held beside gradients, or used in an update; it has the parameter's shape and is not its next value;
     the loss is computed from the parameter, and not from it.
     """
-    have = {(one.of.original or one.of).number for one in fed.judged}
+    have = {one.of.source.number for one in fed.judged}
     free = [v for v in recording.variables if v.given and v.value.ndim and v.number not in have]
     moves: dict[int, bool] = {}
     found = {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradparity import registry
 from gradparity.parity import derivative
-from gradparity.parity.norms import relative_error, typical_size
+from gradparity.parity.norms import relative_error, usual_size
 from gradparity.protocol import Batch, HandDerivation, Model
 from gradparity.subjects.model_file.model import UserModel
 from gradparity.subjects.plain.loss import LossOf
@@ -118,8 +118,7 @@ def _as_the_loss_says(loss: LossOf, gradients: Mapping[str, np.ndarray]) -> bool
     """Whether the loss changes as predicted where everything changes at once; nothing is said at a kink."""
     rng = np.random.default_rng(0)
     v = {
-        label: rng.normal(size=g.shape) * typical_size(loss.labels[label].value)
-        for label, g in sorted(gradients.items())
+        label: rng.normal(size=g.shape) * usual_size(loss.labels[label].value) for label, g in sorted(gradients.items())
     }
 
     def along(t: float) -> float:

@@ -16,6 +16,7 @@ CONTAINERS = re.compile(
 )
 LOCAL = re.compile(r"^d_?(?!L_|loss_|J_|E_|C_|cost_)[A-Za-z0-9]\w*_d_\w+$")
 """A local derivative, d_out_d_t, is no gradient of the loss."""
+DELTA = re.compile(r"(?i)^delta_|_delta$")
 GENERIC = re.compile(r"^(?:g|grad|gradient|gd|dtheta|d_?params?)$")
 """A gradient whose name does not say of what."""
 LOSSES = frozenset({"loss", "Loss", "L", "J", "cost", "Cost", "E"})
@@ -91,6 +92,11 @@ def says_gradient(name: str) -> bool:
     """Whether a name is a gradient's, even if nothing is there that it could be the gradient of."""
     root = name.partition("[")[0].rpartition(".")[2]
     return bool(SURE.match(root) or CONTAINERS.match(name.partition("[")[0]))
+
+
+def is_delta(name: str) -> bool:
+    """Whether a name may mean the gradient of what an activation is applied to."""
+    return bool(DELTA.search(name.rpartition(".")[2]))
 
 
 def is_generic(name: str) -> bool:

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from gradparity.subjects.plain.instrument import Source
-from gradparity.subjects.plain.names import is_derivative, is_generic, is_gradient_like, is_target, may_update, owners
+from gradparity.subjects.plain.names import (
+    is_derivative,
+    is_generic,
+    is_gradient_like,
+    is_loss,
+    is_target,
+    may_update,
+    owners,
+)
 from gradparity.subjects.plain.recorder import Event, Key
 from gradparity.subjects.plain.scopes import meant, own_object, with_longer_names
 from gradparity.subjects.plain.unit import is_object
@@ -67,7 +75,8 @@ class Known:
                 return used[of]
             for value, near in meant(event.frame, of):
                 known = self.values.get(id(value))
-                fits = near or np.shape(value) == np.shape(event.value)
+                # loss_grad may be what the loss hands on, and has its own shape only where it is ∂L/∂loss.
+                fits = (near and not is_loss(of)) or np.shape(value) == np.shape(event.value)
                 if known is not None and fits and not (value is event.value and (event.site.at or event.key[2])):
                     return self._use(event.frame, known[1], of)
         return self._updated(event) or self._abbreviated(event, names) or self._by_shape(event)

@@ -1,18 +1,19 @@
 """Whose gradient a line without a telling name is: what makes the lines after it right, where it was wrong itself."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from gradparity.parity.norms import relative_error
 from gradparity.subjects.plain.feeding import SAME, Fed, Feeding, Judged
-from gradparity.subjects.plain.lines import GradientLine, is_part
-from gradparity.subjects.plain.names import owners, steps_of
+from gradparity.subjects.plain.lines import GradientLine, inside, is_part
+from gradparity.subjects.plain.names import is_delta, owners, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
 from gradparity.subjects.plain.truths import Truths
 from gradparity.subjects.plain.unit import MODULE
-from gradparity.subjects.plain.variables import Variable, Writing
+from gradparity.subjects.plain.variables import Variable, Where, Writing
 
 TRIED = 500
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
@@ -38,9 +39,56 @@ def fed_with_evidence(feeding: Feeding, truths: Truths) -> Fed:
         wrong = wrong_lines(fed, truths)
         found = _better(feeding, truths, instead, fed, wrong) if wrong else None
         if found is None:
-            return fed
+            return _with_shares(feeding, truths, fed)
         instead, fed = found
     return fed
+
+
+def _with_shares(feeding: Feeding, truths: Truths, fed: Fed) -> Fed:
+    """Run again without each wrong gradient that others are right with as it is, and wrong with the whole one.
+
+    So it is with dc_next of an LSTM's cell, which holds what comes from the next step, and not what h_next adds.
+    """
+    wrong = wrong_lines(fed, truths)
+    for line in [one.line for one in fed.judged if one.writing.key in wrong]:
+        if line.target is None:
+            continue
+        try:
+            other = feeding.run(truths.arrays, fed.instead, shares={**fed.shares, line.keys[-1]: line.target})
+        except Exception:  # the code does not take it there
+            continue
+        left = wrong_lines(other, truths)
+        if left < wrong - set(line.keys):
+            wrong, fed = left, other
+    return fed
+
+
+def read_as_deltas(feeding: Feeding, truths: Truths) -> None:
+    """Pair l2_delta with what l2 is the activation of, as the word is often used, unless l2 itself explains more."""
+    ahead = {
+        id(line): inside(feeding.recording, line.target)
+        for line in feeding.lines
+        if line.target is not None and is_delta(line.name)
+    }
+    lines = [line for line in feeding.lines if ahead.get(id(line)) is not None]
+    as_named = _wrong_as_paired(feeding, truths) if lines else 0
+    if not as_named:
+        return
+    before = [line.target for line in lines]
+    for line in lines:
+        line.target = ahead[id(line)]
+    truths.learn(line.target for line in lines if line.target is not None)
+    if _wrong_as_paired(feeding, truths) > as_named:
+        for line, target in zip(lines, before, strict=True):
+            line.target = target
+
+
+def _wrong_as_paired(feeding: Feeding, truths: Truths) -> float:
+    """Return how many lines are wrong; of code that does not take right numbers there, more than any."""
+    try:
+        return len(wrong_lines(feeding.run(truths.arrays, {}), truths))
+    except Exception:  # fed_with_evidence judges such code on its own
+        return np.inf
 
 
 def of_the_forward_pass(lines: Iterable[GradientLine], truths: Truths, recording: Recording) -> None:
@@ -80,6 +128,15 @@ def is_wrong(judged: Judged, truths: Truths) -> bool:
     return found is not None and not relative_error(judged.value, found.gradient) <= SAME
 
 
+def _lacks_a_mask(judged: Judged, truths: Truths) -> bool:
+    """Whether a gradient is the witness's wherever that is not zero."""
+    right = truths.gradients[judged.of.number].gradient if judged.of.number in truths.gradients else np.zeros(())
+    alike = judged.value.shape == right.shape and not right.all() and right.any()
+    return bool(
+        alike and is_wrong(judged, truths) and np.allclose(judged.value[right != 0], right[right != 0], SAME, 0)
+    )
+
+
 def recognised(fed: Fed, truths: Truths, recording: Recording) -> dict[Key, Variable]:
     """Return the loose arrays that are, number for number, the gradient of a variable.
 
@@ -98,12 +155,19 @@ def recognised(fed: Fed, truths: Truths, recording: Recording) -> dict[Key, Vari
 def _better(
     feeding: Feeding, truths: Truths, instead: Mapping[Key, Variable], fed: Fed, wrong: set[Key]
 ) -> tuple[dict[Key, Variable], Fed] | None:
-    """Find the pairing of one more loose array that explains the most wrong lines."""
+    """Find the pairing of one more loose array that explains the most wrong lines.
+
+    What a loop writes in each of its passes is paired with what the forward loop did in its own, the last one first.
+    """
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     ends = {line.keys[-1] for line in feeding.lines}
-    for writing in _suspects(feeding, fed, wrong):
+    suspects = _suspects(feeding, fed, wrong)
+    for writing in suspects:
         if writing.key in instead:
+            continue
+        passes = [w for w in suspects if _place(w.key) == _place(writing.key) and w.frame == writing.frame]
+        if writing is not passes[0]:
             continue
         # What has no name in the same function comes first: of large arrays there is time for few.
         named = set(owners(writing.name, feeding.recording.extra))  # it may be in a call that is over
@@ -114,23 +178,42 @@ def _better(
         for variable in candidates:
             if feeding.tries == TRIED:
                 return best
-            truths.learn([variable], EACH)
-            if variable.number not in truths.gradients or not truths.gradients[variable.number].gradient.any():
+            paired = _pass_by_pass(feeding.recording, passes, variable)
+            if variable is not paired[writing.key]:
+                continue  # an earlier pass of what has been tried
+            truths.learn(paired.values(), EACH)
+            if not all(v.number in truths.gradients for v in paired.values()):
+                continue
+            if not any(truths.gradients[v.number].gradient.any() for v in paired.values()):
                 continue
             feeding.tries += 1
-            tried = {**instead, writing.key: variable}
+            tried = {**instead, **paired}
             try:
                 other = feeding.run(truths.arrays, tried)
             except Exception:  # the code does not take it there
                 continue
-            left = wrong_lines(other, truths) - ({writing.key} - wrong)
+            left = wrong_lines(other, truths) - (paired.keys() - wrong)
             # One wrong line in place of several, or of one that is right once it gets what it was meant to get.
-            cost = len(left | {writing.key}) if writing.key in ends else len(left)
+            masked = {one.writing.key for one in other.judged if _lacks_a_mask(one, truths)}
+            cost = len(left | ((paired.keys() & ends) - masked))
             if left < wrong and cost < fewest:
                 fewest, best = cost, (tried, other)
                 if not cost:
                     return best
     return best
+
+
+def _pass_by_pass(recording: Recording, passes: list[Writing], variable: Variable) -> dict[Key, Variable]:
+    """Pair each pass of a backward loop with the forward one that it answers; the first alone where there is none."""
+    ahead = [v for v in recording.variables if not v.given and _place(v.where) == _place(variable.where)]
+    if len(ahead) != len(passes):
+        return {passes[0].key: variable}
+    return {w.key: v for w, v in zip(passes, reversed(ahead), strict=True)}
+
+
+def _place(key: Where) -> tuple[Any, ...]:
+    """Return where something is written, whichever pass it is."""
+    return key[0], *key[2:]
 
 
 def _suspects(feeding: Feeding, fed: Fed, wrong: set[Key]) -> list[Writing]:

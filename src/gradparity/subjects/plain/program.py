@@ -50,6 +50,9 @@ class Program:
     def shown(self, file: str = "") -> str:
         """Return a file as the user would type it."""
         path = Path(file or self.file)
+        in_jupyter = _cell_in_jupyter(str(path))
+        if in_jupyter:
+            return in_jupyter
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
 
     def place(self, file: str, line: int) -> str:
@@ -77,6 +80,13 @@ class Program:
     def run(self) -> None:
         """Run the whole file. Raises what it raises."""
         exec(self.code, self.module.__dict__)
+
+
+def _cell_in_jupyter(file: str) -> str:
+    """Return what Jupyter calls a cell, In[3], by the file that its code claims to be from."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    called = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(file)
+    return called[1] if called else ""
 
 
 def program_of(path: Path) -> Program:

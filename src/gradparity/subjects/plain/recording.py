@@ -43,8 +43,8 @@ class Recording:
     """Where the first gradient is written, and every name there."""
     early_losses: int = 0
     """How many of the losses are known there."""
-    _gradients: dict[int, Any] = field(default_factory=dict)
-    """What was written to the name of a gradient: to return it is not to write it again."""
+    _gradients: dict[int, tuple[Any, Variable, int]] = field(default_factory=dict)
+    """What was written to the name of a gradient, of what, and in which call: to return it is not to write it again."""
     _nameless: dict[int, tuple[Any, Writing]] = field(default_factory=dict)
     """What has the name of a gradient, of nothing that is there."""
     _known: Known = field(init=False)
@@ -107,17 +107,17 @@ class Recording:
             self.before_gradients = event.key, scope_of(event.frame)
             self.early_losses = len(self.losses)
         again = event.site.how == "return" or bool(event.key[2]) or (of is None and event.site.how == "=")
-        if again and id(value) in self._gradients:
+        if again and id(value) in self._gradients and not self._handed_on(event, of, frame):
             return value
         if of is None and known is not None and afresh:
             self._alias(event.key, known[1], frame, event.name)
             return value
         if of is not None:
-            self._gradients[id(value)] = value
+            self._gradients[id(value)] = value, of, frame
         copied = np.array(value, dtype=np.float64)
         order = len(self.variables) + len(self.events)
         if event.site.how == "return" and of is not None and id(value) in self._nameless:
-            self._nameless[id(value)][1].of = of  # it is returned where this argument's gradient belongs
+            self._nameless.pop(id(value))[1].of = of  # it is returned where this argument's gradient belongs
             return value
         if event.site.how not in ("part", "arg"):
             self.events.append(Writing(event.key, event.name, event.site, order, copied, of, frame))
@@ -130,6 +130,11 @@ class Recording:
         if copied.size == 1 and is_loss(event.name):
             self.losses.append((event.key, event.name, event.site))
         return value
+
+    def _handed_on(self, event: Event, of: Variable | None, frame: int) -> bool:
+        """Whether a layer returns the gradient that it was given, of its output, as that of its input."""
+        _, known, where = self._gradients[id(event.value)]
+        return event.site.how == "return" and of is not None and frame != where and of.source is not known.source
 
     def _given(self, event: Event, variable: Variable, frame: int) -> None:
         """A function is given what is known already: one use of it."""
@@ -149,7 +154,9 @@ class Recording:
                 "in it; or give it fewer examples"
             )
         own = np.array(value, dtype=np.float64) if copied is None else copied
-        variable = Variable(len(self.variables), where, name, place, own)
+        base = self._known.values.get(id(getattr(value, "base", None)))
+        is_part = base is not None and base[1].given
+        variable = Variable(len(self.variables), where, name, place, own, is_part_of_given=is_part)
         self.variables.append(variable)
         self._known.values[id(value)] = (value, variable)
         return variable

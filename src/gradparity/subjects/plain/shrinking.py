@@ -56,7 +56,7 @@ def judged_again(unit: Unit, feeding: Feeding, checked: Checked, *, by_machine: 
     of_the_forward_pass(lines, truths, recording)
     loose = {writing.key for writing in feeding.loose}
     own = Feeding(unit, was.source, recording, lines, [w for w in recording.events if w.key in loose])
-    fed = own.run(truths.arrays, instead)
+    fed = own.run(truths.arrays, instead, shares=checked.fed.shares)
     found = labelled(replace(checked, recording=recording, truths=truths, fed=fed))
     told = {name: one for name, one in found.items() if one.of.number in truths.gradients}
     right = {name: truths.gradients[one.of.number].gradient for name, one in told.items()}

@@ -26,7 +26,7 @@ def stirred(unit: Unit, source: Source, targets: Iterable[Variable | None], seed
     """
     rng = np.random.default_rng(seed)
     usual = _without_number(unit, source)
-    given = {(v.original or v).where: v.original or v for v in targets if v is not None}
+    given = {v.source.where: v.source for v in targets if v is not None}
     moved = []
     for leaf, variable in given.items():
         value = variable.value

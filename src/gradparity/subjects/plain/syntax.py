@@ -3,8 +3,11 @@
 import ast
 import copy
 from collections.abc import Iterator
+from typing import Literal
 
 MIXING = frozenset({"dot", "matmul", "einsum", "tensordot", "sum", "mean", "var", "std", "cumsum"})
+CHANGING = frozenset({"putmask", "place", "copyto", "put"})
+"""NumPy's functions that write into their first argument."""
 IMPURE = frozenset({"pop", "popleft", "popitem", "next", "append", "rand", "randn", "normal", "random", "read"})
 """Calls in an index that may not be made twice."""
 
@@ -28,6 +31,24 @@ def repeatable(target: ast.expr) -> bool:
     calls = [node.func for node in ast.walk(target) if isinstance(node, ast.Call)]
     called = [f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in calls]
     return isinstance(target, ast.Name | ast.Attribute | ast.Subscript) and not IMPURE & set(called)
+
+
+def changed_by(call: ast.Call) -> tuple[ast.expr, Literal["+=", "*="]] | None:
+    """Return what a call of NumPy's changes in place, and how: np.add.at(dE, i, dx), np.multiply(d, m, out=d)."""
+    function = call.func
+    if not isinstance(function, ast.Attribute) or function.attr == "clip":  # which limits what is complete
+        return None
+    target = next((keyword.value for keyword in call.keywords if keyword.arg == "out"), None)
+    if target is None and call.args and (function.attr in CHANGING or _is_at(function)):
+        target = call.args[0]
+    if target is None or not repeatable(target):
+        return None
+    adds = isinstance(function.value, ast.Attribute) and function.value.attr in ("add", "subtract")
+    return target, "+=" if _is_at(function) and adds else "*="
+
+
+def _is_at(function: ast.Attribute) -> bool:
+    return function.attr == "at" and isinstance(function.value, ast.Attribute)
 
 
 def is_mask(index: ast.expr) -> bool:

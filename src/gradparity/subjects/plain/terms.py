@@ -38,7 +38,7 @@ def with_wrong_terms(
 
     with contextlib.suppress(Exception):  # code that does not take right numbers there was judged on its own
         if known:
-            feeding.run(checked.truths.arrays, checked.fed.instead, watch)
+            feeding.run(checked.truths.arrays, checked.fed.instead, watch, checked.fed.shares)
     said = {row: found.get(one.writing.key, "") for row, one in vague.items()}
     return tuple(replace(row, diagnosis=f"in {row.name}, {said[row]}") if said.get(row) else row for row in rows)
 

@@ -26,11 +26,18 @@ class Variable:
     """A copy."""
     original: "Variable | None" = None
     """What this is one use of, where a function was given it."""
+    is_part_of_given: bool = False
+    """Whether it is a view of what the code was given: theta[:12].reshape(3, 4)."""
 
     @property
     def is_input(self) -> bool:
-        """Whether the code was given it, or this is a use of such."""
-        return self.given if self.original is None else self.original.is_input
+        """Whether the code was given it, or this is a use of such, or a part."""
+        return (self.given or self.is_part_of_given) if self.original is None else self.original.is_input
+
+    @property
+    def source(self) -> "Variable":
+        """What this is, or is one use of."""
+        return self if self.original is None else self.original
 
     @property
     def given(self) -> bool:

@@ -16,7 +16,7 @@ from gradparity.timing import Timings
 MakeComparison = Callable[..., Comparison]
 
 VOID = {"meta", "link", "img", "br"}
-SECTIONS = ("parity", "derivation", "drift", "training", "weights", "gradients", "timing")
+SECTIONS = ("training", "timing", "gradients", "parity", "derivation", "drift", "weights")
 REAL = MLP((7, 4, 3), loss="squared_error")
 
 
