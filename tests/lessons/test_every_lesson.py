@@ -72,7 +72,7 @@ def test_a_cell_that_answers_stands_below_its_question(folder: Path) -> None:
     assert [cell.id for cell in asked if "**Question" not in cell.source] == []
 
 
-def test_the_page_folds_a_cell_that_answers() -> None:
+def test_the_page_folds_a_cell_that_answers(export: ModuleType) -> None:
     cells = [new_markdown_cell("# Title"), new_code_cell("6 * 7"), new_code_cell("6 * 9")]
     cells[1].metadata.tags = ["answer"]
     page = export.page(new_notebook(cells=cells))
