@@ -61,7 +61,7 @@ def buggy(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(("model", "count"), [("softmax_regression", 20), ("mlp", 30)])
 def test_right_derivations_raise_no_alarm(model: str, count: int) -> None:
-    result = sweep(model, count, seed=7, backends=QUICK, jobs=2)
+    result = sweep(model, count, seed=7, backends=QUICK)
     assert result.counter_example is None
     assert len(result.outcomes) == count
     assert 0 < result.quantile("float32", 1.0) <= 1
