@@ -162,6 +162,7 @@ def _better(
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
     seconds = PATIENCE
+    told = any(_lacks_a_mask(one, truths) for one in fed.judged)
     ends = {line.keys[-1] for line in feeding.lines}
     suspects = _suspects(feeding, fed, wrong)
     for writing in suspects:
@@ -196,7 +197,7 @@ def _better(
                 continue
             left = wrong_lines(other, truths) - (paired.keys() - wrong)
             # One wrong line in place of several, or of one that is right once it gets what it was meant to get.
-            masked = {one.writing.key for one in other.judged if _lacks_a_mask(one, truths)}
+            masked = set() if told else {one.writing.key for one in other.judged if _lacks_a_mask(one, truths)}
             cost = len(left | ((paired.keys() & ends) - masked))
             if left < wrong and cost < fewest:
                 fewest, best = cost, (tried, other)

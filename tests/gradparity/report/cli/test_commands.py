@@ -208,6 +208,16 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
 
     monkeypatch.setattr(specs, "check", interrupted)
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")
+    monkeypatch.setattr(os, "getcwd", interrupted)  # before there is a command
+    assert gradparity("check") == (130, "", "gradparity: interrupted\n")
+
+
+@pytest.mark.fault(kind="machine")
+def test_where_standard_output_is_closed_the_exit_status_is_the_answer() -> None:
+    for arguments, status in (("models", 0), ("check nothing", 2)):
+        command = f"exec {sys.executable} -m gradparity {arguments} >&-"
+        done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (status, status // 2)
 
 
 @pytest.mark.fault(kind="machine")
