@@ -29,6 +29,21 @@ FLAGS = (
 
 
 @pytest.fixture
+def gradparity(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; return its exit status, standard output and standard error."""
+    from gradparity.__main__ import run  # here, for shapes are checked only in what is imported later than this file
+
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        return run([str(a) for a in arguments]), *capsys.readouterr()
+
+    return command
+
+
+@pytest.fixture
 def in_browser(tmp_path: Path) -> Callable[[str], tuple[str, list[str]]]:
     """Load a page in a real browser; return the document as it was built, and what it wrote on the console.
 

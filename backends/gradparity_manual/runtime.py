@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from threadpoolctl import ThreadpoolController
 
-from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec
+from gradparity.protocol import Array, Batch, Dtype, Examples, ModelSpec, in_dtype
 from gradparity.runtime import How, Optimizer, State, Step, UpdateRule, map_arrays
 from gradparity_manual import update_rules
 
@@ -103,9 +103,6 @@ def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, 
     raw = np.empty(shape, dtype=examples.x.dtype)
     floats = np.empty(shape, dtype=dtype) if real else raw
 
-    def cast(found: np.ndarray) -> np.ndarray:
-        return found.astype(dtype) if found.dtype.kind == "f" else found
-
     for start in range(0, len(order), batch_size):
         index = order[start : start + batch_size]
         x = floats[: len(index)]
@@ -114,4 +111,5 @@ def _batches(examples: Examples, order: Int[np.ndarray, " n"], batch_size: int, 
             np.copyto(x, gathered, casting="unsafe")
             if examples.divisor != 1.0:
                 x /= x.dtype.type(examples.divisor)
-        yield Batch(x, cast(examples.y[index]), {name: cast(a[index]) for name, a in examples.extras.items()})
+        extras = {name: in_dtype(a[index], dtype) for name, a in examples.extras.items()}
+        yield Batch(x, in_dtype(examples.y[index], dtype), extras)

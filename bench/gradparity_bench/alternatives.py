@@ -19,12 +19,13 @@ import typer
 
 from gradparity.data import load
 from gradparity.drawing import Table, table_of
+from gradparity.drawing.terminal import telling
 from gradparity.errors import unknown
 from gradparity.manifest import manifest, versions
 from gradparity.models import spec_for_data
 from gradparity.output import require_writable
 from gradparity.report.cli.options import DataDir, JsonFile
-from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, run_app, show_all
 from gradparity_bench.drawn import EPOCHS
 from gradparity_bench.engine.process import cores
 from gradparity_bench.entries import ALTERNATIVES, LR, OWN
@@ -63,11 +64,10 @@ def alternatives(
     if data not in BATCH_SIZES:
         raise unknown("data set to compare the alternatives on", data, BATCH_SIZES)
     dataset = load(data, data_dir=data_dir)
-    found = with_progress(
-        lambda now: [
-            m
-            for model, settings in MODELS.items()
-            for m in contests(
+    found: list[Measurement] = []
+    with telling() as progress:
+        for model, settings in MODELS.items():
+            found += contests(
                 [ALTERNATIVES],
                 spec_for_data(model, dataset, settings),
                 dataset.train,
@@ -75,10 +75,8 @@ def alternatives(
                 threads=threads,
                 rounds=rounds,
                 processes=1,
-                progress=now,
+                progress=progress,
             )
-        ]
-    )
     tables = [contestants_table(data, m) for m in found]
     machine = {**manifest(), **versions(DISTRIBUTIONS)}
     shown = {table.title: [m] for table, m in zip(tables, found, strict=True)}

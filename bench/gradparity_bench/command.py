@@ -35,7 +35,6 @@ from gradparity_bench import PROCESSES, ROUNDS
 if TYPE_CHECKING:
     from gradparity.models import Sizes
     from gradparity_bench.results import Result
-    from gradparity_bench.standings import Point
 
 Axes = dict[str, list[Any]]
 """Name of a size -> its values, as ``points`` takes them."""
@@ -108,7 +107,9 @@ def bench_command(
 
     To see what changed between two results that --json wrote:  gradparity bench compare OLD.json NEW.json
     """
+    import gradparity_bench
     from gradparity import journal, registry
+    from gradparity.drawing.terminal import telling
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.subjects.plain import split
     from gradparity_bench.points import points
@@ -132,7 +133,10 @@ def bench_command(
     own = Path(f"gradparity-bench-{Path(model).stem}-seed{seed}.jsonl").absolute()
     keep = resume or (own if len(where) > 1 else None)
     require_writable(json, report, keep)
-    result = _run(where, names, rounds=rounds, processes=processes, seed=seed, keep=keep)
+    with telling() as progress:
+        result = gradparity_bench.run(
+            where, names, rounds=rounds, processes=processes, seed=seed, keep=keep, progress=progress
+        )
     if keep is not None and not result.complete:
         print(f"Finished points are kept in {keep}: the same command goes on there.", file=sys.stderr)
     if result.measurements:  # else interrupted before anything was measured: older files stay as they are
@@ -194,25 +198,6 @@ def _axes(batch_size: int, dtype: str, threads: str, sweep: Sequence[str]) -> Ax
         swept.add(name)
         found[name] = _values(name, values)
     return found
-
-
-def _run(
-    where: "Sequence[Point]", names: Sequence[str], *, rounds: int, processes: int, seed: int, keep: Path | None
-) -> "Result":
-    import gradparity_bench
-    from gradparity.drawing.terminal import progress
-
-    with progress() as display:
-        task = display.add_task("starting", total=None)
-        return gradparity_bench.run(
-            where,
-            names,
-            rounds=rounds,
-            processes=processes,
-            seed=seed,
-            keep=keep,
-            progress=lambda now: display.update(task, description=now),
-        )
 
 
 def _status(result: "Result") -> int:

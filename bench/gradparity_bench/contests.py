@@ -1,13 +1,13 @@
 """A contest: who trains the same, timed in turns by whole epochs, and shown as a table."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
 
-from gradparity.drawing import Table, terminal, text
+from gradparity.drawing import Table, text
 from gradparity.errors import UsageError
 from gradparity.models import RegisteredSpec
 from gradparity.output import scratch, write_json
@@ -95,13 +95,6 @@ def interval(m: Measurement, backend: str, to: str) -> tuple[str, str]:
 def refusals(m: Measurement) -> list[str]:
     """Say of each who is not timed why, a sentence each."""
     return [f"{row.backend} is not timed: {row.reason}" for row in m.rows if not row.timed]
-
-
-def with_progress(work: Callable[[Progress], list[Measurement]]) -> list[Measurement]:
-    """Do work that says what comes next, on a terminal."""
-    with terminal.progress() as display:
-        shown = display.add_task("starting", total=None)
-        return work(lambda now: display.update(shown, description=now))
 
 
 def run_app(app: typer.Typer, program: str, arguments: list[str]) -> int:

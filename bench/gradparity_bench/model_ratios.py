@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from gradparity import registry
 from gradparity.models import GRU, LSTM, MLP, RNN, ConvNet, Transformer
-from gradparity.protocol import Batch
+from gradparity.protocol import Batch, in_dtype
 
 LENET = {"padding": (2, 2), "kernel": (5, 5), "pool": (2, 2), "hidden": (120, 84), "classes": 10}
 MODELS: dict[str, tuple[Any, int]] = {
@@ -38,7 +38,7 @@ def stepping(backend_name: str, spec: Any, batch: Batch, params: dict[str, np.nd
     """Return what takes some steps of gradient descent, and waits for them."""
     backend = registry.backend(backend_name)
     step = backend.model(spec, "float32").train_step(backend.optimizer("sgd", lr=1e-3))
-    own = batch.map(lambda a: backend.from_numpy(a.astype(np.float32) if a.dtype.kind == "f" else a))
+    own = batch.map(lambda a: backend.from_numpy(in_dtype(a, "float32")))
     state = step.start(params)
 
     def steps() -> None:

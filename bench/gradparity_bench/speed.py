@@ -20,13 +20,14 @@ import typer
 
 from gradparity import SoftmaxRegression, data, registry
 from gradparity.drawing import Table, TableColumn, table_of
+from gradparity.drawing.terminal import telling
 from gradparity.errors import UsageError
 from gradparity.manifest import manifest
 from gradparity.output import require_writable
 from gradparity.protocol import Examples
 from gradparity.report.cli.options import DataDir, JsonFile
 from gradparity_bench import PROCESSES
-from gradparity_bench.contests import contests, interval, run_app, show_all, with_progress
+from gradparity_bench.contests import contests, interval, run_app, show_all
 from gradparity_bench.engine.process import cores
 from gradparity_bench.engine.sitting import Progress
 from gradparity_bench.entries import Entry, training
@@ -81,7 +82,8 @@ def speed(
     threads = threads or int(manifest()["cores"])
     cores(threads)
     examples, classes = mnist_examples(data_dir)
-    found = with_progress(lambda now: run_contests(examples, classes, threads, rounds, now))
+    with telling() as progress:
+        found = run_contests(examples, classes, threads, rounds, progress)
     # Contests in the order of their tables.
     left = iter(found)
     shown = {title: [next(left) for _ in own] for title, own in TITLES.items()}

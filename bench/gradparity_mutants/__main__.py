@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
+from gradparity.drawing.terminal import telling
 from gradparity.drawing.text import markdown, text
 from gradparity.errors import UsageError, unknown
 from gradparity.output import require_writable, write_json
@@ -25,14 +25,8 @@ def main(
     if model is not None and model not in SPECS:
         raise unknown("model", model, SPECS)
     require_writable(json)
-    errors = Console(stderr=True)
     # The arrays are small: a second thread would wait more than it computes.
-    with threadpool_limits(1), Progress(console=errors, transient=True, disable=not errors.is_terminal) as display:
-        task = display.add_task("starting", total=None)
-
-        def progress(now: str) -> None:
-            display.update(task, description=now)
-
+    with threadpool_limits(1), telling() as progress:
         chosen = {title: spec for title, spec in SPECS.items() if model in (None, title)}
         tried = [t for title, spec in chosen.items() for t in run.try_mutants(title, spec, progress)]
         extremes = [] if model else list(run.try_regimes(progress))
@@ -40,10 +34,7 @@ def main(
     grids += [tables.regimes(extremes)] if extremes else []
     grids += [tables.sentences(tried), tables.equivalents(tried)]
     for grid in grids:
-        if as_markdown:
-            print(markdown(grid), end="\n\n")
-        else:
-            print(text(grid), end="\n\n")
+        print(markdown(grid) if as_markdown else text(grid), end="\n\n")
     if json is not None:
         write_json(json, {"mutants": [asdict(t) for t in tried], "regimes": [asdict(t) for t in extremes]})
     # Every mutant is caught in both lanes and its line alone is named, and no right derivation is rejected.

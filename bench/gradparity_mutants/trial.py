@@ -12,7 +12,7 @@ from gradparity.parity.budget import error_budgets
 from gradparity.parity.examine import rows_of
 from gradparity.parity.kinks import kinks_of
 from gradparity.parity.problem import LANES, Problem, Subject, Written, draw_params, given_in, of_params, representable
-from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace
+from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Trace, in_dtype
 from gradparity.recording import stacked
 from gradparity_manual import backend
 from gradparity_manual.derivation import functions
@@ -109,7 +109,7 @@ def _subject(problem: Problem, hand: HandDerivation) -> Subject:
 
 def batch_in(batch: Batch, dtype: Dtype) -> Batch:
     """Cast the inputs, and real targets, to a dtype."""
-    return batch.map(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
+    return batch.map(lambda a: in_dtype(a, dtype))
 
 
 def _arrays(named: dict[str, object]) -> dict[str, np.ndarray]:

@@ -18,6 +18,9 @@ UNREAD = 141
 
 def main() -> None:
     """Run the command line and exit: 0 agreed or done, 1 disagreed, or one of the statuses above."""
+    # Python has none of a stream that the shell closed, >&-, and the verdict is the exit status all the same.
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the process ends
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     # In an encoding that lacks ∂ or −, a question mark is better than no answer.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
@@ -42,6 +45,8 @@ def run(arguments: list[str]) -> int:
         with redirect_stdout(sys.stdout):  # undone, where a command was silent
             status = int(app(arguments, prog_name="gradparity", standalone_mode=False) or 0)
         sys.stdout.flush()
+    except KeyboardInterrupt:  # while what a command needs is imported: later it is its status
+        status, said = INTERRUPTED, "interrupted"
     except (Exception, SystemExit) as error:
         status, said = _told(error)
     else:

@@ -30,6 +30,11 @@ Dtype: TypeAlias = Literal["float32", "float64"]
 Differentiation: TypeAlias = Literal["hand", "machine"]
 
 
+def in_dtype(array: np.ndarray, dtype: Dtype) -> np.ndarray:
+    """Return floating-point numbers in ``dtype``; whole ones, such as tokens and labels, as they are."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
 class Batch(NamedTuple):
     """The examples of one step. What is not floating point (tokens, labels, lengths) is never cast to it."""
 
@@ -171,12 +176,7 @@ class Examples:
 
     def batch(self, index: "Int[np.ndarray, ' n'] | slice", dtype: Dtype) -> Batch:
         """Gather the examples at ``index``: images, and what is floating point, in ``dtype``; the rest as it is."""
-
-        def gather(array: np.ndarray) -> np.ndarray:
-            found = array[index]
-            return found.astype(dtype) if found.dtype.kind == "f" else found
-
-        batch = Batch(self.x, self.y, self.extras).map(gather)
+        batch = Batch(self.x, self.y, self.extras).map(lambda array: in_dtype(array[index], dtype))
         if self.x.dtype == np.uint8:
             batch = batch._replace(x=batch.x.astype(dtype))
         if self.divisor == 1.0 or batch.x.dtype.kind != "f":

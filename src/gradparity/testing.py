@@ -9,7 +9,7 @@ import numpy as np
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.parity.report import Report, Row
-from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, TrainStep
+from gradparity.protocol import Backend, Batch, Dtype, Model, ModelSpec, TrainStep, in_dtype
 from gradparity.subjects.plain import check_code
 from gradparity.subjects.specs import check
 
@@ -165,7 +165,7 @@ class BackendConformance:
         """Its own arrays are as good as NumPy's."""
         params, batch = draw(model.spec)
         own = {name: backend.from_numpy(p.astype(model.dtype)) for name, p in params.items()}
-        own_batch = batch.map(lambda a: backend.from_numpy(a.astype(model.dtype) if a.dtype.kind == "f" else a))
+        own_batch = batch.map(lambda a: backend.from_numpy(in_dtype(a, model.dtype)))
         loss, _ = model.value_and_grad(params, batch)
         own_loss, _ = model.value_and_grad(own, own_batch)
         assert backend.to_numpy(own_loss) == backend.to_numpy(loss)

@@ -5,6 +5,8 @@ Each is NumPy's, but for one thing. ``install`` writes them, and what registers 
 
 from pathlib import Path
 
+from tests.plugins import register
+
 MODULE = """
 import time
 from dataclasses import replace
@@ -123,8 +125,4 @@ NAMES = (
 def install(folder: Path) -> None:
     """Write the distribution ``broken`` into a folder that is on the path of Python."""
     (folder / "broken_backends.py").write_text(MODULE)
-    about = folder / "broken-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    entries = "\n".join(f"{name} = broken_backends:{name}" for name in NAMES)
-    (about / "entry_points.txt").write_text(f"[gradparity.backends]\n{entries}\n")
+    register(folder, "broken", "gradparity.backends", **{name: f"broken_backends:{name}" for name in NAMES})

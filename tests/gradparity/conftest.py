@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gradparity import comparison, timing
 from gradparity.comparison import Comparison, TrainedBackend
 from gradparity.data import Dataset
 from gradparity.models import SoftmaxRegression
@@ -18,6 +19,13 @@ from gradparity.timing import Timings
 from gradparity.training import Epoch, Settings
 
 MakeComparison = Callable[..., Comparison]
+
+
+@pytest.fixture
+def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time a few rounds, and let nothing settle: no speed is asserted."""
+    monkeypatch.setattr(comparison, "ROUNDS", 3)
+    monkeypatch.setattr(timing, "SETTLE", 0.0)
 
 
 @pytest.fixture(scope="session")

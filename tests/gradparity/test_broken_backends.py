@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.gradparity import broken
 
-from gradparity import comparison, registry
+from gradparity import registry
 from gradparity.comparison import compare
 from gradparity.data import load
 from gradparity.errors import UsageError
@@ -31,9 +31,8 @@ def _installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _impatient(quickly_timed: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (asked for its effect)
     monkeypatch.setattr(trial, "PATIENCE", 3.0)
-    monkeypatch.setattr(comparison, "ROUNDS", 3)
 
 
 def test_every_broken_backend_is_registered() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from tests.plugins import register
 
 from gradparity import registry
 from gradparity.data import load
@@ -29,10 +30,7 @@ COMPILED = pytest.param("torch-compile", marks=pytest.mark.slow)
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuntimeBackend:
     """The backend of ``third_party.py``, installed as a distribution of its own."""
     shutil.copy(Path(__file__).with_name("third_party.py"), tmp_path / "gradparity_mine.py")
-    distribution = tmp_path / "mine-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (distribution / "entry_points.txt").write_text("[gradparity.backends]\nmine = gradparity_mine:backend\n")
+    register(tmp_path, "mine", "gradparity.backends", mine="gradparity_mine:backend")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = registry.backend("mine")
     assert isinstance(found, RuntimeBackend)

@@ -2,6 +2,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from tests import plugins
 
 from gradparity import registry
 from gradparity.errors import UsageError
@@ -68,10 +69,7 @@ def test_a_backend_that_ends_the_process_on_loading_costs_its_own_row(register, 
 def test_two_packages_that_register_one_name_are_refused_under_it_and_the_others_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "zz-1.0.dist-info"
-    other.mkdir()
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: zz\nVersion: 1.0\n")
-    (other / "entry_points.txt").write_text("[gradparity.backends]\nnumpy = gradparity_torch:backend\n")
+    plugins.register(tmp_path, "zz", "gradparity.backends", numpy="gradparity_torch:backend")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match="'numpy' cannot be used, zz and gradparity both register it: uninstall one"):
         registry.backend("numpy")

@@ -81,6 +81,7 @@ def test_a_gradient_of_training_that_is_not_the_traces_is_told(name: str, regist
 
 
 @pytest.mark.fault(kind="lie")
+@pytest.mark.usefixtures("quickly_timed")
 def test_an_epoch_that_is_not_its_steps_is_told_and_not_timed(few: Dataset, register: Register) -> None:
     right = built_in("numpy")
 
@@ -102,6 +103,7 @@ def test_an_epoch_that_is_not_its_steps_is_told_and_not_timed(few: Dataset, regi
 
 
 @pytest.mark.fault(kind="lie")
+@pytest.mark.usefixtures("quickly_timed")
 def test_a_backend_cannot_change_the_examples_that_all_share(few: Dataset, register: Register) -> None:
     right = built_in("numpy")
 

@@ -1,15 +1,15 @@
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from tests.written import Written
 
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, HandDerivation, Line, ModelSpec, Params, Trace
+from gradparity.protocol import Batch, ModelSpec, Params, Trace
 from gradparity.subjects.specs import check
 
 pytest.importorskip("autograd", reason="autograd is not installed: pip install 'gradparity[autograd]'")
@@ -20,32 +20,6 @@ X = np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, -1.0]])
 PARAMS = {"w": np.array([0.5, -2.0])}
 BATCH = Batch(X, np.array([1.0, 2.0, 4.0]))
 PREDICTION = X @ PARAMS["w"]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A user's own model with one vector w, and whatever forward the test brings."""
-
-    forward: Callable[..., None]
-    name: str = "written"
-    derivation: tuple[Line, ...] = ()
-
-    @property
-    def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"w": (2,)}
-
-    @property
-    def hand(self) -> HandDerivation:
-        return HandDerivation(self.forward, lambda *_: None)
-
-    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"w": rng.normal(size=2)}
-
-    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
-        return Batch(rng.normal(size=(n, 2)), rng.normal(size=n))
-
-    def flops(self, n: int) -> int:
-        return 8 * n
 
 
 def trace(forward: Callable[..., None]) -> Trace:

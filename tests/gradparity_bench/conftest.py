@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plugins import register
 from threadpoolctl import threadpool_limits
 
 from gradparity.protocol import Differentiation, Examples
 from gradparity_bench.drawn import EPOCHS, Task, draw
+from gradparity_bench.engine import measure
+from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.entries import LR
 from gradparity_bench.points import points, spec_at
 from gradparity_bench.results import Limits, Measurement
@@ -67,13 +70,26 @@ def plugins(tmp_path: Path) -> Path:
     """A folder with an installed distribution of two backends: a gradient wrong by 0.05%, and a missing library."""
     (tmp_path / "wrong_backend.py").write_text(WRONG)
     (tmp_path / "lost_backend.py").write_text("import no_such_library")
-    distribution = tmp_path / "plugins-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1.0\n")
-    (distribution / "entry_points.txt").write_text(
-        "[gradparity.backends]\nwrong = wrong_backend:backend\nlost = lost_backend:backend\n"
-    )
+    backends = {"wrong": "wrong_backend:backend", "lost": "lost_backend:backend"}
+    register(tmp_path, "plugins", "gradparity.backends", **backends)
     return tmp_path
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
+    monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do without the worker that measures the machine, which imports PyTorch too."""
+    real = measure.measure_contestants
+
+    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
+        return real(*arguments, limits=False)
+
+    monkeypatch.setattr(measure, "measure_contestants", without_limits)
 
 
 BY_HAND = {"numpy", "jax-manual", "torch-manual"}

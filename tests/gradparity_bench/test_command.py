@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import gradparity_bench
-from gradparity import __main__
 from gradparity_bench.results import Measurement, Result
 
 Make = Callable[..., Measurement]
@@ -18,18 +17,9 @@ Asked = tuple[Any, Any, Path | None]
 """Points, backends, and where to keep what is finished."""
 
 
-@pytest.fixture
-def gradparity(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run a command in an empty folder; return its exit status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        status = __main__.run([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return command
 
 
 @pytest.fixture
@@ -51,6 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Asked]]:
     return give
 
 
+@pytest.mark.usefixtures("unchecked", "unlimited")
 def test_a_real_run_prints_verdicts_and_its_json_comes_back(gradparity: Run) -> None:
     status, out, err = gradparity(
         "bench", "--backends", "numpy,numpy", "--rounds", 3, "--processes", 1, "--json", "a.json"

@@ -1,50 +1,25 @@
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.written import Written
 
 from gradparity.errors import UsageError
 from gradparity.models import MLP, SoftmaxRegression
-from gradparity.protocol import Batch, HandDerivation, HandWrittenSpec, Line, Model, Params, Trace
+from gradparity.protocol import Batch, HandWrittenSpec, Model, Params, Trace
 from gradparity_torch import backend
 from gradparity_torch.autodiff import functions
 
 X = np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, -1.0]])
 PARAMS = {"w": np.array([0.5, -2.0]), "unused": np.array([[3.0, 4.0]])}
+SHAPES = {name: value.shape for name, value in PARAMS.items()}
 BATCH = Batch(X, np.array([1.0, 2.0, 4.0]))
 
 
-@dataclass(frozen=True)
-class Written:
-    """A user's own model: a vector w, a spare parameter, and whatever forward the test brings."""
-
-    forward: Callable[..., None]
-    name: str = "written"
-    derivation: tuple[Line, ...] = ()
-
-    @property
-    def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"w": (2,), "unused": (1, 2)}
-
-    @property
-    def hand(self) -> HandDerivation:
-        return HandDerivation(self.forward, lambda *_: None)
-
-    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {name: rng.normal(size=shape) for name, shape in self.param_shapes.items()}
-
-    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
-        return Batch(rng.normal(size=(n, 2)), rng.normal(size=n))
-
-    def flops(self, n: int) -> int:
-        return 8 * n
-
-
 def model(forward: Callable[..., None]) -> Model:
-    return backend.model(Written(forward), "float64")
+    return backend.model(Written(forward, SHAPES), "float64")
 
 
 def trace(forward: Callable[..., None]) -> Trace:
@@ -58,7 +33,7 @@ def least_squares(p: Params, batch: Batch, c: Any) -> None:
 
 
 def test_a_hand_written_forward_is_differentiated_through_its_cache() -> None:
-    assert isinstance(Written(least_squares), HandWrittenSpec)
+    assert isinstance(Written(least_squares, SHAPES), HandWrittenSpec)
     found = trace(least_squares)
     residual = X @ PARAMS["w"] - BATCH.y
     assert list(found.values) == ["prediction", "residual", "loss"]

@@ -1,45 +1,19 @@
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.written import Written
 
 from gradparity import registry
 from gradparity.errors import UsageError
 from gradparity.models import SoftmaxRegression
-from gradparity.protocol import Batch, HandDerivation, Line, Params
+from gradparity.protocol import Batch, Params
 from gradparity_torch import backend as eager
 from gradparity_torch.compiled import backend
 
 SPEC = SoftmaxRegression()
-
-
-@dataclass(frozen=True)
-class Written:
-    """A user's own model with one vector w, and whatever forward the test brings."""
-
-    forward: Callable[..., None]
-    name: str = "written"
-    derivation: tuple[Line, ...] = ()
-
-    @property
-    def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"w": (2,)}
-
-    @property
-    def hand(self) -> HandDerivation:
-        return HandDerivation(self.forward, lambda *_: None)
-
-    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"w": rng.normal(size=2)}
-
-    def example_batch(self, rng: np.random.Generator, n: int) -> Batch:
-        return Batch(rng.normal(size=(n, 2)), rng.normal(size=n))
-
-    def flops(self, n: int) -> int:
-        return 8 * n
 
 
 def test_without_a_compiler_one_line_says_what_is_missing() -> None:

@@ -1,7 +1,6 @@
 """Every lesson: a folder with a text, a notebook without outputs that runs, and exercises of its number."""
 
 import html
-import importlib.util
 import re
 from functools import cache
 from itertools import pairwise
@@ -26,19 +25,9 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @cache
 def _notebook(folder: Path) -> NotebookNode:
-    found: NotebookNode = nbformat.read(folder / "lesson.ipynb", as_version=4)
+    found: NotebookNode = nbformat.read(folder / "lesson.ipynb", as_version=nbformat.NO_CONVERT)
     nbformat.validate(found)
     return found
-
-
-@cache
-def _export() -> ModuleType:
-    found = importlib.util.spec_from_file_location("export", ROOT / "lessons" / "export.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
 
 
 def _prose(folder: Path) -> str:
@@ -47,6 +36,7 @@ def _prose(folder: Path) -> str:
 
 def test_it_is_committed_without_outputs_for_any_python_kernel(folder: Path) -> None:
     notebook = _notebook(folder)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert notebook.metadata.kernelspec.name == "python3"
     assert [c.id for c in notebook.cells if c.cell_type == "code" and (c.outputs or c.execution_count)] == []
 
@@ -82,21 +72,21 @@ def test_a_cell_that_answers_stands_below_its_question(folder: Path) -> None:
     assert [cell.id for cell in asked if "**Question" not in cell.source] == []
 
 
-def test_the_page_folds_a_cell_that_answers() -> None:
+def test_the_page_folds_a_cell_that_answers(export: ModuleType) -> None:
     cells = [new_markdown_cell("# Title"), new_code_cell("6 * 7"), new_code_cell("6 * 9")]
     cells[1].metadata.tags = ["answer"]
-    page = _export().page(new_notebook(cells=cells))
+    page = export.page(new_notebook(cells=cells))
     folded = page.partition('<details class="answer">')[2].partition("</details>")[0]
     assert [number in folded for number in "679"] == [True, True, False]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", [each for each in FOLDERS if each.name[:2] != "01"], ids=lambda folder: folder.name)
-def test_it_runs_from_top_to_bottom_and_its_page_has_formulas_and_no_latex(folder: Path) -> None:
-    ran = _export().run(folder / "lesson.ipynb")
+def test_it_runs_from_top_to_bottom_and_its_page_has_formulas_and_no_latex(folder: Path, export: ModuleType) -> None:
+    ran = export.run(folder / "lesson.ipynb")
     outputs = [out for cell in ran.cells if cell.cell_type == "code" for out in cell.outputs]
     assert [out for out in outputs if out.get("name") == "stderr"] == []
-    page = _export().page(ran)
+    page = export.page(ran)
     prose = re.sub(r"<(style|script|pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
     text = html.unescape(re.sub(r"<[^>]+>", "", prose))
     assert "$" not in text

@@ -1,7 +1,6 @@
 """Lesson one as a reader meets it: the notebook from top to bottom, and the page that is made of it."""
 
 import html
-import importlib.util
 import os
 import re
 import tomllib
@@ -33,17 +32,6 @@ pytestmark = pytest.mark.xdist_group("lesson-one")
 
 
 @pytest.fixture(scope="module")
-def export() -> ModuleType:
-    """The script that ``make lessons`` runs."""
-    found = importlib.util.spec_from_file_location("export", ROOT / "lessons" / "export.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def on_digits(export: ModuleType) -> NotebookNode:
     """The notebook with its outputs, on a machine that has no MNIST."""
     with pytest.MonkeyPatch.context() as patch:
@@ -56,14 +44,6 @@ def on_digits(export: ModuleType) -> NotebookNode:
 def page(export: ModuleType, on_digits: NotebookNode) -> str:
     made: str = export.page(on_digits)
     return made
-
-
-def test_it_is_committed_without_outputs_for_any_python_kernel() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=nbformat.NO_CONVERT)
-    nbformat.validate(notebook)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in _code(notebook))
 
 
 def test_it_runs_from_top_to_bottom_on_digits_without_a_warning(on_digits: NotebookNode) -> None:

@@ -7,11 +7,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradparity.drawing.svg import COLORS, SIZE, inline_svg
+from gradparity.drawing.svg import COLORS, SIZE, inline_svg, logarithmic, with_ticks
 from gradparity.timing import Ratio
 from gradparity_bench import words
 from gradparity_bench.crossover import Crossover
-from gradparity_bench.page.looks import Looks, legend, logarithmic, named
+from gradparity_bench.page.looks import Looks, legend
 from gradparity_bench.places import place
 from gradparity_bench.results import Measurement
 
@@ -129,7 +129,7 @@ def _size_axes(figure: Figure, line: Sequence[Measurement], axis: str) -> Axes:
     low, high = 0.8 * sizes[0], 1.25 * sizes[-1]
     axes.set_xlim(low, high)
     if len(sizes) <= MOST_SIZES:
-        named(axes.xaxis, sizes, lambda x: f"{x:g}")
+        with_ticks(axes.xaxis, sizes, lambda x: f"{x:g}")
     else:
         logarithmic(axes.xaxis, low, high, lambda x: f"{x:g}")
     axes.set_xlabel(f"{axis.replace('_', ' ')} (log scale)")

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradparity.drawing.svg import COLORS, SIZE, inline_svg
+from gradparity.drawing.svg import COLORS, SIZE, inline_svg, logarithmic
 from gradparity_bench import words
 from gradparity_bench.page.curves import WIDE
-from gradparity_bench.page.looks import Looks, legend, logarithmic
+from gradparity_bench.page.looks import Looks, legend
 from gradparity_bench.places import differing, label
 from gradparity_bench.results import Measurement
 

@@ -35,7 +35,7 @@ def mutate_command(
     """
     from dataclasses import asdict
 
-    from gradparity.drawing.terminal import Shown, console, progress
+    from gradparity.drawing.terminal import Shown, console, telling
     from gradparity.output import plain, require_writable, write_json
     from gradparity_mutants.suite.edits import find
     from gradparity_mutants.suite.trial import try_all
@@ -44,9 +44,8 @@ def mutate_command(
     if not command:
         raise UsageError(f"there is no command to run your tests with: write  gradparity mutate {rule} -- pytest")
     require_writable(json, inputs=(found.file,))
-    with progress() as display:
-        task = display.add_task("starting", total=None)
-        tried = list(try_all(found, command, lambda now: display.update(task, description=now)))
+    with telling() as progress:
+        tried = list(try_all(found, command, progress))
     console.print(Shown(_table(found, command, tried)))
     if json is not None:
         mutants = [asdict(each) | {"relative_error": each.relative} for each in tried]

@@ -1,6 +1,7 @@
 """A table as HTML: alone, as Jupyter shows it, and on a page that needs no network, no script and no other file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
@@ -55,6 +56,7 @@ def page(
     )
 
 
+@cache
 def template(name: str, package: str = PACKAGE, **filters: Callable[..., Any]) -> Template:
     """Return a template of a package, which may include those of this one; whatever it is given is escaped."""
     environment = Environment(

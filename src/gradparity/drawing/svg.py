@@ -2,11 +2,14 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib import style
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 COLORS = {
     "page": "#ffffff",
@@ -22,6 +25,7 @@ COLORS = {
 SERIES = [color for name, color in COLORS.items() if name.startswith("series")]
 SIZE = (4.6, 3.2)
 """Inches of a figure that stands beside another."""
+MOST_TICKS = 7
 
 STYLE = {
     "svg.fonttype": "none",  # text stays text: it takes the page's typeface, can be selected and is read aloud
@@ -62,3 +66,25 @@ def inline_svg(name: str, description: str, size: tuple[float, float], draw: Cal
         svg = svg.replace(color, f"var(--{variable}, {color})")
     label = Markup('<svg role="img" aria-label="{}" ').format(description)
     return Markup(svg.replace("<svg ", label, 1))
+
+
+def logarithmic(axis: Axis, low: float, high: float, text: Callable[[float], str]) -> None:
+    """Set ticks between low and high, each with its text: 1, 2, 5, 10 … or, where those are many, powers of ten."""
+    with_ticks(axis, _ticks(low, high), text)
+
+
+def with_ticks(axis: Axis, ticks: Sequence[int | float], text: Callable[[float], str]) -> None:
+    """Set these ticks and no others, each with its text."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    for digits, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
+        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1, every)
+        found = [digit * 10.0**decade for decade in decades for digit in digits]
+        inside = [tick for tick in found if low <= tick <= high]
+        if len(inside) <= MOST_TICKS:
+            return inside
+    return inside

@@ -1,6 +1,7 @@
 """A table in a terminal, however narrow: columns that do not fit go on below."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import rich.table
@@ -72,6 +73,14 @@ def progress(counted: bool = False, beside_output: bool = False) -> Progress:
         transient=True,
         disable=not screen.is_terminal,
     )
+
+
+@contextmanager
+def telling(first: str = "starting") -> Iterator[Callable[[str], None]]:
+    """Show what is going on, and for how long; give what is told of each next thing."""
+    with progress() as display:
+        task = display.add_task(first, total=None)
+        yield lambda now: display.update(task, description=now)
 
 
 def _listed(listing: Listing) -> Iterator[RenderableType]:

@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from gradparity.parity.problem import Written
-from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Key, Params, Trace
+from gradparity.protocol import Array, Backend, Batch, Dtype, HandDerivation, Key, Params, Trace, in_dtype
 from gradparity.recording import Recorder, name_of
 
 
@@ -28,7 +28,7 @@ def run_beside(
     """
 
     def native(array: Array) -> Array:
-        return backend.from_numpy(array.astype(dtype) if array.dtype.kind == "f" else array)
+        return backend.from_numpy(in_dtype(array, dtype))
 
     p = {name: native(value) for name, value in params.items()}
     own_batch = batch.map(native)

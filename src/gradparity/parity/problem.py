@@ -17,7 +17,7 @@ from gradparity.parity.differences import LossMeasurement
 from gradparity.parity.judge import require_rtol
 from gradparity.parity.kinks import Kinks
 from gradparity.parity.rows import Unchecked
-from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace
+from gradparity.protocol import Batch, Dtype, HandDerivation, ModelSpec, Params, Trace, in_dtype
 from gradparity.runtime import read_only
 
 LANES: tuple[Dtype, ...] = ("float64", "float32")
@@ -170,7 +170,7 @@ def draw(
 
 def representable(a: np.ndarray) -> np.ndarray:
     """Round to float32 and back, so that both lanes see the same numbers, which nobody may change."""
-    return read_only(a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a)
+    return read_only(in_dtype(in_dtype(a, "float32"), "float64"))
 
 
 def given_in(batch: Batch) -> dict[str, np.ndarray]:

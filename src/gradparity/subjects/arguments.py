@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import is_jax_array, is_torch_array
 
 from gradparity.errors import UsageError, quoted, unknown
-from gradparity.protocol import Array
+from gradparity.protocol import Array, in_dtype
 
 Library: TypeAlias = Literal["numpy", "jax", "torch"]
 Arrays: TypeAlias = dict[str, np.ndarray]
@@ -223,7 +223,7 @@ def _is_array(value: Any) -> bool:
 def _real_in_float64(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "c":
         raise UsageError(f"{name} is complex, and only real arguments are checked: pass real and imaginary part apart")
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
+    return in_dtype(array, "float64")
 
 
 def _library(arguments: Sequence[Any]) -> Library:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradparity.drawing.words import listing
 from gradparity.errors import UsageError
-from gradparity.protocol import Array, Dtype
+from gradparity.protocol import Array, Dtype, in_dtype
 from gradparity.subjects.arguments import Arguments, Arrays, arranged_like, as_numpy, leaves_of, name_of, outputs
 from gradparity.subjects.backward_rule import none_note
 from gradparity.subjects.machines import changed_in_place, in_float64, to_library
@@ -33,7 +33,7 @@ def by_hand(
         convert = to_library(given)
 
         def native(a: np.ndarray) -> Array:
-            return convert(a.astype(dtype) if a.dtype.kind == "f" else a)
+            return convert(in_dtype(a, dtype))
 
         y = f(*given.filled({}, native))
         xs = {path: native(x) for path, x in given.floats.items()}

@@ -20,7 +20,7 @@ from gradparity.parity.judge import Judge
 from gradparity.parity.problem import LANES, Problem, Subject, Written
 from gradparity.parity.report import Report
 from gradparity.parity.rows import Unchecked
-from gradparity.protocol import Dtype, ModelSpec, Trace
+from gradparity.protocol import Dtype, ModelSpec, Trace, in_dtype
 from gradparity.subjects.specs import pose
 
 WITNESS = "numpy"
@@ -35,7 +35,7 @@ def write(path: Path, spec: ModelSpec, *, n: int = 11, seed: int = 0, dtype: Dty
     problem = _problem(spec, n, seed, dtype)
     trace = registry.backend(WITNESS).model(spec, dtype).trace(problem.params, problem.batch)
     arrays = {**_given(problem), **_under("c/", trace.values), **_under("d/", trace.gradients)}
-    own = {name: _in(dtype, array) for name, array in arrays.items()}
+    own = {name: in_dtype(array, dtype) for name, array in arrays.items()}
     tensors.write(path, own, {"model": spec.name, "n": str(n), "seed": str(seed)})
 
 
@@ -115,10 +115,6 @@ def _of(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
 
 def _only(arrays: Arrays, wanted: Collection[str]) -> dict[str, np.ndarray]:
     return {name: array for name, array in arrays.items() if name in wanted}
-
-
-def _in(dtype: Dtype, array: np.ndarray) -> np.ndarray:
-    return array.astype(dtype) if array.dtype.kind == "f" else array
 
 
 def _lane(path: Path, arrays: Arrays) -> Dtype:

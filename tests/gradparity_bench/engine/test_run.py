@@ -3,10 +3,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+from tests.plugins import register
 
 import gradparity_bench
 from gradparity import formats
@@ -14,7 +14,6 @@ from gradparity.errors import UsageError
 from gradparity_bench.drawn import draw
 from gradparity_bench.engine import measure
 from gradparity_bench.engine import run as engine
-from gradparity_bench.engine.guard import GradientGuard
 from gradparity_bench.engine.measure import measure_point
 from gradparity_bench.engine.process import Worker, WorkerError
 from gradparity_bench.engine.sitting import Bench
@@ -69,30 +68,9 @@ POINTS = points("softmax_regression", batch_size=[8])
 def broken(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Register backends that die, hang, want too much memory, train nothing or stop; and those of ``plugins``."""
     (plugins / "broken_backends.py").write_text(BROKEN)
-    distribution = plugins / "broken-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    lines = ["[gradparity.backends]", *(f"{name} = broken_backends:{name}" for name in NAMES), ""]
-    (distribution / "entry_points.txt").write_text("\n".join(lines))
+    register(plugins, "broken", "gradparity.backends", **{name: f"broken_backends:{name}" for name in NAMES})
     monkeypatch.syspath_prepend(str(plugins))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
-
-
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take parity for granted: the check imports JAX and PyTorch, which takes most of the time."""
-    monkeypatch.setattr(GradientGuard, "before", lambda *_: ("timed", ""))
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do without the worker that measures the machine, which imports PyTorch too."""
-    real = measure.measure_contestants
-
-    def without_limits(*arguments: Any, limits: bool) -> Measurement:  # noqa: ARG001
-        return real(*arguments, limits=False)
-
-    monkeypatch.setattr(measure, "measure_contestants", without_limits)
 
 
 def workers() -> list[psutil.Process]:

@@ -130,7 +130,7 @@ def check_command(
     _verbose: Verbose = False,
 ) -> None:
     """Compare every named value and gradient of a model at random parameters; exit 1 if they disagree."""
-    from gradparity.drawing.terminal import progress
+    from gradparity.drawing.terminal import telling
     from gradparity.errors import UsageError, require_package
     from gradparity.output import require_writable
     from gradparity.parity.problem import LANES
@@ -160,21 +160,18 @@ def check_command(
         given = [option for option, value in others.items() if value is not None]
         if given:
             raise UsageError(f"{given[0]} is for models, got plain code, {model}: leave it out")
-        with progress() as doing:
-            doing.add_task(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s")
+        with telling(f"running {model} until its gradients are computed, at most {plain.SECONDS:.0f} s"):
             code = plain.check_file(model, names=owners or (), loss=loss, seed=seed)
         raise typer.Exit(shown(code, None, json, page, opened))
     if owners or loss:
         raise UsageError(f"--names and --loss are for plain code, got the model {model}: leave them out")
-    with progress() as doing:
-        # A user's file may import what takes seconds.
-        task = doing.add_task(f"reading {replay or model}")
+    with telling(f"reading {replay or model}") as now:  # a user's file may import what takes seconds
         if replay is not None:
             draw = sweep.counter_example(replay)
             spec, names, n, seed, lanes = draw.spec, list(draw.backends), draw.n, draw.seed, draw.lanes
         else:
             spec = specs.spec_of(model, settings or [])
-        doing.update(task, description=f"comparing {spec.name} with what machines derive, line by line")
+        now(f"comparing {spec.name} with what machines derive, line by line")
         report = (
             specs.check(spec, backends=names, n=n, seed=seed, lanes=lanes, order=order)
             if against is None

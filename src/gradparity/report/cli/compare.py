@@ -68,13 +68,10 @@ def compare_command(
     require_writable(json, report, inputs=(data, file_of(model)))
     spec, dataset = options.load_for(model, settings, data, data_dir, seed)
 
-    from gradparity.drawing.terminal import Shown, console, progress
+    from gradparity.drawing.terminal import Shown, console, telling
 
-    with progress() as display:
-        task = display.add_task("starting", total=None)
-        result = comparison.compare(
-            spec, dataset, how, names, progress=lambda now: display.update(task, description=now)
-        )
+    with telling() as progress:
+        result = comparison.compare(spec, dataset, how, names, progress)
     if json is not None:
         write_json(json, comparison.to_dict(result))
     if report is not None:

@@ -47,13 +47,11 @@ def explain_command(
     if is_plain(model):
         refused = "--set" if settings else "--upstream" if upstream else ""
         raise typer.Exit(_plain_code(model, refused, equations, seed, json, html, opened))
-    from gradparity.drawing.terminal import progress
+    from gradparity.drawing.terminal import telling
 
-    with progress() as doing:
-        # A user's file may import what takes seconds.
-        task = doing.add_task(f"reading {model}")
+    with telling(f"reading {model}") as now:  # a user's file may import what takes seconds
         spec = spec_of(model, settings or [])
-        doing.update(task, description=f"following {spec.name} by hand and by machine, line by line")
+        now(f"following {spec.name} by hand and by machine, line by line")
 
         from gradparity.explain import explain as explained
         from gradparity.report.cli.derivation import print_explanation, walk

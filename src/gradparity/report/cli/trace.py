@@ -18,14 +18,13 @@ def trace_command(
     _verbose: Verbose = False,
 ) -> None:
     """Write parameters, batch, every named value and every named gradient; check another's with check --against."""
-    from gradparity.drawing.terminal import progress
+    from gradparity.drawing.terminal import telling
     from gradparity.output import require_writable
     from gradparity.subjects import plain, specs, traced
 
     options.require_drawable(n, seed)
     require_writable(out, inputs=(plain.split(model)[0],))
-    with progress() as doing:
-        doing.add_task(f"computing every named value and gradient of {model}")
+    with telling(f"computing every named value and gradient of {model}"):
         spec = specs.spec_of(model, settings or [])
         traced.write(out, spec, n=n, seed=seed, dtype=options.dtype_of(dtype))
     print(f"The trace is {out}")

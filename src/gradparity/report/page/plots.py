@@ -8,9 +8,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from gradparity.drawing.svg import COLORS, SERIES, SIZE, inline_svg
+from gradparity.drawing.svg import COLORS, SERIES, SIZE, inline_svg, logarithmic, with_ticks
 from gradparity.drawing.words import power
 from gradparity.parity.training_parity import TrainingParity
 from gradparity.protocol import Dtype
@@ -57,9 +57,8 @@ def differences(reference: str, series: Mapping[str, Sequence[float]]) -> Markup
         exponents = range(low, high + 1, max(1, (high - low) // 5))
         with_zero = [zero] * (len(positive) < sum(map(len, series.values())))
         axes.set_ylim((zero if with_zero else 10.0**low) * 0.6, 10.0**high * 1.7)
-        axes.yaxis.set_major_locator(FixedLocator([*with_zero, *(10.0**e for e in exponents)]))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _decade(y) if y > zero * 1.01 else "0"))
+        ticks = [*with_zero, *(10.0**e for e in exponents)]
+        with_ticks(axes.yaxis, ticks, lambda y: _decade(y) if y > zero * 1.01 else "0")
         _legend(figure, list(series), first=1)
 
     description = f"Largest difference of any parameter from {reference} after each epoch, for {', '.join(series)}"
@@ -88,10 +87,8 @@ def drift(training: TrainingParity, lane: Dtype) -> Markup:
             axes.plot(steps, _positive(values), linewidth=1.8, markersize=5, markevery=_markers(training.steps), **look)
         axes.plot(steps, _positive(training.budgets[lane]), color=COLORS["ink"], linestyle=":", linewidth=1.8)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        axes.yaxis.set_major_locator(FixedLocator(decades))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _decade(y)))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_minor_locator(NullLocator())
+        with_ticks(axes.yaxis, decades, _decade)
         handles = [Line2D([], [], label=name, **_look(training.backends.index(name))) for name in series]
         handles.append(Line2D([], [], label="rounding explains", color=COLORS["ink"], linestyle=":"))
         # As many rows as the lane with most curves needs, so that the axes of all lanes stand at one height.
@@ -130,9 +127,7 @@ def intervals(base: str, ratios: Mapping[str, tuple[float, float, float]]) -> Ma
         high = max(2.5, *(upper * 2.0 for _, _, upper in ratios.values()))
         axes.set_xscale("log")
         axes.set_xlim(low, high)
-        axes.xaxis.set_major_locator(FixedLocator(_one_two_five(low, high)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        logarithmic(axes.xaxis, low, high, lambda x: f"{x:g}")
         axes.set_xlabel(f"training step, {base} = 1 (log scale)")
         axes.grid(visible=False, axis="y")
         axes.grid(visible=True, axis="x")
@@ -181,13 +176,6 @@ def _look(i: int) -> dict[str, Any]:
         "markerfacecolor": "none",
         "markeredgewidth": 1.2,
     }
-
-
-def _one_two_five(low: float, high: float) -> list[float]:
-    """Return 1, 2, 5, 10, 20, … between low and high; powers of ten alone where those would be many."""
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    steps = (1, 2, 5) if high < 200 * low else (1,)
-    return [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
 
 
 def _decade(y: float) -> str:

@@ -194,7 +194,7 @@ def _run_to(program: Program, entry: int, never: str, what: str) -> FrameType:
 def _called_by_a_check(frame: FrameType) -> bool:
     """Whether the user's file has a model checked, which calls its functions with numbers of a check's own."""
     caller = frame.f_back
-    while caller is not None and caller.f_code is not Program.run.__code__:
+    while caller is not None and caller.f_globals is not globals():  # here the file was run, or its example called
         module = caller.f_globals.get("__name__", "")
         if module.startswith("gradparity.") and not module.startswith(
             ("gradparity.subjects.plain", "gradparity.testing")

@@ -11,14 +11,14 @@ from gradparity.subjects.plain.lines import GradientLine, inside, is_part
 from gradparity.subjects.plain.names import is_delta, owners, steps_of
 from gradparity.subjects.plain.recorder import Key
 from gradparity.subjects.plain.recording import Recording
-from gradparity.subjects.plain.truths import Truths
+from gradparity.subjects.plain.truths import PATIENCE, Truths
 from gradparity.subjects.plain.unit import MODULE
 from gradparity.subjects.plain.variables import Variable, Where, Writing
 
 TRIED = 500
 """Pairings that are tried to explain wrong lines: counted, for no verdict may depend on the machine's load."""
 EACH = 0.1
-"""Seconds of work to measure what is tried, where no machine tells it."""
+"""Seconds of work to measure what is tried, where no machine tells it; the likeliest, tried first, may take longer."""
 MOST = 8
 """Lines that are paired by what they make right, at most: with more mistakes than that, the first are enough."""
 
@@ -161,6 +161,8 @@ def _better(
     """
     best: tuple[dict[Key, Variable], Fed] | None = None
     fewest = len(wrong)
+    seconds = PATIENCE
+    told = any(_lacks_a_mask(one, truths) for one in fed.judged)
     ends = {line.keys[-1] for line in feeding.lines}
     suspects = _suspects(feeding, fed, wrong)
     for writing in suspects:
@@ -181,7 +183,8 @@ def _better(
             paired = _pass_by_pass(feeding.recording, passes, variable)
             if variable is not paired[writing.key]:
                 continue  # an earlier pass of what has been tried
-            truths.learn(paired.values(), EACH)
+            truths.learn(paired.values(), seconds)
+            seconds = EACH
             if not all(v.number in truths.gradients for v in paired.values()):
                 continue
             if not any(truths.gradients[v.number].gradient.any() for v in paired.values()):
@@ -194,7 +197,7 @@ def _better(
                 continue
             left = wrong_lines(other, truths) - (paired.keys() - wrong)
             # One wrong line in place of several, or of one that is right once it gets what it was meant to get.
-            masked = {one.writing.key for one in other.judged if _lacks_a_mask(one, truths)}
+            masked = set() if told else {one.writing.key for one in other.judged if _lacks_a_mask(one, truths)}
             cost = len(left | ((paired.keys() & ends) - masked))
             if left < wrong and cost < fewest:
                 fewest, best = cost, (tried, other)

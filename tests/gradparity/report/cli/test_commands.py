@@ -77,6 +77,7 @@ def test_check_shows_a_disagreement_in_words_and_exits_with_1(gradparity, monkey
 
 
 @needs_machine
+@pytest.mark.usefixtures("quickly_timed")
 def test_compare_checks_trains_and_times(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     page, target = tmp_path / "out.html", tmp_path / "out.json"
     status, out, err = gradparity(
@@ -144,12 +145,17 @@ BAD = [
 
 @pytest.mark.fault(kind="options")
 @pytest.mark.parametrize(("arguments", "says"), BAD, ids=lambda a: " ".join(a) if isinstance(a, list) else "")
-def test_bad_input_is_one_line_on_standard_error_and_status_2(arguments: list[str], says: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "gradparity", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+def test_bad_input_is_one_line_on_standard_error_and_status_2(gradparity, arguments: list[str], says: str) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = gradparity(*arguments)
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
     assert re.match(f"gradparity: .*{says}", line), line
+
+
+def test_the_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
+    done = _shell("gradparity train --epochs 0", tmp_path)
+    said = "gradparity: --epochs must be a whole number of at least 1, got 0\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
 @needs_machine
@@ -202,6 +208,16 @@ def test_an_interrupt_is_one_line_and_status_130(gradparity, monkeypatch) -> Non
 
     monkeypatch.setattr(specs, "check", interrupted)
     assert gradparity("check") == (130, "", "gradparity: interrupted\n")
+    monkeypatch.setattr(os, "getcwd", interrupted)  # before there is a command
+    assert gradparity("check") == (130, "", "gradparity: interrupted\n")
+
+
+@pytest.mark.fault(kind="machine")
+def test_where_standard_output_is_closed_the_exit_status_is_the_answer() -> None:
+    for arguments, status in (("models", 0), ("check nothing", 2)):
+        command = f"exec {sys.executable} -m gradparity {arguments} >&-"
+        done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (status, status // 2)
 
 
 @pytest.mark.fault(kind="machine")
@@ -319,6 +335,7 @@ def test_a_shell_completes_names(words: str, offered: str) -> None:
 
 
 @needs_machine
+@pytest.mark.usefixtures("quickly_timed")
 def test_a_model_file_is_trained_and_compared_as_a_model(gradparity, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     example = Path(__file__).parents[4] / "docs" / "examples" / "my_model.py"
     target, kept = tmp_path / "out.json", tmp_path / "kept.safetensors"

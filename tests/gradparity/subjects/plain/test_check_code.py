@@ -256,6 +256,7 @@ def test_example_inputs_stand_for_a_call(tmp_path: Path) -> None:
     text = f"{STEP}def example_inputs():\n    return (np.arange(3.0) + 1,)\n"
     (tmp_path / "train.py").write_text(text, encoding="utf-8")
     check_file(str(tmp_path / "train.py")).assert_ok()
+    assert __main__.run(["check", str(tmp_path / "train.py")]) == 0
 
 
 def test_the_command_shows_the_source_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
