@@ -33,6 +33,8 @@ def require_writable(*outputs: Path | None, inputs: Iterable[Path | str | None] 
             raise UsageError(f"the output '{path}' is the input '{read[own]}' and would replace it: name another file")
         if own in written:
             raise UsageError(f"two outputs are one file, got '{written[own]}' and '{path}': name two")
+        if path.is_symlink() and not path.exists():
+            raise UsageError(f"the output '{path}' is a link to nothing, '{path.readlink()}': name the file itself")
         if not _is_device(path):
             written[own] = path
 

@@ -126,3 +126,10 @@ def test_a_link_into_a_folder_that_is_not_there_is_refused_before_any_work(tmp_p
     link.symlink_to(tmp_path / "nowhere" / "target.json")
     with pytest.raises(UsageError, match=r"the folder of the output .* does not exist"):
         require_writable(link)
+
+
+@pytest.mark.fault(kind="output")
+def test_a_link_to_nothing_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "gone.json")
+    with pytest.raises(UsageError, match=r"link.json' is a link to nothing, '.*gone.json': name the file itself"):
+        require_writable(tmp_path / "link.json")
