@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gradparity import formats
-from gradparity.comparison import ComparisonFile
+from gradparity.comparison_file import ComparisonFile
 from gradparity.exercise.progress import Progress
 from gradparity.explain.explanation import ExplanationFile
 from gradparity.parity.report import ReportFile

@@ -1,8 +1,8 @@
 """The main job: check every backend, train each on the same batches, time a step of each in turns."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,17 +11,15 @@ from gradparity import registry
 from gradparity.data import Dataset, with_inputs_for
 from gradparity.drawing.words import listing, scientific
 from gradparity.errors import UsageError
-from gradparity.output import plain
 from gradparity.parity import Report
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import relative_error
-from gradparity.parity.report import ReportFile
 from gradparity.parity.training_parity import TrainingParity, require_in_range, training_parity
 from gradparity.protocol import Backend, Batch, ModelSpec
 from gradparity.subjects.specs import check
 from gradparity.subjects.trial import own_row
 from gradparity.timing import Timings, time_in_turns
-from gradparity.training import Epoch, EpochFile, Settings, accuracy_on, learning_rate, rule_of, train
+from gradparity.training import Epoch, Settings, accuracy_on, learning_rate, rule_of, train
 
 FOLLOWED = 100
 """Steps of training in which the backends' parameters are compared."""
@@ -269,61 +267,3 @@ def _time_steps(timed: list[Backend], spec: ModelSpec, dataset: Dataset, setting
     with threadpool_limits(1):
         calls = {b.name: stepping(b) for b in timed}
         return time_in_turns(calls, stepping(timed[0]), ROUNDS, settings.seed)
-
-
-class RunFile(TypedDict):
-    """One backend's training as JSON has it."""
-
-    backend: str
-    epochs: list[EpochFile]
-    test_accuracy: float | None
-    """None for real targets."""
-    largest_parameter_differences: list[float]
-
-
-class ComparisonFile(TypedDict):
-    """What ``gradparity compare --json`` writes."""
-
-    format: Literal["gradparity-comparison/1"]
-    agrees: bool
-    data: str
-    settings: Settings
-    parity: ReportFile
-    training_parity: dict[str, Any] | None
-    """None where there was no second backend to compare with."""
-    epoch_errors: dict[str, float | None]
-    """None where one is infinite."""
-    failures: dict[str, str]
-    runs: list[RunFile]
-    seconds_per_step: dict[str, list[float]]
-    seconds_per_step_again: list[float]
-    """Of a second copy of the first backend: the noise."""
-
-
-def to_dict(result: Comparison) -> dict[str, Any]:
-    """Return everything but the weights as plain data, for JSON: a ``ComparisonFile``."""
-    return {
-        "format": "gradparity-comparison/1",
-        "agrees": result.agrees,
-        "data": result.dataset.name,
-        "settings": asdict(result.settings),
-        "parity": result.report.to_dict(),
-        "training_parity": None if result.training is None else result.training.to_dict(),
-        "epoch_errors": plain(result.epoch_errors),
-        "failures": dict(result.failures),
-        "runs": [
-            {
-                "backend": run.backend,
-                "epochs": [epoch.to_dict() for epoch in run.epochs],
-                "test_accuracy": run.test_accuracy,
-                "largest_parameter_differences": list(run.differences),
-            }
-            for run in result.runs
-        ],
-        "seconds_per_step": {} if result.timings is None else _per_step(result.timings.seconds),
-        "seconds_per_step_again": [] if result.timings is None else [s / STEPS for s in result.timings.again],
-    }
-
-
-def _per_step(seconds: Mapping[str, tuple[float, ...]]) -> dict[str, list[float]]:
-    return {name: [s / STEPS for s in own] for name, own in seconds.items()}

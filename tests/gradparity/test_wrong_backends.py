@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gradparity import registry
-from gradparity.comparison import compare, to_dict
+from gradparity.comparison import compare
+from gradparity.comparison_file import to_dict
 from gradparity.data import Dataset, load
 from gradparity.model import RuntimeBackend
 from gradparity.models import SoftmaxRegression

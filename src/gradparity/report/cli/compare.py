@@ -52,7 +52,7 @@ def compare_command(
     _verbose: Verbose = False,
 ) -> None:
     """Check, train and time every backend on the same model and data; exit 1 if gradients disagree."""
-    from gradparity import comparison
+    from gradparity import comparison, comparison_file
     from gradparity.errors import require_package
     from gradparity.output import require_writable, write_json, write_text
     from gradparity.registry import installed
@@ -73,7 +73,7 @@ def compare_command(
     with telling() as progress:
         result = comparison.compare(spec, dataset, how, names, progress)
     if json is not None:
-        write_json(json, comparison.to_dict(result))
+        write_json(json, comparison_file.to_dict(result))
     if report is not None:
         from gradparity.report.page import comparison_page
 
