@@ -123,10 +123,6 @@ def test_sizes_and_choices_that_make_no_model_are_refused(build: object, says: s
         (lambda: LSTM(gates="ifgg"), "lstm: gates must be the letters i, f, g and o in the order .* got 'ifgg'"),
         (lambda: GRU(gates="rzn"), "gru: gates must be the letters r, u and n in the order .* got 'rzn'"),
         (lambda: GRU(length=0), "gru: length must be a whole number of at least 1, got 0"),
-        (
-            lambda: spec_for_data("rnn", data.load("text"), ["reduction=mean"]),
-            "unknown rnn reduction 'mean': there is positions, sequences, sum",
-        ),
         (lambda: Transformer(width=6, heads=4), r"heads must divide the width .* got width 6 and 4 heads: 6 / 4 = 1.5"),
         (lambda: Transformer(length=6), "must not be longer than the positions, got length 6 and 5 positions: set pos"),
         (lambda: Transformer(norm="rms", unbiased=True), "unbiased belongs to norm 'layer', got norm 'rms'"),
