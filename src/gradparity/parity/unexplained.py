@@ -93,8 +93,10 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
     if truth is None and problem.probes is not None:
         probes = problem.probes()
         truth, accuracy = probes.trace, probes.accuracy
-    measured = {} if problem.truths else {name: each for name, each in problem.measured.items() if each.directions}
+    told = {} if truth is None else truth.gradients
+    measured = {name: m for name, m in problem.measured.items() if m.directions and name not in told}
     limits = _limits(rows, lost[0], accuracy, measured, bool(problem.truths))
+    limits = {line: limit for line, limit in limits.items() if line in told or line in measured}
     right = all(row.agrees for row in rows if row.kind == "value")
     found = mend(rule, truth, limits, measured, right) if truth and any(row.line in limits for row in lost) else None
     if found is None:
