@@ -16,7 +16,7 @@ PREDICTION = {"out": "prediction"}
 
 
 def predict(
-    spec: LinearRegression,  # noqa: ARG001
+    spec: LinearRegression,  # noqa: ARG001 - every model's predict takes its spec
     p: Params,
     x: Float[Array, "n features"],
     c: Any,

@@ -17,7 +17,7 @@ LOGITS = {"out": "logits"}
 
 
 def predict(
-    spec: LogisticRegression,  # noqa: ARG001
+    spec: LogisticRegression,  # noqa: ARG001 - every model's predict takes its spec
     p: Params,
     x: Float[Array, "n features"],
     c: Any,

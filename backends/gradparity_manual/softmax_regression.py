@@ -18,7 +18,7 @@ LOGITS = {"out": "logits"}
 
 
 def predict(
-    spec: SoftmaxRegression,  # noqa: ARG001
+    spec: SoftmaxRegression,  # noqa: ARG001 - every model's predict takes its spec
     p: Params,
     x: Float[Array, "n features"],
     c: Any,

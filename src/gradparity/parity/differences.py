@@ -227,8 +227,10 @@ def agreement_with(measured: LossMeasurement, gradient: Float[np.ndarray, "..."]
 
 def contradiction(gradients: Mapping[str, np.ndarray], measured: Mapping[str, LossMeasurement]) -> str:
     """Say where a machine does not tell how the loss changes; empty where it does, or where nothing was measured."""
-    for name in gradients.keys() & {name for name, each in measured.items() if each.directions}:
-        found = agreement_with(measured[name], gradients[name])
+    for name, gradient in gradients.items():
+        if name not in measured or not measured[name].directions:
+            continue
+        found = agreement_with(measured[name], gradient)
         if found.error > max(found.limit, CONTRADICTS):
             return (
                 f"its gradient of {name} is not how the loss changes (relative error {found.error:.1e}): where the "

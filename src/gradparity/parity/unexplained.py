@@ -4,7 +4,7 @@ A guard that the rule ignores hides a factor or a sign behind an error of its ow
 in one way of asking only, such as on arrays that are not contiguous, is wrong because of that.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from gradparity.parity.diagnosis.expressions import unary
 from gradparity.parity.diagnosis.mending import mend
 from gradparity.parity.diagnosis.rerun import variables_of
 from gradparity.parity.diagnosis.words import is_vague
-from gradparity.parity.differences import LossMeasurement, agreement_with
+from gradparity.parity.differences import agreement_with
 from gradparity.parity.guards import guards_in, reduced
 from gradparity.parity.judge import FLOAT64_LIMIT
 from gradparity.parity.norms import norm
@@ -34,16 +34,17 @@ def explained(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
 
 
 def _told(problem: Problem, rows: list[Row], rows_of: RowsOf) -> list[Row]:
-    if not any(map(_is_lost, rows)):
+    if not any(_is_lost(problem, row) for row in rows):
         return rows
     rows = _by_edits(problem, rows)
-    guards = guards_in(problem.code[:1]) if problem.again and any(map(_is_lost, rows)) else []
+    lost = any(_is_lost(problem, row) for row in rows)
+    guards = guards_in(problem.code[:1]) if problem.again and lost else []
     if not guards or problem.again is None:
         return rows
     with reduced(guards):
         without = replace(problem.again(), lanes=("float64",), rule=problem.rule, places=problem.places)
         again = {_key(row): row for row in _by_edits(without, rows_of(without))}
-    better = [again.get(_key(row), row) if _is_lost(row) else row for row in rows]
+    better = [again.get(_key(row), row) if _is_lost(problem, row) else row for row in rows]
     return [
         replace(row, diagnosis=other.diagnosis, place=other.place) if other.diagnosis else row
         for row, other in zip(rows, better, strict=True)
@@ -73,10 +74,11 @@ def _over_the_wrong_axis(problem: Problem) -> str:
     return ""
 
 
-def _is_lost(row: Row) -> bool:
-    said_nothing = row.witness == DIFFERENCES and not row.diagnosis and not row.note
+def _is_lost(problem: Problem, row: Row) -> bool:
+    """Whether nothing is known of why a gradient is wrong: of one that a witness tells, the witness's row says it."""
+    untold = row.witness == DIFFERENCES and not any(row.line in t.gradients for t in problem.truths.values())
     wrong = row.kind == "gradient" and row.lane == "float64" and not row.agrees
-    return wrong and (said_nothing or is_vague(row.diagnosis))
+    return wrong and (is_vague(row.diagnosis) or (untold and not row.diagnosis and not row.note))
 
 
 def _key(row: Row) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ def _key(row: Row) -> tuple[str, ...]:
 
 
 def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
-    lost = [row for row in rows if _is_lost(row)]
+    lost = [row for row in rows if _is_lost(problem, row)]
     rule = problem.rule() if lost else None
     if rule is None:
         return rows
@@ -95,8 +97,7 @@ def _by_edits(problem: Problem, rows: list[Row]) -> list[Row]:
         truth, accuracy = probes.trace, probes.accuracy
     told = {} if truth is None else truth.gradients
     measured = {name: m for name, m in problem.measured.items() if m.directions and name not in told}
-    limits = _limits(rows, lost[0], accuracy, measured, bool(problem.truths))
-    limits = {line: limit for line, limit in limits.items() if line in told or line in measured}
+    limits = _limits(rows, lost[0], accuracy, {*told, *measured})
     right = all(row.agrees for row in rows if row.kind == "value")
     found = mend(rule, truth, limits, measured, right) if truth and any(row.line in limits for row in lost) else None
     if found is None:
@@ -114,18 +115,10 @@ def _known_of(row: Row) -> str:
     return f"{row.diagnosis};" if FITTED in row.diagnosis else f"d[{row.line!r}]"
 
 
-def _limits(
-    rows: Sequence[Row],
-    lost: Row,
-    accuracy: Mapping[str, float],
-    measured: Mapping[str, LossMeasurement],
-    machine: bool,
-) -> dict[str, float]:
+def _limits(rows: Sequence[Row], lost: Row, accuracy: Mapping[str, float], known: Collection[str]) -> dict[str, float]:
     """Return the limits of the gradients that were judged as the lost one was: by its backend, against its witness."""
     own = [row for row in rows if row.kind == "gradient" and (row.backend, row.witness) == (lost.backend, lost.witness)]
-    if machine:
-        return {row.line: row.limit for row in own if row.lane == "float64"}
-    told = [row for row in own if row.line in accuracy or row.line in measured]
+    told = [row for row in own if row.lane == "float64" and row.line in known]
     return {row.line: max(FLOAT64_LIMIT, accuracy.get(row.line, row.limit)) for row in told}
 
 

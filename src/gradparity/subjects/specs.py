@@ -163,16 +163,16 @@ def _lanes(
     spec: ModelSpec, params: Params, batch: Batch, lanes: Sequence[Dtype] | None
 ) -> tuple[Sequence[Dtype], tuple[str, ...]]:
     """Return the lanes that a model is compared in, and what is to be said of them. A user's own is tried first."""
-    if not isinstance(spec, UserModel):
-        return lanes or LANES, ()
-    try:
-        preflight(spec, params, batch, lanes or LANES)
-    except UsageError as error:
-        if lanes is not None:
-            raise
-        preflight(spec, params, batch, ("float64",))
-        return ("float64",), (f"float32 is not compared: {error}",)
-    return lanes or LANES, ()
+    asked = lanes or LANES
+    if isinstance(spec, UserModel):
+        try:
+            preflight(spec, params, batch, asked)
+        except UsageError as error:
+            if lanes is not None:
+                raise
+            preflight(spec, params, batch, ("float64",))
+            return ("float64",), (f"float32 is not compared: {error}",)
+    return asked, ()
 
 
 def _values(spec: UserModel, params: Params, batch: Batch) -> dict[str, np.ndarray]:
